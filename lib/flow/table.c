@@ -1,0 +1,266 @@
+/* The flow table: chained hash, and three timeout lists for each of TCP, UDP and the rest, each
+ * ordered by last packet, so that expiry looks only at the head of a list. */
+#include "lib/flow/flow.h"
+#include "lib/flow/tcp.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+enum { FAMILY_TCP, FAMILY_UDP, FAMILY_OTHER };
+
+/* Seconds, as users of other engines know them. */
+static const uint32_t timeouts[3][SEK_TIMEOUT_KINDS] = {
+    [FAMILY_TCP] = {60, 600, 60},
+    [FAMILY_UDP] = {30, 300, 0},
+    [FAMILY_OTHER] = {30, 300, 0},
+};
+
+bool sek_flow_table_open(struct sek_flow_table *t, struct sek_pool *pool, uint32_t limit)
+{
+    uint32_t size = 1024;
+    memset(t, 0, sizeof *t);
+    while (size < limit && size < 1u << 22)
+        size *= 2;
+    t->buckets = calloc(size, sizeof *t->buckets);
+    if (!t->buckets)
+        return false;
+    t->mask = size - 1;
+    t->limit = limit;
+    t->pool = pool;
+    t->vlan_tracking = true;
+    t->next_id = 1;
+    if (getrandom(&t->seed, sizeof t->seed, 0) != sizeof t->seed)
+        t->seed = 0x9e3779b97f4a7c15ull;
+    return true;
+}
+
+static inline uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 m = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xd6e8feb86659fd93ull);
+    return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+/* The same for both directions: the two ends are hashed apart and added. */
+static uint32_t tuple_hash(const struct sek_flow_table *t, const struct sek_packet *p, uint16_t a,
+                           uint16_t b)
+{
+    uint64_t w[4];
+    memcpy(w, p->src.bytes, 16);
+    memcpy(w + 2, p->dst.bytes, 16);
+    uint64_t src = mix(mix(w[0], w[1] ^ t->seed), a);
+    uint64_t dst = mix(mix(w[2], w[3] ^ t->seed), b);
+    uint64_t rest = (uint64_t)p->proto << 8 | p->ip_version;
+    if (t->vlan_tracking)
+        for (int i = 0; i < p->vlan_count; i++)
+            rest = rest << 12 | p->vlan[i];
+    return (uint32_t)mix(src + dst, rest ^ t->seed);
+}
+
+static bool vlan_equal(const struct sek_flow_table *t, const struct sek_flow *f,
+                       const struct sek_packet *p)
+{
+    return !t->vlan_tracking ||
+           (f->vlan_count == p->vlan_count && !memcmp(f->vlan, p->vlan, p->vlan_count * 2u));
+}
+
+/* Ports as the table keys them. An ICMP exchange is keyed by its identifier on both sides. */
+static void packet_ports(const struct sek_packet *p, uint16_t *a, uint16_t *b)
+{
+    if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6) {
+        *a = *b = p->icmp_id;
+        return;
+    }
+    *a = p->src_port;
+    *b = p->dst_port;
+}
+
+static unsigned flow_family(const struct sek_flow *f)
+{
+    return f->proto == IPPROTO_TCP ? FAMILY_TCP : f->proto == IPPROTO_UDP ? FAMILY_UDP : FAMILY_OTHER;
+}
+
+static void list_remove(struct sek_flow_table *t, struct sek_flow *f)
+{
+    if (f->older)
+        f->older->newer = f->newer;
+    else
+        t->oldest[f->list] = f->newer;
+    if (f->newer)
+        f->newer->older = f->older;
+    else
+        t->newest[f->list] = f->older;
+}
+
+static void list_append(struct sek_flow_table *t, struct sek_flow *f)
+{
+    f->older = t->newest[f->list];
+    f->newer = NULL;
+    if (f->older)
+        f->older->newer = f;
+    else
+        t->oldest[f->list] = f;
+    t->newest[f->list] = f;
+}
+
+static unsigned flow_list(const struct sek_flow *f)
+{
+    unsigned kind = SEK_TIMEOUT_NEW;
+    if (f->tcp && f->tcp->state == SEK_TCP_CLOSED)
+        kind = SEK_TIMEOUT_CLOSED;
+    else if (f->flags & SEK_FLOW_ESTABLISHED)
+        kind = SEK_TIMEOUT_ESTABLISHED;
+    return flow_family(f) * SEK_TIMEOUT_KINDS + kind;
+}
+
+void sek_flow_touch(struct sek_flow_table *t, struct sek_flow *f, uint64_t now_us)
+{
+    list_remove(t, f);
+    f->last_us = now_us;
+    f->list = (uint8_t)flow_list(f);
+    list_append(t, f);
+}
+
+static struct sek_flow *flow_new(struct sek_flow_table *t, const struct sek_packet *p,
+                                 uint32_t hash)
+{
+    if (t->count >= t->limit) {
+        for (unsigned i = 0; i < sizeof t->oldest / sizeof *t->oldest; i++) {
+            unsigned list = (i + SEK_TIMEOUT_CLOSED) % (SEK_TIMEOUT_KINDS * 3);
+            if (t->oldest[list]) {
+                t->evicted++;
+                sek_flow_end(t, t->oldest[list]);
+                break;
+            }
+        }
+    }
+    struct sek_flow *f = sek_pool_get_zero(t->pool, sizeof *f);
+    if (!f)
+        return NULL;
+    f->id = mix(t->next_id++, t->seed) >> 12; /* below 2^52, so JSON readers keep it exact */
+    f->hash = hash;
+    f->ip_version = p->ip_version;
+    f->proto = p->proto;
+    f->vlan_count = p->vlan_count;
+    memcpy(f->vlan, p->vlan, sizeof f->vlan);
+    f->addr[0] = p->src;
+    f->addr[1] = p->dst;
+    if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6) {
+        f->port[0] = f->port[1] = p->icmp_id;
+    } else {
+        f->port[0] = p->src_port;
+        f->port[1] = p->dst_port;
+    }
+    f->first_us = f->last_us = p->ts_us;
+    struct sek_flow **bucket = &t->buckets[hash & t->mask];
+    f->chain = *bucket;
+    *bucket = f;
+    t->count++;
+    f->list = (uint8_t)flow_list(f);
+    list_append(t, f);
+    return f;
+}
+
+/* A SYN on a finished session begins a new flow with the same tuple. */
+static bool reused(const struct sek_flow *f, const struct sek_packet *p)
+{
+    return p->proto == IPPROTO_TCP && f->tcp && f->tcp->state == SEK_TCP_CLOSED &&
+           (p->tcp.flags & (SEK_TCP_SYN | SEK_TCP_ACK)) == SEK_TCP_SYN;
+}
+
+struct sek_flow *sek_flow_find(struct sek_flow_table *t, const struct sek_packet *p,
+                               enum sek_dir *dir)
+{
+    uint16_t a, b;
+    if (!p->ip_version || p->fragment || p->invalid)
+        return NULL;
+    packet_ports(p, &a, &b);
+    uint32_t hash = tuple_hash(t, p, a, b);
+    struct sek_flow *f;
+    for (f = t->buckets[hash & t->mask]; f; f = f->chain) {
+        if (f->hash != hash || f->proto != p->proto || f->ip_version != p->ip_version ||
+            !vlan_equal(t, f, p))
+            continue;
+        if (f->port[0] == a && f->port[1] == b && sek_addr_equal(&f->addr[0], &p->src) &&
+            sek_addr_equal(&f->addr[1], &p->dst)) {
+            *dir = SEK_TOSERVER;
+            break;
+        }
+        if (f->port[1] == a && f->port[0] == b && sek_addr_equal(&f->addr[1], &p->src) &&
+            sek_addr_equal(&f->addr[0], &p->dst)) {
+            *dir = SEK_TOCLIENT;
+            break;
+        }
+    }
+    uint32_t limit_s = f ? timeouts[f->list / SEK_TIMEOUT_KINDS][f->list % SEK_TIMEOUT_KINDS] : 0;
+    if (f && (reused(f, p) ||
+              (p->ts_us > f->last_us && p->ts_us - f->last_us > (uint64_t)limit_s * 1000000u &&
+               f->list % SEK_TIMEOUT_KINDS != SEK_TIMEOUT_CLOSED))) {
+        sek_flow_end(t, f);
+        f = NULL;
+    }
+    if (!f) {
+        f = flow_new(t, p, hash);
+        *dir = SEK_TOSERVER;
+    }
+    return f;
+}
+
+void sek_flow_reverse(struct sek_flow *f)
+{
+    struct sek_addr addr = f->addr[0];
+    uint16_t port = f->port[0];
+    uint64_t packets = f->packets[0], bytes = f->bytes[0];
+    f->addr[0] = f->addr[1];
+    f->addr[1] = addr;
+    f->port[0] = f->port[1];
+    f->port[1] = port;
+    f->packets[0] = f->packets[1];
+    f->packets[1] = packets;
+    f->bytes[0] = f->bytes[1];
+    f->bytes[1] = bytes;
+    f->flags ^= SEK_FLOW_REVERSED;
+}
+
+void sek_flow_end(struct sek_flow_table *t, struct sek_flow *f)
+{
+    if (t->on_end)
+        t->on_end(t->ctx, f);
+    struct sek_flow **link = &t->buckets[f->hash & t->mask];
+    while (*link != f)
+        link = &(*link)->chain;
+    *link = f->chain;
+    list_remove(t, f);
+    if (f->tcp)
+        sek_session_free(t->pool, f->tcp);
+    sek_pool_put(t->pool, f, sizeof *f);
+    t->count--;
+}
+
+void sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget)
+{
+    for (unsigned list = 0; list < SEK_TIMEOUT_KINDS * 3; list++) {
+        uint64_t limit_us = (uint64_t)timeouts[list / SEK_TIMEOUT_KINDS][list % SEK_TIMEOUT_KINDS] *
+                            1000000u;
+        while (budget && t->oldest[list] && now_us > t->oldest[list]->last_us &&
+               now_us - t->oldest[list]->last_us > limit_us) {
+            sek_flow_end(t, t->oldest[list]);
+            budget--;
+        }
+    }
+}
+
+void sek_flow_table_close(struct sek_flow_table *t)
+{
+    for (;;) { /* oldest first, so that the last records come in order of time */
+        struct sek_flow *f = NULL;
+        for (unsigned list = 0; list < SEK_TIMEOUT_KINDS * 3; list++)
+            if (t->oldest[list] && (!f || t->oldest[list]->first_us < f->first_us))
+                f = t->oldest[list];
+        if (!f)
+            break;
+        sek_flow_end(t, f);
+    }
+    free(t->buckets);
+    t->buckets = NULL;
+}
