@@ -9,6 +9,7 @@
 #define SEK_WIRE_CLIENT_H
 
 #include "lib/base/error.h"
+#include "lib/bundle/bundle.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -17,24 +18,6 @@
 
 struct event_base;
 struct sek_client;
-
-/* One file of a verified bundle: its path ("policy.json", "rules/base.rules",
- * "devices/<id>/patches.rules", ...) and its bytes, NUL-terminated one byte past LEN. */
-struct sek_bundle_file {
-    const char *path;
-    const char *data;
-    size_t len;
-    const char *sha256; /* lower-case hex: unchanged files need not be compiled again */
-};
-
-struct sek_bundle_view {
-    uint64_t version;
-    const struct sek_bundle_file *files; /* sorted by path */
-    size_t count;
-};
-
-/* The file at PATH, or NULL. */
-const struct sek_bundle_file *sek_bundle_find(const struct sek_bundle_view *view, const char *path);
 
 struct sek_client_callbacks {
     /* A verified bundle, at start (the last good one from disk) and whenever a newer one arrives.
