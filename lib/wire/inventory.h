@@ -1,0 +1,36 @@
+/* What the manager knows of this device's inventory, and the message that brings it up to date: the
+ * whole inventory first, then differences. The last acknowledged one is kept on disk. */
+#ifndef SEK_WIRE_INVENTORY_H
+#define SEK_WIRE_INVENTORY_H
+
+#include "lib/base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sek_inventory {
+    json_t *wanted;  /* what the caller gave last; NULL: nothing yet */
+    json_t *sending; /* what the message under way will make the manager know */
+    json_t *known;   /* what the manager acknowledged */
+    char digest[80]; /* the manager's name for `known`; "": it knows nothing */
+};
+
+void sek_inventory_load(struct sek_inventory *inv, const char *state);
+void sek_inventory_clear(struct sek_inventory *inv);
+enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
+                                 struct sek_fault *fault);
+bool sek_inventory_pending(const struct sek_inventory *inv);
+/* The message to send (new reference): {"type":"full",...} or {"type":"difference",...}. */
+json_t *sek_inventory_message(struct sek_inventory *inv);
+/* The manager took the message; BODY is its answer with the new digest. */
+void sek_inventory_sent(struct sek_inventory *inv, const char *state, const char *body, size_t len);
+/* The manager has another base: send all next time. */
+void sek_inventory_forget(struct sek_inventory *inv);
+/* The manager refused it for good: wait for the next inventory. */
+void sek_inventory_give_up(struct sek_inventory *inv);
+
+/* Key that identifies a component: ecosystem, name and arch. OUT holds 512 bytes. */
+void sek_component_key(const json_t *component, char out[512]);
+
+#endif
