@@ -1,0 +1,28 @@
+/* The subcommands of sekisho-agent: one file each, one row each in the table of main.c. */
+#ifndef SEK_AGENT_COMMAND_H
+#define SEK_AGENT_COMMAND_H
+
+#include "agent/settings.h"
+
+#include <stdbool.h>
+
+struct sek_command_context {
+    const struct sek_settings *settings;
+    bool json;
+};
+
+/* ARGV[0] is the subcommand's name. Returns the exit status: 0 done, 1 failed, 2 wrong usage. */
+typedef int sek_command(const struct sek_command_context *context, int argc, char **argv);
+
+sek_command sek_command_run, sek_command_enrol, sek_command_status, sek_command_inventory,
+    sek_command_policy, sek_command_lockdown, sek_command_patch, sek_command_events,
+    sek_command_doctor;
+
+/* Print FAULT to standard error; returns 1. */
+int sek_command_failed(const struct sek_fault *fault);
+/* Ask the running agent: REQUEST is one JSON object; *REPLY is malloc'd. SEK_ENOTFOUND: it does not
+ * run. */
+enum sek_error sek_command_ask(const struct sek_settings *settings, const char *request,
+                               char **reply, struct sek_fault *fault);
+
+#endif

@@ -1,0 +1,236 @@
+/* `lockdown run` protects one mount in the foreground, without a manager; `lockdown MODE` changes
+ * the running agent; `lockdown explain PATH` says whether a file may run, and why. */
+#include "agent/command/command.h"
+#include "agent/event.h"
+#include "agent/filehash.h"
+#include "agent/lockdown/judge.h"
+#include "agent/lockdown/keeper.h"
+#include "agent/lockdown/learn.h"
+#include "lib/base/encode.h"
+#include "lib/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: sekisho-agent lockdown learn|detect|enforce|off\n"
+    "       sekisho-agent lockdown explain [--allowlist FILE] PATH\n"
+    "       sekisho-agent lockdown run --scope MOUNT --mode learn|detect|enforce\n"
+    "           [--learn-from DIR] [--allowlist FILE] [--events FILE] [--stall open|closed]\n"
+    "           [--updater PROGRAM]\n";
+
+struct foreground {
+    int events_fd;
+    const char *mode;
+    struct sek_text text;
+};
+
+static void write_event(void *arg, const struct sek_lockdown_record *record)
+{
+    struct foreground *f = arg;
+    sek_text_clear(&f->text);
+    sek_event_lockdown(&f->text, record, f->mode);
+    sek_text_putc(&f->text, '\n');
+    if (write(f->events_fd, f->text.data, f->text.len) < 0)
+        perror("sekisho-agent: events");
+}
+
+static void say_ready(void *arg)
+{
+    struct foreground *f = arg;
+    fprintf(stderr, "sekisho-agent: lockdown in force (%s)\n", f->mode);
+}
+
+struct run_options {
+    const char *scope, *learn_from, *mode, *events, *allowlist, *stall, *updater;
+};
+
+static bool parse_run(int argc, char **argv, struct run_options *o)
+{
+    static const struct option options[] = {
+        {"scope", required_argument, NULL, 's'},     {"learn-from", required_argument, NULL, 'l'},
+        {"mode", required_argument, NULL, 'm'},      {"events", required_argument, NULL, 'e'},
+        {"allowlist", required_argument, NULL, 'a'}, {"stall", required_argument, NULL, 't'},
+        {"updater", required_argument, NULL, 'u'},   {0},
+    };
+    *o = (struct run_options){.stall = "open"};
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        const char **field = c == 's'   ? &o->scope
+                             : c == 'l' ? &o->learn_from
+                             : c == 'm' ? &o->mode
+                             : c == 'e' ? &o->events
+                             : c == 'a' ? &o->allowlist
+                             : c == 't' ? &o->stall
+                             : c == 'u' ? &o->updater
+                                        : NULL;
+        if (!field)
+            return false;
+        *field = optarg;
+    }
+    return optind == argc && o->scope && o->mode &&
+           (!strcmp(o->stall, "open") || !strcmp(o->stall, "closed"));
+}
+
+/* Without --allowlist the learned digests live in a file that ends with this process. */
+static enum sek_error prepare_allowlist(const struct run_options *o, char *path, size_t size,
+                                        struct sek_fault *fault)
+{
+    struct sek_allowlist list = {0};
+    struct sek_learned learned = {0};
+    enum sek_error rc = SEK_OK;
+    int fd;
+    if (o->allowlist) {
+        snprintf(path, size, "%s", o->allowlist);
+        rc = sek_allowlist_load(&list, path, fault);
+        if (rc && rc != SEK_ENOTFOUND)
+            return rc;
+        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    } else {
+        snprintf(path, size, "/tmp/sekisho-lockdown.XXXXXX");
+        fd = mkstemp(path);
+    }
+    rc = fd < 0 ? sek_fail(fault, SEK_EIO, "%s: cannot open: %s", path, strerror(errno)) : SEK_OK;
+    if (!rc && o->learn_from) {
+        rc = sek_learn_folder(o->learn_from, &list, fd, &learned, fault);
+        if (!rc)
+            fprintf(stderr, "sekisho-agent: %llu files in %s, %llu programs registered\n",
+                    (unsigned long long)learned.files, o->learn_from,
+                    (unsigned long long)learned.added);
+    }
+    if (fd >= 0)
+        close(fd);
+    sek_allowlist_free(&list);
+    return rc;
+}
+
+static int lockdown_run(const struct sek_command_context *context, int argc, char **argv)
+{
+    struct run_options o;
+    struct sek_fault fault;
+    enum sek_lockdown_mode mode;
+    char allowlist[4096] = "";
+    const char *one_updater[2] = {NULL, NULL};
+    if (!parse_run(argc, argv, &o) || !sek_lockdown_mode_parse(o.mode, &mode)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    one_updater[0] = o.updater;
+    struct foreground f = {.events_fd = STDOUT_FILENO, .mode = o.mode};
+    if (o.events)
+        f.events_fd = open(o.events, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (f.events_fd < 0) {
+        sek_fail(&fault, SEK_EIO, "%s: cannot open: %s", o.events, strerror(errno));
+        return sek_command_failed(&fault);
+    }
+    enum sek_error rc = prepare_allowlist(&o, allowlist, sizeof allowlist, &fault);
+    struct sek_keeper_options keeper = {
+        .scopes = {o.scope},
+        .mode = mode,
+        .allowlist = allowlist,
+        .updaters = o.updater ? one_updater : context->settings->updaters,
+        .stall_closed = !strcmp(o.stall, "closed"),
+        .command_fd = -1,
+        .on_record = write_event,
+        .on_ready = say_ready,
+        .arg = &f,
+    };
+    if (!rc)
+        rc = sek_keeper_run(&keeper, &fault);
+    if (!o.allowlist && allowlist[0])
+        unlink(allowlist);
+    sek_text_free(&f.text);
+    return rc ? sek_command_failed(&fault) : 0;
+}
+
+/* The allowlist line of DIGEST in TEXT ("where it was learned"), or NULL. */
+static const char *find_label(const char *text, const uint8_t digest[32], int *len)
+{
+    char hex[65];
+    sek_hex_encode(digest, 32, hex);
+    const char *line = strstr(text, hex);
+    if (!line)
+        return NULL;
+    line += 64;
+    line += strspn(line, " \t");
+    *len = (int)strcspn(line, "\n");
+    return line;
+}
+
+static int explain(const struct sek_command_context *context, const char *allowlist,
+                   const char *path)
+{
+    struct sek_fault fault;
+    uint8_t digest[32];
+    char *text = NULL, hex[65], list_path[4096];
+    const char *label = NULL;
+    size_t len;
+    int label_len = 0;
+    snprintf(list_path, sizeof list_path, "%s/lockdown/allowlist", context->settings->state);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || sek_filehash(fd, digest, NULL)) {
+        sek_fail(&fault, SEK_EIO, "%s: cannot read: %s", path, strerror(errno));
+        return sek_command_failed(&fault);
+    }
+    enum sek_file_kind kind = sek_file_kind_fd(fd);
+    close(fd);
+    if (sek_file_read(allowlist ? allowlist : list_path, 64u << 20, &text, &len, &fault))
+        return sek_command_failed(&fault);
+    label = find_label(text, digest, &label_len);
+    sek_hex_encode(digest, 32, hex);
+    struct sek_text out = {0};
+    sek_json_open(&out, NULL, '{');
+    sek_json_str(&out, "path", path);
+    sek_json_str(&out, "sha256", hex);
+    sek_json_str(&out, "kind", sek_file_kind_name(kind));
+    sek_json_bool(&out, "registered", label != NULL);
+    if (label)
+        sek_json_bytes(&out, "registered_from", label, (size_t)label_len);
+    sek_json_close(&out, '}');
+    if (context->json)
+        printf("%s\n", out.data);
+    else
+        printf("%s\n  kind        %s\n  sha256      %s\n  registered  %s%.*s\n  enforced    %s\n",
+               path, sek_file_kind_name(kind), hex, label ? "yes, from " : "no", label_len,
+               label ? label : "",
+               label                   ? "may run and be loaded"
+               : kind == SEK_FILE_ELF  ? "refused: execution, and opening (the dynamic loader reads it)"
+               : kind == SEK_FILE_DATA ? "refused as a program; reading it as data is free"
+                                       : "refused: execution, and reading by an interpreter");
+    sek_text_free(&out);
+    free(text);
+    return label ? 0 : 1;
+}
+
+static int change_mode(const struct sek_command_context *context, const char *mode)
+{
+    struct sek_fault fault;
+    char request[128], *reply = NULL;
+    snprintf(request, sizeof request, "{\"command\":\"lockdown\",\"mode\":\"%s\"}", mode);
+    if (sek_command_ask(context->settings, request, &reply, &fault))
+        return sek_command_failed(&fault);
+    printf("%s\n", reply);
+    free(reply);
+    return 0;
+}
+
+int sek_command_lockdown(const struct sek_command_context *context, int argc, char **argv)
+{
+    enum sek_lockdown_mode mode;
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (!strcmp(verb, "run"))
+        return lockdown_run(context, argc - 1, argv + 1);
+    if (!strcmp(verb, "explain") && argc == 3)
+        return explain(context, NULL, argv[2]);
+    if (!strcmp(verb, "explain") && argc == 5 && !strcmp(argv[2], "--allowlist"))
+        return explain(context, argv[3], argv[4]);
+    if (argc == 2 && sek_lockdown_mode_parse(verb, &mode))
+        return change_mode(context, verb);
+    fputs(usage, stderr);
+    return 2;
+}

@@ -1,0 +1,48 @@
+/* One digest context for the process: hashing is never nested, and nothing is allocated per file. */
+#include "agent/filehash.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#define CHUNK (256u << 10)
+
+static EVP_MD_CTX *context;
+static EVP_MD *algorithm;
+
+void sek_filehash_prepare(void)
+{
+    uint8_t digest[32];
+    if (!context) {
+        context = EVP_MD_CTX_new();
+        algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+    }
+    if (context && algorithm && EVP_DigestInit_ex2(context, algorithm, NULL))
+        EVP_DigestFinal_ex(context, digest, NULL);
+}
+
+enum sek_error sek_filehash(int fd, uint8_t digest[32], _Atomic uint64_t *progress)
+{
+    static uint8_t chunk[CHUNK];
+    uint64_t at = 0;
+    if (!context)
+        sek_filehash_prepare();
+    if (!context || !algorithm || !EVP_DigestInit_ex2(context, algorithm, NULL))
+        return SEK_ENOMEM;
+    for (;;) {
+        ssize_t n = pread(fd, chunk, sizeof chunk, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return SEK_EIO;
+        if (n == 0)
+            break;
+        EVP_DigestUpdate(context, chunk, (size_t)n);
+        at += (uint64_t)n;
+        if (progress)
+            (*progress)++;
+        if (at > SEK_FILEHASH_LIMIT)
+            return SEK_ELIMIT;
+    }
+    return EVP_DigestFinal_ex(context, digest, NULL) ? SEK_OK : SEK_EIO;
+}

@@ -1,0 +1,309 @@
+/* Group, marks, responder, watchdog. */
+#include "agent/lockdown/keeper.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "agent/lockdown/allowlist.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct keeper {
+    const struct sek_keeper_options *options;
+    struct sek_lockdown_shared *shared;
+    struct sek_scope scopes[SEK_KEEPER_SCOPES];
+    unsigned scope_count;
+    int fan_fd, signal_fd, allowlist_fd;
+    int record_fd[2]; /* ours, the responder's */
+    int control_fd;   /* ours */
+    pid_t responder;
+    uint64_t seen_progress, waiting_since; /* us; 0: nothing waits */
+};
+
+static void child_main(struct keeper *k, int control)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "sekisho-lockdwn");
+    struct sek_responder_options o = {
+        .fan_fd = k->fan_fd,
+        .record_fd = k->record_fd[1],
+        .control_fd = control,
+        .shared = k->shared,
+        .updaters = k->options->updaters,
+        .allowlist = k->options->allowlist,
+    };
+    setpriority(PRIO_PROCESS, 0, -10);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C ends the keeper, which ends us */
+    _exit(sek_responder_run(&o));
+}
+
+static enum sek_error start_responder(struct keeper *k, struct sek_fault *fault)
+{
+    int pair[2];
+    char byte;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        return sek_fail(fault, SEK_EIO, "lockdown: socketpair: %s", strerror(errno));
+    k->responder = fork();
+    if (k->responder == 0) {
+        close(pair[0]);
+        child_main(k, pair[1]);
+    }
+    close(pair[1]);
+    k->control_fd = pair[0];
+    k->seen_progress = k->shared->progress;
+    k->waiting_since = 0;
+    struct pollfd ready = {.fd = pair[0], .events = POLLIN};
+    if (k->responder < 0 || poll(&ready, 1, 10000) != 1 || read(pair[0], &byte, 1) != 1)
+        return sek_fail(fault, SEK_ESTATE, "lockdown: the responder did not start (is %s sound?)",
+                        k->options->allowlist ? k->options->allowlist : "the machine");
+    k->shared->own[1] = k->responder;
+    return SEK_OK;
+}
+
+static enum sek_error open_group(struct keeper *k, struct sek_fault *fault)
+{
+    k->fan_fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
+                                  FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
+                              O_RDONLY | O_LARGEFILE | O_CLOEXEC);
+    if (k->fan_fd < 0)
+        return sek_fail(fault, errno == ENOSYS ? SEK_EUNSUPPORTED : SEK_EIO,
+                        "fanotify permission events: %s", strerror(errno));
+    return SEK_OK;
+}
+
+static enum sek_error mark_scopes(struct keeper *k, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    for (unsigned i = 0; i < k->scope_count && !rc; i++)
+        rc = sek_scope_mark(&k->scopes[i], k->fan_fd, fault);
+    return rc;
+}
+
+static void stop_responder(struct keeper *k)
+{
+    close(k->control_fd);
+    kill(k->responder, SIGKILL);
+    while (waitpid(k->responder, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* Policy `closed`: everything that waits is refused, first what the responder had taken. */
+static void refuse_pending(struct keeper *k)
+{
+    struct fanotify_event_metadata event;
+    struct fanotify_response answer = {k->shared->pending_fd, FAN_DENY};
+    if (answer.fd >= 0 && write(k->fan_fd, &answer, sizeof answer) < 0)
+        sek_warning("lockdown: pending event: %s", strerror(errno));
+    while (read(k->fan_fd, &event, sizeof event) > 0) {
+        if (event.fd < 0)
+            continue;
+        answer.fd = event.fd;
+        bool own = event.pid == getpid();
+        answer.response = own ? FAN_ALLOW : FAN_DENY;
+        if (write(k->fan_fd, &answer, sizeof answer) < 0)
+            sek_warning("lockdown: waiting event: %s", strerror(errno));
+        close(event.fd);
+    }
+}
+
+/* The responder stalled or died: release the tasks that wait, and begin anew. */
+static enum sek_error replace_responder(struct keeper *k, const char *why, struct sek_fault *fault)
+{
+    enum sek_error rc;
+    stop_responder(k);
+    if (k->options->stall_closed) {
+        refuse_pending(k);
+        sek_warning("lockdown: the responder %s; waiting programs were refused", why);
+        return start_responder(k, fault);
+    }
+    close(k->fan_fd);
+    sek_warning("lockdown: the responder %s; waiting programs were released", why);
+    if ((rc = open_group(k, fault)) || (rc = start_responder(k, fault)))
+        return rc;
+    return mark_scopes(k, fault);
+}
+
+static void take_records(struct keeper *k)
+{
+    struct sek_lockdown_record record;
+    while (recv(k->record_fd[0], &record, sizeof record, MSG_DONTWAIT) == sizeof record) {
+        record.path[sizeof record.path - 1] = '\0';
+        record.program[sizeof record.program - 1] = '\0';
+        bool learned = record.what == SEK_LOCKDOWN_LEARNED || record.what == SEK_LOCKDOWN_UPDATED;
+        if (learned && k->allowlist_fd >= 0 &&
+            sek_allowlist_append(k->allowlist_fd, record.digest, record.path))
+            sek_warning("lockdown: %s: cannot write: %s", k->options->allowlist, strerror(errno));
+        k->options->on_record(k->options->arg, &record);
+    }
+}
+
+static void send_allowlist(struct keeper *k)
+{
+    char space[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {"a", 1};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
+                       .msg_controllen = sizeof space};
+    int fd = open(k->options->allowlist, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    if (sendmsg(k->control_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        sek_warning("lockdown: allowlist not handed over: %s", strerror(errno));
+    close(fd);
+}
+
+/* False at the end of the command socket. */
+static bool take_command(struct keeper *k)
+{
+    struct sek_keeper_command c;
+    ssize_t n = recv(k->options->command_fd, &c, sizeof c, MSG_DONTWAIT);
+    if (n == 0)
+        return false;
+    if (n != sizeof c)
+        return errno == EAGAIN || errno == EINTR;
+    if (c.command == SEK_KEEPER_MODE && c.value >= SEK_LOCKDOWN_OFF &&
+        c.value <= SEK_LOCKDOWN_ENFORCE)
+        k->shared->mode = c.value;
+    else if (c.command == SEK_KEEPER_ALLOWLIST)
+        send_allowlist(k);
+    for (int i = 2; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS; i++) {
+        if (!k->shared->own[i] || kill(k->shared->own[i], 0)) {
+            k->shared->own[i] = c.value;
+            break;
+        }
+    }
+    return true;
+}
+
+/* True: events wait in the group, and nothing has moved for the stall time. */
+static bool stalled(struct keeper *k, bool waiting)
+{
+    uint64_t now = sek_clock_mono_us(), progress = k->shared->progress;
+    if (!waiting || progress != k->seen_progress) {
+        k->seen_progress = progress;
+        k->waiting_since = waiting ? now : 0;
+        return false;
+    }
+    if (!k->waiting_since)
+        k->waiting_since = now;
+    return now - k->waiting_since >= SEK_KEEPER_STALL_MS * 1000u;
+}
+
+/* Events or a taken event that is not answered. */
+static bool work_waits(const struct keeper *k)
+{
+    struct pollfd p = {.fd = k->fan_fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1 || k->shared->pending_fd >= 0;
+}
+
+static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    bool busy = false;
+    uint64_t told = 0;
+    for (;;) {
+        /* While the responder works, look twice within the stall time instead of at every event. */
+        struct pollfd wait[] = {
+            {.fd = k->signal_fd, .events = POLLIN},
+            {.fd = k->record_fd[0], .events = POLLIN},
+            {.fd = k->options->command_fd, .events = POLLIN},
+            {.fd = busy ? -1 : k->fan_fd, .events = POLLIN},
+        };
+        poll(wait, 4, busy ? SEK_KEEPER_STALL_MS / 2 : -1);
+        if (wait[0].revents) {
+            struct signalfd_siginfo info;
+            if (read(k->signal_fd, &info, sizeof info) == sizeof info &&
+                info.ssi_signo != SIGCHLD)
+                return SEK_OK;
+            if (waitpid(k->responder, NULL, WNOHANG) == k->responder &&
+                (rc = replace_responder(k, "died", fault)))
+                return rc;
+        }
+        if (wait[1].revents)
+            take_records(k);
+        if (wait[2].revents && !take_command(k))
+            return SEK_OK;
+        uint64_t asked = k->shared->asked;
+        busy = work_waits(k) || asked != told;
+        if (stalled(k, work_waits(k)) && (rc = replace_responder(k, "stalled", fault)))
+            return rc;
+        if (asked != told && k->options->on_counters)
+            k->options->on_counters(k->options->arg, k->shared);
+        told = asked;
+    }
+}
+
+static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    sigset_t set;
+    for (; k->scope_count < SEK_KEEPER_SCOPES && k->options->scopes[k->scope_count] && !rc;
+         k->scope_count++)
+        rc = sek_scope_open(k->options->scopes[k->scope_count], &k->scopes[k->scope_count], fault);
+    if (rc)
+        return rc;
+    k->shared = mmap(NULL, sizeof *k->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                     -1, 0);
+    if (k->shared == MAP_FAILED ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, k->record_fd))
+        return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
+    k->shared->mode = k->options->mode;
+    k->shared->own[0] = getpid();
+    for (int i = 2; i < SEK_LOCKDOWN_PIDS && k->options->own[i - 2]; i++)
+        k->shared->own[i] = k->options->own[i - 2];
+    if (k->options->allowlist)
+        k->allowlist_fd = open(k->options->allowlist, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (k->options->allowlist && k->allowlist_fd < 0)
+        return sek_fail(fault, SEK_EIO, "%s: cannot open: %s", k->options->allowlist,
+                        strerror(errno));
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    k->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    return k->signal_fd < 0 ? sek_fail(fault, SEK_EIO, "signalfd: %s", strerror(errno)) : SEK_OK;
+}
+
+enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct sek_fault *fault)
+{
+    struct keeper k = {.options = options, .fan_fd = -1, .allowlist_fd = -1, .signal_fd = -1};
+    struct rlimit files = {4096, 4096};
+    enum sek_error rc;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if ((rc = prepare(&k, fault)) || (rc = open_group(&k, fault)))
+        return rc;
+    rc = start_responder(&k, fault);
+    if (!rc)
+        rc = mark_scopes(&k, fault);
+    if (!rc && options->on_ready)
+        options->on_ready(options->arg);
+    if (!rc)
+        rc = watch(&k, fault);
+    /* Closing the group removes every mark and allows what waits. */
+    if (k.responder > 0)
+        stop_responder(&k);
+    close(k.fan_fd);
+    take_records(&k);
+    if (options->on_counters)
+        options->on_counters(options->arg, k.shared);
+    return rc;
+}

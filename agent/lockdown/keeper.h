@@ -1,0 +1,40 @@
+/* The keeper of the lockdown responder: it makes the fanotify group and its marks, starts the
+ * responder, and watches it. When events wait and the responder has not moved for 500 ms, or has
+ * died, the keeper releases the waiting tasks: with policy `open` the group is closed, which allows
+ * them, and a new group and responder begin; with policy `closed` the keeper denies what is pending
+ * and the new responder goes on with the same group. */
+#ifndef SEK_AGENT_KEEPER_H
+#define SEK_AGENT_KEEPER_H
+
+#include "agent/lockdown/responder.h"
+#include "agent/lockdown/scope.h"
+
+#define SEK_KEEPER_SCOPES   8
+#define SEK_KEEPER_STALL_MS 500
+
+struct sek_keeper_options {
+    const char *scopes[SEK_KEEPER_SCOPES]; /* mount points; NULL after the last */
+    enum sek_lockdown_mode mode;
+    const char *allowlist;             /* file: loaded, and appended to when something is learned */
+    const char *const *updaters;       /* NULL-terminated paths */
+    bool stall_closed;                 /* policy */
+    int command_fd;                    /* see below; -1: signals only */
+    int own[SEK_LOCKDOWN_PIDS];        /* more processes to answer at once; 0 after the last */
+    void (*on_record)(void *arg, const struct sek_lockdown_record *record);
+    /* Called about once a second while something changes, and at the end. May be NULL. */
+    void (*on_counters)(void *arg, const struct sek_lockdown_shared *shared);
+    void (*on_ready)(void *arg); /* the marks are in place; may be NULL */
+    void *arg;
+};
+
+/* Messages on command_fd (SOCK_SEQPACKET): one struct sek_keeper_command each. */
+enum { SEK_KEEPER_MODE = 1, SEK_KEEPER_ALLOWLIST = 2, SEK_KEEPER_OWN = 3 };
+struct sek_keeper_command {
+    int32_t command;
+    int32_t value; /* mode, or a process id to answer at once */
+};
+
+/* Run until SIGTERM or SIGINT or the end of command_fd. The caller blocks no signals. */
+enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct sek_fault *fault);
+
+#endif

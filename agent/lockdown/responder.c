@@ -1,0 +1,323 @@
+/* The permission loop. See responder.h for what it promises. */
+#include "agent/lockdown/responder.h"
+#include "agent/filehash.h"
+#include "agent/lockdown/judge.h"
+#include "agent/lockdown/lease.h"
+#include "agent/lockdown/updater.h"
+#include "lib/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fanotify.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SWEEP_MS 60000
+
+struct responder {
+    const struct sek_responder_options *options;
+    struct sek_lockdown_shared *shared;
+    struct sek_judge judge;
+    struct sek_updaters updaters;
+    int signal_fd;
+};
+
+/* What is known of the file and the opener of one event. */
+struct question {
+    int fd;
+    pid_t pid;
+    bool exec;
+    enum sek_file_kind kind;
+    enum sek_lease lease;
+    struct stat st;
+    uint8_t digest[32];
+    bool hashed;
+};
+
+const char *sek_lockdown_mode_name(enum sek_lockdown_mode mode)
+{
+    static const char *const names[] = {"off", "learn", "detect", "enforce"};
+    return names[mode];
+}
+
+bool sek_lockdown_mode_parse(const char *name, enum sek_lockdown_mode *mode)
+{
+    for (int i = SEK_LOCKDOWN_OFF; i <= SEK_LOCKDOWN_ENFORCE; i++) {
+        if (!strcmp(name, sek_lockdown_mode_name(i))) {
+            *mode = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_link(const char *path, char *out, size_t size)
+{
+    ssize_t n = readlink(path, out, size - 1);
+    out[n > 0 ? n : 0] = '\0';
+}
+
+static void program_of(pid_t pid, char *out, size_t size)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    read_link(path, out, size);
+}
+
+static void tell(struct responder *r, const struct question *q, enum sek_lockdown_what what)
+{
+    char path[40];
+    struct sek_lockdown_record record = {
+        .what = (uint8_t)what,
+        .kind = (uint8_t)q->kind,
+        .exec = q->exec,
+        .pid = q->pid,
+    };
+    memcpy(record.digest, q->digest, 32);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", q->fd);
+    read_link(path, record.path, sizeof record.path);
+    program_of(q->pid, record.program, sizeof record.program);
+    if (send(r->options->record_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        r->shared->lost++;
+}
+
+/* Does the opener run scripts that it reads? Then reading a script is running it. */
+static bool is_interpreter(pid_t pid)
+{
+    static const char *const names[] = {"sh",   "dash", "bash", "ash",  "busybox", "zsh",
+                                        "ksh",  "node", "lua",  "ruby", "awk",     "gawk",
+                                        "mawk", "python", "perl", "php", "tclsh"};
+    char program[256];
+    program_of(pid, program, sizeof program);
+    const char *base = strrchr(program, '/');
+    base = base ? base + 1 : program;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t n = strlen(names[i]);
+        if (!strncmp(base, names[i], n) && base[n + strspn(base + n, "0123456789.")] == '\0')
+            return true;
+    }
+    return false;
+}
+
+/* The digest, once for each question. A file that cannot be read whole is never registered. */
+static bool is_registered(struct responder *r, struct question *q)
+{
+    int64_t now = (int64_t)(sek_clock_wall_us() * 1000u);
+    if (!q->hashed) {
+        if (sek_judge_digest(&r->judge, q->fd, &q->st, q->lease != SEK_LEASE_TAKEN, now,
+                             &r->shared->progress, q->digest))
+            return false;
+        q->hashed = true;
+        r->shared->hashed = r->judge.hashed;
+    }
+    return sek_allowlist_has(&r->judge.allowlist, q->digest);
+}
+
+static bool learn(struct responder *r, struct question *q, enum sek_lockdown_what what)
+{
+    if (!q->hashed || sek_allowlist_add(&r->judge.allowlist, q->digest) != SEK_OK)
+        return q->hashed;
+    r->shared->learned++;
+    tell(r, q, what);
+    return true;
+}
+
+/* A program that is not registered, in the present mode. */
+static bool allow_unknown(struct responder *r, struct question *q, bool updater)
+{
+    bool was_updated = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
+    if (updater)
+        return true;
+    if (was_updated && q->lease != SEK_LEASE_WRITER) {
+        sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
+        return learn(r, q, SEK_LOCKDOWN_UPDATED);
+    }
+    switch (r->shared->mode) {
+    case SEK_LOCKDOWN_LEARN:
+        if (q->lease != SEK_LEASE_WRITER)
+            learn(r, q, SEK_LOCKDOWN_LEARNED);
+        return true;
+    case SEK_LOCKDOWN_ENFORCE:
+        tell(r, q, SEK_LOCKDOWN_DENIED);
+        return false;
+    case SEK_LOCKDOWN_DETECT:
+        tell(r, q, SEK_LOCKDOWN_WOULD_DENY);
+        return true;
+    default:
+        return true;
+    }
+}
+
+/* The opener is a possible writer: what an updater began is an updater's only while nobody else
+ * writes it. */
+static void note_writer(struct responder *r, const struct question *q, bool updater)
+{
+    if (updater && q->st.st_size == 0)
+        sek_updaters_wrote(&r->updaters, q->st.st_dev, q->st.st_ino);
+    else if (!updater && q->lease == SEK_LEASE_WRITER)
+        sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
+}
+
+/* True: allow. *KEEP is set when the file may be ignored from now on. */
+static bool judge_open(struct responder *r, struct question *q, bool *keep)
+{
+    *keep = false;
+    if (r->shared->mode == SEK_LOCKDOWN_OFF || fstat(q->fd, &q->st) || !S_ISREG(q->st.st_mode))
+        return true;
+    q->kind = sek_file_kind_fd(q->fd);
+    bool updater = sek_updaters_process(&r->updaters, q->pid);
+    bool runs = q->exec || q->kind == SEK_FILE_ELF ||
+                (q->kind == SEK_FILE_SCRIPT && is_interpreter(q->pid));
+    bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
+    if (!runs && !updater && !tracked)
+        return true;
+    q->lease = sek_lease_take(q->fd);
+    note_writer(r, q, updater);
+    if (!runs)
+        return true;
+    bool registered = is_registered(r, q);
+    if (registered && q->lease != SEK_LEASE_WRITER) {
+        *keep = q->lease == SEK_LEASE_TAKEN && q->kind != SEK_FILE_DATA;
+        return true;
+    }
+    /* Registered, but open for writing: what is read now need not be what runs then. */
+    return allow_unknown(r, q, updater);
+}
+
+static bool is_own(const struct responder *r, pid_t pid)
+{
+    for (int i = 0; i < SEK_LOCKDOWN_PIDS; i++) {
+        if (r->shared->own[i] == pid)
+            return true;
+    }
+    return pid == getpid();
+}
+
+static void answer(struct responder *r, const struct fanotify_event_metadata *event)
+{
+    struct question q = {
+        .fd = event->fd,
+        .pid = event->pid,
+        .exec = (event->mask & FAN_OPEN_EXEC_PERM) != 0,
+        .lease = SEK_LEASE_NONE,
+    };
+    bool keep = false, allow;
+    r->shared->asked++;
+    r->shared->progress++;
+    r->shared->pending_fd = event->fd;
+    allow = is_own(r, event->pid) || judge_open(r, &q, &keep);
+    if (keep && sek_lease_keep(r->options->fan_fd, q.fd))
+        r->shared->ignored++;
+    else
+        keep = false;
+    struct fanotify_response response = {event->fd, allow ? FAN_ALLOW : FAN_DENY};
+    if (write(r->options->fan_fd, &response, sizeof response) < 0 && errno != ENOENT)
+        r->shared->lost++;
+    r->shared->pending_fd = -1;
+    if (allow)
+        r->shared->allowed++;
+    else
+        r->shared->denied++;
+    if (!keep)
+        close(q.fd);
+}
+
+/* One event at a time is taken from the kernel: those behind stay in its queue, where the keeper
+ * can answer them if this process stalls. */
+static void serve_events(struct responder *r)
+{
+    struct fanotify_event_metadata event;
+    ssize_t n;
+    while ((n = read(r->options->fan_fd, &event, sizeof event)) > 0) {
+        if (event.vers == FANOTIFY_METADATA_VERSION && event.fd >= 0)
+            answer(r, &event);
+        sek_leases_serve(r->options->fan_fd, r->signal_fd);
+    }
+}
+
+static void load_allowlist(struct responder *r, int fd)
+{
+    struct sek_allowlist list = {0};
+    struct stat st;
+    if (fstat(fd, &st) || st.st_size <= 0)
+        return;
+    char *text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (text == MAP_FAILED)
+        return;
+    bool good = !sek_allowlist_parse(&list, "allowlist", text, (size_t)st.st_size, NULL);
+    munmap(text, (size_t)st.st_size);
+    if (!good) {
+        sek_allowlist_free(&list);
+        return;
+    }
+    sek_leases_clear(r->options->fan_fd);
+    sek_allowlist_free(&r->judge.allowlist);
+    r->judge.allowlist = list;
+}
+
+/* A descriptor of a new allowlist, or any other byte: mode or list changed, forget the marks. False
+ * when the keeper has gone. */
+static bool serve_control(struct responder *r)
+{
+    char byte, space[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
+                       .msg_controllen = sizeof space};
+    ssize_t n = recvmsg(r->options->control_fd, &m, MSG_CMSG_CLOEXEC);
+    if (n <= 0)
+        return n < 0 && (errno == EINTR || errno == EAGAIN);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (c && c->cmsg_type == SCM_RIGHTS) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(c), sizeof fd);
+        load_allowlist(r, fd);
+        close(fd);
+    }
+    return true;
+}
+
+static bool start(struct responder *r)
+{
+    const struct sek_responder_options *o = r->options;
+    for (unsigned i = 0; o->updaters && o->updaters[i] && i < SEK_UPDATER_PROGRAMS; i++)
+        r->updaters.programs[r->updaters.count++] = o->updaters[i];
+    r->signal_fd = sek_leases_open();
+    sek_filehash_prepare();
+    if (o->allowlist && sek_allowlist_load(&r->judge.allowlist, o->allowlist, NULL) == SEK_EINVAL)
+        return false;
+    return r->signal_fd >= 0;
+}
+
+int sek_responder_run(const struct sek_responder_options *options)
+{
+    struct responder *r = calloc(1, sizeof *r);
+    if (!r)
+        return 1;
+    r->options = options;
+    r->shared = options->shared;
+    r->shared->pending_fd = -1;
+    if (!start(r) || write(options->control_fd, "r", 1) != 1)
+        return 1;
+    struct pollfd wait[] = {
+        {.fd = options->fan_fd, .events = POLLIN},
+        {.fd = r->signal_fd, .events = POLLIN},
+        {.fd = options->control_fd, .events = POLLIN},
+    };
+    for (;;) {
+        int n = poll(wait, 3, SWEEP_MS);
+        if (n == 0)
+            sek_leases_sweep(options->fan_fd);
+        if (wait[0].revents)
+            serve_events(r);
+        if (wait[1].revents)
+            sek_leases_serve(options->fan_fd, r->signal_fd);
+        if (wait[2].revents && !serve_control(r))
+            return 0;
+    }
+}

@@ -1,0 +1,71 @@
+/* The lockdown responder: a process that answers fanotify permission events and does nothing else.
+ * It never opens a file on a protected mount, never logs and never waits for another process; what
+ * it has to tell goes into a socket that drops when full.
+ *
+ * Trusted files cost nothing after their first use: the kernel gets an ignore mark. The mark is
+ * sound because the responder first takes a read lease on the file, which the kernel grants only
+ * while nobody has it open for writing (mappings count), and which makes any later writer wait
+ * until the responder has removed the mark. */
+#ifndef SEK_AGENT_RESPONDER_H
+#define SEK_AGENT_RESPONDER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum sek_lockdown_mode {
+    SEK_LOCKDOWN_OFF,
+    SEK_LOCKDOWN_LEARN,
+    SEK_LOCKDOWN_DETECT,
+    SEK_LOCKDOWN_ENFORCE
+};
+
+const char *sek_lockdown_mode_name(enum sek_lockdown_mode mode);
+/* False: NAME is none of off, learn, detect, enforce. */
+bool sek_lockdown_mode_parse(const char *name, enum sek_lockdown_mode *mode);
+
+#define SEK_LOCKDOWN_PIDS 8
+
+/* Memory that the responder shares with its keeper. */
+struct sek_lockdown_shared {
+    _Atomic uint64_t progress;  /* raised with every step: a watchdog sees life */
+    _Atomic int pending_fd;     /* the event that is being judged, or -1 */
+    _Atomic int mode;           /* enum sek_lockdown_mode */
+    _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
+    _Atomic int own[SEK_LOCKDOWN_PIDS]; /* the agent's processes: answered at once */
+};
+
+enum sek_lockdown_what {
+    SEK_LOCKDOWN_DENIED,
+    SEK_LOCKDOWN_WOULD_DENY, /* detect mode */
+    SEK_LOCKDOWN_LEARNED,
+    SEK_LOCKDOWN_UPDATED /* registered because an updater wrote it */
+};
+
+/* One record from the responder; a message on a SOCK_SEQPACKET socket. */
+struct sek_lockdown_record {
+    uint8_t what;
+    uint8_t kind; /* enum sek_file_kind */
+    uint8_t exec; /* asked for execution; else for reading */
+    uint8_t unused;
+    int32_t pid;
+    uint8_t digest[32];
+    char path[512];    /* as the opener's file system sees it; cut when longer */
+    char program[256]; /* the opener's executable */
+};
+
+struct sek_responder_options {
+    int fan_fd;     /* fanotify group, marked */
+    int record_fd;  /* records go out here */
+    int control_fd; /* an allowlist file comes in here by SCM_RIGHTS; end of file: stop */
+    struct sek_lockdown_shared *shared;
+    const char *const *updaters; /* NULL-terminated paths */
+    const char *allowlist;       /* loaded before the first event; may be NULL */
+};
+
+/* Runs until control_fd ends; returns an exit status. When it is ready for the first event it writes
+ * one byte to control_fd. */
+int sek_responder_run(const struct sek_responder_options *options);
+
+#endif
