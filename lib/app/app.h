@@ -1,0 +1,171 @@
+/* Application layer: ordered bytes (or datagrams) become transactions with named buffers. A protocol
+ * is one struct sek_app_ops and its row in the table of registry.c; nothing else knows it.
+ *
+ * A stream parser is given all bytes that it has not consumed yet and says how many it takes; what it
+ * leaves comes again with more behind it. */
+#ifndef SEK_APP_APP_H
+#define SEK_APP_APP_H
+
+#include "lib/base/buffer.h"
+#include "lib/base/config.h"
+#include "lib/base/text.h"
+#include "lib/flow/flow.h"
+
+enum sek_app {
+    SEK_APP_UNKNOWN,
+    SEK_APP_FAILED, /* looked at, and none of ours */
+    SEK_APP_HTTP,
+    SEK_APP_TLS,
+    SEK_APP_DNS,
+    SEK_APP_COUNT,
+};
+
+/* One set of detection state for a transaction and direction; lib/detect owns what is in it. */
+struct sek_tx_detect {
+    uint64_t scanned; /* bit per buffer of the protocol whose prefilter ran */
+    void *candidates; /* pool block; NULL: none */
+    uint32_t count, cap;
+    uint32_t body_seen; /* bytes of a growing body inspected so far */
+    bool began, done;
+};
+
+struct sek_file {
+    struct sek_file *next;
+    enum sek_dir dir;
+    struct sek_bytes name; /* owned by the transaction */
+    struct sek_buffer *content; /* what is kept of it, borrowed from the message */
+    uint64_t size;
+    bool closed, truncated;
+    bool stored; /* a filestore rule matched */
+    uint64_t id;
+};
+
+/* What every transaction begins with. */
+struct sek_tx {
+    struct sek_tx *next;
+    uint64_t id;
+    uint16_t app;
+    uint8_t progress[2]; /* by direction; the protocol's own scale */
+    bool complete[2];
+    bool one_way;        /* all is in one direction (a DNS message over UDP) */
+    bool logged;
+    uint64_t events[2];  /* bit per event of the protocol */
+    struct sek_file *files;
+    struct sek_tx_detect detect[2];
+};
+
+/* What every protocol's per-flow state begins with. */
+struct sek_app_state {
+    struct sek_pool *pool;
+    const struct sek_app_settings *settings;
+    struct sek_flow *flow;
+    struct sek_tx *first, *last;
+    uint64_t next_tx;
+    bool failed[2]; /* the parser gave up on this direction */
+};
+
+/* Settings that parsers read; filled once from configuration. Sizes in bytes. */
+struct sek_app_settings {
+    bool enabled[SEK_APP_COUNT];
+    uint32_t http_request_body_limit, http_response_body_limit;
+    uint32_t http_body_inspect_min; /* a growing body is inspected from this size on */
+    uint32_t http_field_limit;
+    uint32_t http_layers; /* content encodings on top of each other */
+    uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
+    bool body_inline; /* inspect every piece of a body as it arrives */
+};
+
+enum sek_app_flag {
+    SEK_APP_START = 1, /* first bytes of this direction */
+    SEK_APP_END   = 2, /* no more will come */
+    SEK_APP_GAP   = 4, /* bytes are missing before these */
+};
+
+struct sek_app_result {
+    uint32_t consumed;
+    bool error;    /* stop parsing this direction */
+    bool change;   /* another protocol begins after what was consumed */
+    enum sek_app changed_to; /* SEK_APP_UNKNOWN: detect it */
+};
+
+enum sek_probe { SEK_PROBE_NO, SEK_PROBE_YES, SEK_PROBE_MORE };
+
+struct sek_app_event_name {
+    const char *name; /* as rules write it after "PROTOCOL." */
+    uint8_t bit;
+};
+
+/* A named buffer of a transaction. INDEX counts the instances of a buffer that can be several. */
+struct sek_buffer_def {
+    const char *name;      /* "http.uri" */
+    const char *alias;     /* older sticky name, or NULL */
+    const char *modifier;  /* older content modifier ("http_uri"), or NULL */
+    uint8_t dirs;          /* 1: to server, 2: to client, 3: both */
+    uint8_t progress[2];   /* the transaction has reached this */
+    bool multi;
+    bool growing;          /* a body: inspected while it grows */
+    bool (*get)(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir, uint32_t index,
+                struct sek_bytes *out);
+};
+
+/* A number of a transaction, for keywords that compare. */
+struct sek_number_def {
+    const char *name;
+    uint8_t dirs;
+    uint8_t progress[2];
+    bool (*get)(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir, uint32_t index,
+                uint64_t *out);
+    const char *const *words; /* "name", "value" pairs as text, NULL-terminated; or NULL */
+};
+
+struct sek_app_ops {
+    enum sek_app id;
+    const char *name;    /* in rules and EVE's app_proto */
+    const char *eve_key; /* object in an EVE record */
+    uint8_t transports;  /* 1: TCP, 2: UDP */
+    /* Does DATA, the first bytes in DIR, look like this protocol? */
+    enum sek_probe (*probe)(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
+                            uint32_t len);
+    size_t state_size; /* bytes, zeroed, beginning with struct sek_app_state */
+    struct sek_app_result (*parse)(struct sek_app_state *state, enum sek_dir dir,
+                                   const uint8_t *data, uint32_t len, unsigned flags);
+    void (*tx_free)(struct sek_app_state *state, struct sek_tx *tx);
+    void (*close)(struct sek_app_state *state); /* what is not in a transaction; may be NULL */
+    void (*eve)(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
+    const struct sek_buffer_def *buffers; /* ends with a NULL name */
+    const struct sek_number_def *numbers; /* ends with a NULL name; may be NULL */
+    const struct sek_app_event_name *events; /* ends with a NULL name; may be NULL */
+    uint8_t complete[2]; /* progress of a finished transaction */
+    bool gaps;           /* can go on after missing bytes */
+};
+
+const struct sek_app_ops *sek_app_ops(enum sek_app id);
+/* By name in a rule ("http", "http1", "tls", "ssl", "dns"); NULL when unknown. */
+const struct sek_app_ops *sek_app_find(const char *name);
+const char *sek_app_name(enum sek_app id);
+
+void sek_app_settings_default(struct sek_app_settings *s);
+/* Overlay values from dotted keys (app-layer.protocols.http.enabled ...). CONFIG may be NULL. */
+void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config);
+
+/* Bytes of one direction of FLOW: detects the protocol, parses. Returns what was consumed. */
+struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_settings *settings,
+                                   struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
+                                   uint32_t len, unsigned flags);
+/* Free what hangs on FLOW. FREE_DETECT (may be NULL) is told of each transaction first. */
+void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
+                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
+/* Free transactions at the front that are complete and inspected in both directions. */
+void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
+                  void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
+
+/* For parsers: a new transaction of SIZE bytes at the end of the list; NULL when memory is out. */
+struct sek_tx *sek_tx_new(struct sek_app_state *state, size_t size, enum sek_app app);
+static inline void sek_tx_event(struct sek_tx *tx, enum sek_dir dir, unsigned bit)
+{
+    tx->events[dir] |= 1ull << bit;
+}
+
+extern const struct sek_app_ops sek_http_ops, sek_tls_ops, sek_dns_ops;
+
+#endif

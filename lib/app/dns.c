@@ -1,0 +1,424 @@
+/* DNS (RFC 1035) over UDP and TCP. Each message is a transaction of its own, as rule writers expect:
+ * a query is seen in one direction, its answer in the other. */
+#include "lib/app/app.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+#define NAME_LIMIT   255
+#define NAMES_MAX    64  /* names kept of one message */
+#define LABELS_MAX   128
+#define POINTERS_MAX 32
+
+enum { DNS_EVENT_MALFORMED, DNS_EVENT_NOT_REQUEST, DNS_EVENT_NOT_RESPONSE, DNS_EVENT_Z_FLAG,
+       DNS_EVENT_OPCODE, DNS_EVENT_NAME_TOO_LONG, DNS_EVENT_INFINITE_LOOP,
+       DNS_EVENT_TOO_MANY_LABELS, DNS_EVENT_ADDITIONALS, DNS_EVENT_AUTHORITIES };
+
+enum { DNS_STARTED, DNS_COMPLETE };
+
+struct dns_record {
+    uint32_t name, name_len; /* in the text buffer, presentation form without the last dot */
+    uint32_t data, data_len; /* text of the record, 0: none */
+    uint16_t type, class;
+    uint32_t ttl;
+};
+
+struct dns_tx {
+    struct sek_tx base;
+    struct sek_buffer text;
+    struct dns_record records[NAMES_MAX];
+    uint8_t questions, answers; /* records[0..questions), then answers */
+    uint16_t message_id, flags;
+    bool response;
+};
+
+struct dns_state {
+    struct sek_app_state base;
+};
+
+#define HEADER 12u
+
+static bool header_sane(const uint8_t *p, uint32_t len)
+{
+    unsigned opcode = p[2] >> 3 & 15;
+    unsigned questions = (unsigned)(p[4] << 8 | p[5]);
+    return len >= HEADER && opcode <= 6 && questions <= 64 && (p[3] & 0x40) == 0 &&
+           (questions || p[2] & 0x80);
+}
+
+static bool first_name_sane(const uint8_t *p, uint32_t len)
+{
+    uint32_t i = HEADER;
+    if (!(p[4] | p[5]))
+        return true;
+    for (unsigned labels = 0; labels < LABELS_MAX && i < len; labels++) {
+        if (!p[i])
+            return i + 5 <= len;
+        if (p[i] & 0xc0)
+            return (p[i] & 0xc0) == 0xc0;
+        i += 1u + p[i];
+    }
+    return false;
+}
+
+static enum sek_probe dns_probe(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
+                                uint32_t len)
+{
+    bool port = flow->port[0] == 53 || flow->port[1] == 53;
+    (void)dir;
+    if (flow->proto == IPPROTO_TCP) {
+        if (len < 2 + HEADER)
+            return port ? SEK_PROBE_MORE : SEK_PROBE_NO;
+        uint32_t size = (uint32_t)(data[0] << 8 | data[1]);
+        if (size < HEADER || !header_sane(data + 2, HEADER) || (!port && size != len - 2))
+            return SEK_PROBE_NO;
+        uint32_t have = len - 2 < size ? len - 2 : size;
+        return have < size || first_name_sane(data + 2, have) ? SEK_PROBE_YES : SEK_PROBE_NO;
+    }
+    if (!port && flow->port[0] != 5353 && flow->port[1] != 5353)
+        return SEK_PROBE_NO;
+    if (len < HEADER || !header_sane(data, len))
+        return SEK_PROBE_NO;
+    return SEK_PROBE_YES;
+}
+
+/* A domain name into the text buffer; follows pointers backwards only a bounded number of times. */
+static bool read_name(struct dns_state *s, struct dns_tx *tx, struct sek_reader *r, uint32_t *at,
+                      uint32_t *len)
+{
+    struct sek_reader n = *r;
+    bool jumped = false;
+    unsigned jumps = 0, labels = 0;
+    uint32_t begin = tx->text.len;
+    enum sek_dir dir = tx->response ? SEK_TOCLIENT : SEK_TOSERVER;
+    for (;;) {
+        uint8_t c = sek_reader_u8(&n);
+        if (n.failed)
+            return false;
+        if ((c & 0xc0) == 0xc0) {
+            uint32_t target = (uint32_t)(c & 0x3f) << 8 | sek_reader_u8(&n);
+            if (n.failed || target >= n.len)
+                return false;
+            if (!jumped)
+                r->pos = n.pos;
+            jumped = true;
+            if (++jumps > POINTERS_MAX) {
+                sek_tx_event(&tx->base, dir, DNS_EVENT_INFINITE_LOOP);
+                break;
+            }
+            n.pos = target;
+            continue;
+        }
+        if (c & 0xc0)
+            return false;
+        if (!c) {
+            if (!jumped)
+                r->pos = n.pos;
+            break;
+        }
+        if (++labels > LABELS_MAX) {
+            sek_tx_event(&tx->base, dir, DNS_EVENT_TOO_MANY_LABELS);
+            return false;
+        }
+        struct sek_bytes label = sek_reader_bytes(&n, c);
+        if (n.failed)
+            return false;
+        if (tx->text.len > begin)
+            sek_buffer_add(s->base.pool, &tx->text, ".", 1, 0);
+        sek_buffer_add(s->base.pool, &tx->text, label.data, label.len, 0);
+        if (tx->text.len - begin > NAME_LIMIT) {
+            sek_tx_event(&tx->base, dir, DNS_EVENT_NAME_TOO_LONG);
+            return false;
+        }
+    }
+    *at = begin;
+    *len = tx->text.len - begin;
+    return true;
+}
+
+static void read_data(struct dns_state *s, struct dns_tx *tx, struct dns_record *d,
+                      struct sek_reader *r, uint16_t size)
+{
+    char text[SEK_ADDR_TEXT];
+    struct sek_addr addr = {0};
+    uint32_t end = r->pos + size;
+    d->data = tx->text.len;
+    if ((d->type == 1 && size == 4) || (d->type == 28 && size == 16)) {
+        struct sek_bytes v = sek_reader_bytes(r, size);
+        if (v.len != size)
+            return;
+        memcpy(addr.bytes, v.data, size);
+        sek_addr_format(&addr, size == 4 ? 4 : 6, text);
+        sek_buffer_add(s->base.pool, &tx->text, text, (uint32_t)strlen(text), 0);
+        d->data_len = tx->text.len - d->data;
+    } else if (d->type == 5 || d->type == 2 || d->type == 12) { /* CNAME, NS, PTR */
+        struct sek_reader name = *r;
+        if (!read_name(s, tx, &name, &d->data, &d->data_len))
+            d->data_len = 0;
+    } else if (d->type == 16 && size) { /* TXT: the first string */
+        struct sek_reader t = *r;
+        struct sek_bytes v = sek_reader_bytes(&t, sek_reader_u8(&t));
+        sek_buffer_add(s->base.pool, &tx->text, v.data, v.len, 0);
+        d->data_len = v.len;
+    }
+    if (end <= r->len)
+        r->pos = end;
+    else
+        r->failed = true;
+}
+
+static bool read_message(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, uint32_t len)
+{
+    struct sek_reader r = sek_reader_make(data, len);
+    tx->message_id = sek_reader_u16(&r);
+    tx->flags = sek_reader_u16(&r);
+    unsigned questions = sek_reader_u16(&r), answers = sek_reader_u16(&r);
+    sek_reader_skip(&r, 4);
+    for (unsigned i = 0; i < questions; i++) {
+        struct dns_record d = {0};
+        if (!read_name(s, tx, &r, &d.name, &d.name_len))
+            return false;
+        d.type = sek_reader_u16(&r);
+        d.class = sek_reader_u16(&r);
+        if (r.failed)
+            return false;
+        if (tx->questions < NAMES_MAX)
+            tx->records[tx->questions++] = d;
+    }
+    for (unsigned i = 0; i < answers; i++) {
+        struct dns_record d = {0};
+        if (!read_name(s, tx, &r, &d.name, &d.name_len))
+            return false;
+        d.type = sek_reader_u16(&r);
+        d.class = sek_reader_u16(&r);
+        d.ttl = sek_reader_u32(&r);
+        uint16_t size = sek_reader_u16(&r);
+        if (r.failed || size > sek_reader_left(&r))
+            return false;
+        read_data(s, tx, &d, &r, size);
+        if (tx->questions + tx->answers < NAMES_MAX)
+            tx->records[tx->questions + tx->answers++] = d;
+    }
+    return true;
+}
+
+static void on_message(struct dns_state *s, const uint8_t *data, uint32_t len, enum sek_dir dir)
+{
+    struct dns_tx *tx = (struct dns_tx *)sek_tx_new(&s->base, sizeof *tx, SEK_APP_DNS);
+    if (!tx)
+        return;
+    tx->base.one_way = true;
+    tx->response = len > 2 && data[2] & 0x80;
+    if (!read_message(s, tx, data, len))
+        sek_tx_event(&tx->base, dir, DNS_EVENT_MALFORMED);
+    if (tx->flags & 0x0040)
+        sek_tx_event(&tx->base, dir, DNS_EVENT_Z_FLAG);
+    if ((tx->flags >> 11 & 15) > 6)
+        sek_tx_event(&tx->base, dir, DNS_EVENT_OPCODE);
+    if (tx->response && dir == SEK_TOSERVER)
+        sek_tx_event(&tx->base, dir, DNS_EVENT_NOT_REQUEST);
+    if (!tx->response && dir == SEK_TOCLIENT)
+        sek_tx_event(&tx->base, dir, DNS_EVENT_NOT_RESPONSE);
+    tx->base.progress[dir] = DNS_COMPLETE;
+    tx->base.complete[dir] = true;
+}
+
+static struct sek_app_result dns_parse(struct sek_app_state *state, enum sek_dir dir,
+                                       const uint8_t *data, uint32_t len, unsigned flags)
+{
+    struct dns_state *s = (struct dns_state *)state;
+    (void)flags;
+    if (state->flow->proto == IPPROTO_UDP) {
+        if (len >= HEADER)
+            on_message(s, data, len, dir);
+        return (struct sek_app_result){.consumed = len};
+    }
+    uint32_t pos = 0;
+    while (len - pos >= 2) {
+        uint32_t size = (uint32_t)(data[pos] << 8 | data[pos + 1]);
+        if (len - pos - 2 < size)
+            break;
+        if (size >= HEADER)
+            on_message(s, data + pos + 2, size, dir);
+        pos += 2 + size;
+    }
+    return (struct sek_app_result){.consumed = pos};
+}
+
+static void dns_tx_free(struct sek_app_state *state, struct sek_tx *tx)
+{
+    sek_buffer_free(state->pool, &((struct dns_tx *)tx)->text);
+    sek_pool_put(state->pool, tx, sizeof(struct dns_tx));
+}
+
+static const char *type_name(uint16_t type)
+{
+    static const struct {
+        uint16_t type;
+        const char *name;
+    } names[] = {{1, "A"},     {2, "NS"},   {5, "CNAME"}, {6, "SOA"},  {10, "NULL"},  {12, "PTR"},
+                 {15, "MX"},   {16, "TXT"}, {28, "AAAA"}, {33, "SRV"}, {35, "NAPTR"}, {43, "DS"},
+                 {46, "RRSIG"}, {48, "DNSKEY"}, {64, "SVCB"}, {65, "HTTPS"}, {255, "ANY"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].type == type)
+            return names[i].name;
+    return NULL;
+}
+
+static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",
+                                     "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
+                                     "NOTZONE"};
+
+static void eve_record(struct sek_text *out, const struct dns_tx *tx, const struct dns_record *d,
+                       bool answer)
+{
+    const char *name = type_name(d->type);
+    char unknown[16];
+    snprintf(unknown, sizeof unknown, "TYPE%u", d->type);
+    sek_json_open(out, NULL, '{');
+    sek_json_bytes(out, "rrname", tx->text.data + d->name, d->name_len);
+    sek_json_str(out, "rrtype", name ? name : unknown);
+    if (answer) {
+        sek_json_uint(out, "ttl", d->ttl);
+        if (d->data_len)
+            sek_json_bytes(out, "rdata", tx->text.data + d->data, d->data_len);
+    }
+    sek_json_close(out, '}');
+}
+
+static void dns_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    (void)state;
+    sek_json_uint(out, "version", 3);
+    sek_json_str(out, "type", tx->response ? "response" : "request");
+    sek_json_uint(out, "tx_id", tx->base.id);
+    sek_json_uint(out, "id", tx->message_id);
+    if (tx->response && (tx->flags & 15) < sizeof rcodes / sizeof *rcodes)
+        sek_json_str(out, "rcode", rcodes[tx->flags & 15]);
+    sek_json_uint(out, "opcode", tx->flags >> 11 & 15);
+    sek_json_open(out, "queries", '[');
+    for (unsigned i = 0; i < tx->questions; i++)
+        eve_record(out, tx, &tx->records[i], false);
+    sek_json_close(out, ']');
+    if (!tx->answers)
+        return;
+    sek_json_open(out, "answers", '[');
+    for (unsigned i = 0; i < tx->answers; i++)
+        eve_record(out, tx, &tx->records[tx->questions + i], true);
+    sek_json_close(out, ']');
+}
+
+static bool get_query(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
+                      struct sek_bytes *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    (void)s, (void)dir;
+    if (i >= tx->questions)
+        return false;
+    *out = (struct sek_bytes){tx->text.data ? tx->text.data + tx->records[i].name : NULL,
+                              tx->records[i].name_len};
+    return out->data != NULL;
+}
+
+static bool get_answer(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
+                       struct sek_bytes *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    (void)s, (void)dir;
+    if (i >= tx->answers || !tx->text.data)
+        return false;
+    *out = (struct sek_bytes){tx->text.data + tx->records[tx->questions + i].name,
+                              tx->records[tx->questions + i].name_len};
+    return true;
+}
+
+static bool get_rdata(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
+                      struct sek_bytes *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    (void)s, (void)dir;
+    if (i >= tx->answers || !tx->text.data)
+        return false;
+    const struct dns_record *d = &tx->records[tx->questions + i];
+    *out = (struct sek_bytes){tx->text.data + d->data, d->data_len};
+    return true;
+}
+
+static bool get_opcode(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                       uint64_t *out)
+{
+    (void)s, (void)dir;
+    *out = ((struct dns_tx *)tx)->flags >> 11 & 15;
+    return !i;
+}
+
+static bool get_rcode(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                      uint64_t *out)
+{
+    (void)s, (void)dir;
+    *out = ((struct dns_tx *)tx)->flags & 15;
+    return !i && ((struct dns_tx *)tx)->response;
+}
+
+static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
+                       uint64_t *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    (void)s, (void)dir;
+    if (i >= (uint32_t)tx->questions + tx->answers)
+        return false;
+    *out = tx->records[i].type;
+    return true;
+}
+
+#define DONE {DNS_COMPLETE, DNS_COMPLETE}
+
+static const struct sek_buffer_def dns_buffers[] = {
+    {"dns.query", "dns_query", NULL, 3, DONE, true, false, get_query},
+    {"dns.query.name", "dns.queries.rrname", NULL, 3, DONE, true, false, get_query},
+    {"dns.answer.name", "dns.answers.rrname", NULL, 2, DONE, true, false, get_answer},
+    {"dns.response.rrname", NULL, NULL, 2, DONE, true, false, get_answer},
+    {"dns.answers.rdata", NULL, NULL, 2, DONE, true, false, get_rdata},
+    {0},
+};
+
+static const char *const rcode_words[] = {
+    "NOERROR", "0", "FORMERR", "1", "SERVFAIL", "2", "NXDOMAIN", "3", "NOTIMP", "4",
+    "REFUSED", "5", "YXDOMAIN", "6", "YXRRSET", "7", "NXRRSET", "8", "NOTAUTH", "9",
+    "NOTZONE", "10", NULL};
+static const char *const type_words[] = {
+    "A", "1", "NS", "2", "CNAME", "5", "SOA", "6", "PTR", "12", "MX", "15", "TXT", "16",
+    "AAAA", "28", "SRV", "33", "SVCB", "64", "HTTPS", "65", "ANY", "255", NULL};
+
+static const struct sek_number_def dns_numbers[] = {
+    {"dns.opcode", 3, DONE, get_opcode, NULL},
+    {"dns.rcode", 3, DONE, get_rcode, rcode_words},
+    {"dns.rrtype", 3, DONE, get_rrtype, type_words},
+    {0},
+};
+
+static const struct sek_app_event_name dns_events[] = {
+    {"malformed_data", DNS_EVENT_MALFORMED},   {"not_request", DNS_EVENT_NOT_REQUEST},
+    {"not_response", DNS_EVENT_NOT_RESPONSE},  {"z_flag_set", DNS_EVENT_Z_FLAG},
+    {"invalid_opcode", DNS_EVENT_OPCODE},      {"name_too_long", DNS_EVENT_NAME_TOO_LONG},
+    {"infinite_loop", DNS_EVENT_INFINITE_LOOP}, {"too_many_labels", DNS_EVENT_TOO_MANY_LABELS},
+    {"invalid_additionals", DNS_EVENT_ADDITIONALS}, {"invalid_authorities", DNS_EVENT_AUTHORITIES},
+    {0},
+};
+
+const struct sek_app_ops sek_dns_ops = {
+    .id = SEK_APP_DNS,
+    .name = "dns",
+    .eve_key = "dns",
+    .transports = 3,
+    .probe = dns_probe,
+    .state_size = sizeof(struct dns_state),
+    .parse = dns_parse,
+    .tx_free = dns_tx_free,
+    .eve = dns_eve,
+    .buffers = dns_buffers,
+    .numbers = dns_numbers,
+    .events = dns_events,
+    .complete = {DNS_COMPLETE, DNS_COMPLETE},
+};

@@ -1,0 +1,73 @@
+/* TLS (RFC 5246, RFC 8446) up to the point where it is encrypted: what the parser's files share. */
+#ifndef SEK_APP_TLS_H
+#define SEK_APP_TLS_H
+
+#include "lib/app/app.h"
+
+enum tls_progress { TLS_STARTED, TLS_HELLO, TLS_CERTIFICATE, TLS_DONE };
+
+enum tls_event {
+    TLS_EVENT_SSLV2_HEADER,
+    TLS_EVENT_TLS_HEADER,
+    TLS_EVENT_RECORD_TYPE,
+    TLS_EVENT_RECORD_VERSION,
+    TLS_EVENT_RECORD_LENGTH,
+    TLS_EVENT_HANDSHAKE_MESSAGE,
+    TLS_EVENT_HANDSHAKE_LENGTH,
+    TLS_EVENT_CERTIFICATE,
+    TLS_EVENT_CERTIFICATE_LENGTH,
+    TLS_EVENT_CERTIFICATE_DER,
+    TLS_EVENT_HEARTBEAT,
+    TLS_EVENT_HEARTBEAT_INVALID,
+    TLS_EVENT_HEARTBEAT_OVERFLOW,
+    TLS_EVENT_HEARTBEAT_MISMATCH,
+    TLS_EVENT_MULTIPLE_SNI,
+    TLS_EVENT_SNI_TYPE,
+    TLS_EVENT_SNI_LENGTH,
+    TLS_EVENT_TOO_MANY_RECORDS,
+    TLS_EVENT_ALERT,
+    TLS_EVENT_ERROR_MESSAGE,
+};
+
+#define TLS_CERTS_MAX 16
+
+struct tls_tx {
+    struct sek_tx base;
+    uint16_t version; /* negotiated, or the client's offer until then */
+    struct sek_buffer text; /* holds the strings below; they are offsets into it */
+    struct tls_slice {
+        uint32_t at, len;
+    } sni, alpn, ja3, ja3s, ja4, subject, issuer, serial, fingerprint, not_before, not_after;
+    struct sek_buffer alt_names; /* NUL-separated */
+    struct sek_buffer certs;     /* DER, one after the other */
+    uint32_t cert_end[TLS_CERTS_MAX];
+    unsigned cert_count;
+    struct sek_buffer random[2];
+    char ja3_hash[33], ja3s_hash[33];
+    uint64_t valid_from, valid_until; /* seconds since the epoch */
+    bool resumed;
+};
+
+struct tls_state {
+    struct sek_app_state base;
+    struct tls_tx *tx;
+    struct sek_buffer handshake[2]; /* bytes of messages that are not complete */
+    bool encrypted[2];              /* ChangeCipherSpec was seen */
+    bool heartbeat_request;
+    uint16_t heartbeat_len;
+};
+
+/* tls_hello.c: bodies of ClientHello and ServerHello. */
+void tls_client_hello(struct tls_state *s, struct sek_reader r);
+void tls_server_hello(struct tls_state *s, struct sek_reader r);
+/* tls_certificate.c: body of a Certificate message. */
+void tls_certificates(struct tls_state *s, enum sek_dir dir, struct sek_reader r);
+
+static inline struct sek_bytes tls_text(const struct tls_tx *tx, struct tls_slice slice)
+{
+    return slice.len ? (struct sek_bytes){tx->text.data + slice.at, slice.len}
+                     : (struct sek_bytes){0};
+}
+struct tls_slice tls_keep(struct tls_state *s, const void *data, uint32_t len);
+
+#endif

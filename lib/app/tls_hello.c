@@ -1,0 +1,255 @@
+/* Hello messages, and the fingerprints made of them: JA3 and JA3S (MD5 over the offered numbers) and
+ * JA4 (sorted, truncated SHA-256). Numbers reserved as GREASE (RFC 8701) are left out of all. */
+#include "lib/app/tls.h"
+
+#include "lib/base/encode.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIST_MAX 200
+
+struct numbers {
+    uint16_t v[LIST_MAX];
+    unsigned count;
+};
+
+struct hello {
+    uint16_t version, best_version;
+    struct numbers ciphers, extensions, groups, formats, signatures;
+    struct sek_bytes alpn;
+    bool has_sni;
+};
+
+static bool grease(uint16_t v)
+{
+    return (v & 0x0f0f) == 0x0a0a && v >> 8 == (v & 0xff);
+}
+
+static void number_add(struct numbers *n, uint16_t v)
+{
+    if (!grease(v) && n->count < LIST_MAX)
+        n->v[n->count++] = v;
+}
+
+static void read_list(struct sek_reader *r, struct numbers *out)
+{
+    while (sek_reader_left(r) >= 2)
+        number_add(out, sek_reader_u16(r));
+}
+
+static void read_sni(struct tls_state *s, struct sek_reader r)
+{
+    struct sek_tx *tx = &s->tx->base;
+    uint16_t list = sek_reader_u16(&r);
+    uint8_t type = sek_reader_u8(&r);
+    uint16_t size = sek_reader_u16(&r);
+    if (r.failed)
+        return;
+    if (type)
+        sek_tx_event(tx, SEK_TOSERVER, TLS_EVENT_SNI_TYPE);
+    struct sek_bytes name = sek_reader_bytes(&r, size);
+    if (r.failed || size > 255 || list < size + 3u) {
+        sek_tx_event(tx, SEK_TOSERVER, TLS_EVENT_SNI_LENGTH);
+        return;
+    }
+    s->tx->sni = tls_keep(s, name.data, name.len);
+    for (uint32_t i = 0; i < s->tx->sni.len; i++) {
+        uint8_t *c = s->tx->text.data + s->tx->sni.at + i;
+        if (*c >= 'A' && *c <= 'Z')
+            *c |= 32;
+    }
+}
+
+static void read_extension(struct tls_state *s, struct hello *h, uint16_t type, struct sek_reader r,
+                           enum sek_dir dir)
+{
+    switch (type) {
+    case 0:
+        if (dir == SEK_TOCLIENT)
+            return;
+        if (h->has_sni)
+            sek_tx_event(&s->tx->base, dir, TLS_EVENT_MULTIPLE_SNI);
+        else
+            read_sni(s, r);
+        h->has_sni = true;
+        return;
+    case 10:
+        sek_reader_skip(&r, 2);
+        read_list(&r, &h->groups);
+        return;
+    case 11:
+        for (uint8_t n = sek_reader_u8(&r); n && sek_reader_left(&r); n--)
+            h->formats.count < LIST_MAX ? (void)(h->formats.v[h->formats.count++] = sek_reader_u8(&r))
+                                        : sek_reader_skip(&r, 1);
+        return;
+    case 13:
+        sek_reader_skip(&r, 2);
+        read_list(&r, &h->signatures);
+        return;
+    case 16:
+        sek_reader_skip(&r, 2);
+        h->alpn = sek_reader_bytes(&r, sek_reader_u8(&r));
+        return;
+    case 43: { /* supported versions */
+        struct numbers n = {0};
+        if (dir == SEK_TOSERVER)
+            sek_reader_skip(&r, 1);
+        read_list(&r, &n);
+        for (unsigned i = 0; i < n.count; i++)
+            if (n.v[i] > h->best_version)
+                h->best_version = n.v[i];
+        return;
+    }
+    }
+}
+
+static void read_extensions(struct tls_state *s, struct hello *h, struct sek_reader *r,
+                            enum sek_dir dir)
+{
+    struct sek_reader list = sek_reader_sub(r, sek_reader_u16(r));
+    while (!list.failed && sek_reader_left(&list) >= 4) {
+        uint16_t type = sek_reader_u16(&list);
+        struct sek_reader body = sek_reader_sub(&list, sek_reader_u16(&list));
+        if (list.failed)
+            return;
+        number_add(&h->extensions, type);
+        if (!grease(type))
+            read_extension(s, h, type, body, dir);
+    }
+}
+
+static void text_list(struct sek_text *t, const struct numbers *n)
+{
+    for (unsigned i = 0; i < n->count; i++)
+        sek_text_printf(t, "%s%u", i ? "-" : "", n->v[i]);
+}
+
+static void md5_hex(const struct sek_text *t, char out[33])
+{
+    uint8_t digest[16];
+    if (EVP_Digest(t->data, t->len, digest, NULL, EVP_md5(), NULL))
+        sek_hex_encode(digest, sizeof digest, out);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+static void hash12(const struct sek_text *t, char out[13])
+{
+    char hex[SEK_SHA256_HEX];
+    if (!t->len) {
+        memcpy(out, "000000000000", 13);
+        return;
+    }
+    sek_sha256_hex(t->data, t->len, hex);
+    memcpy(out, hex, 12);
+    out[12] = '\0';
+}
+
+static void hex_list(struct sek_text *t, const struct numbers *n)
+{
+    for (unsigned i = 0; i < n->count; i++)
+        sek_text_printf(t, "%s%04x", i ? "," : "", n->v[i]);
+}
+
+static char alpn_char(uint8_t c, bool high)
+{
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+        return (char)c;
+    return "0123456789abcdef"[high ? c >> 4 : c & 15];
+}
+
+static void make_ja4(struct tls_state *s, struct hello *h)
+{
+    struct sek_text t = {0}, list = {0};
+    char ciphers[13], extensions[13];
+    uint16_t v = h->best_version ? h->best_version : h->version;
+    const char *version = v == 0x0304 ? "13" : v == 0x0303 ? "12" : v == 0x0302 ? "11"
+                          : v == 0x0301 ? "10" : v == 0x0300 ? "s3" : v == 0x0002 ? "s2" : "00";
+    struct numbers sorted = h->ciphers, ext = {0};
+    qsort(sorted.v, sorted.count, sizeof sorted.v[0], by_value);
+    hex_list(&list, &sorted);
+    hash12(&list, ciphers);
+    for (unsigned i = 0; i < h->extensions.count; i++)
+        if (h->extensions.v[i] != 0 && h->extensions.v[i] != 16)
+            ext.v[ext.count++] = h->extensions.v[i];
+    qsort(ext.v, ext.count, sizeof ext.v[0], by_value);
+    sek_text_clear(&list);
+    hex_list(&list, &ext);
+    if (h->signatures.count) {
+        sek_text_putc(&list, '_');
+        hex_list(&list, &h->signatures);
+    }
+    hash12(&list, extensions);
+    sek_text_printf(&t, "t%s%c%02u%02u%c%c_%s_%s", version, h->has_sni ? 'd' : 'i',
+                    h->ciphers.count > 99 ? 99 : h->ciphers.count,
+                    h->extensions.count > 99 ? 99 : h->extensions.count,
+                    h->alpn.len ? alpn_char(h->alpn.data[0], true) : '0',
+                    h->alpn.len ? alpn_char(h->alpn.data[h->alpn.len - 1], false) : '0', ciphers,
+                    extensions);
+    s->tx->ja4 = tls_keep(s, t.data, (uint32_t)t.len);
+    sek_text_free(&t);
+    sek_text_free(&list);
+}
+
+void tls_client_hello(struct tls_state *s, struct sek_reader r)
+{
+    struct hello h = {0};
+    struct sek_text t = {0};
+    if (s->tx->ja3_hash[0])
+        return; /* a second hello (retry) does not replace the first */
+    h.version = sek_reader_u16(&r);
+    struct sek_bytes random = sek_reader_bytes(&r, 32);
+    sek_reader_skip(&r, sek_reader_u8(&r));
+    struct sek_reader ciphers = sek_reader_sub(&r, sek_reader_u16(&r));
+    read_list(&ciphers, &h.ciphers);
+    sek_reader_skip(&r, sek_reader_u8(&r));
+    if (r.failed) {
+        sek_tx_event(&s->tx->base, SEK_TOSERVER, TLS_EVENT_HANDSHAKE_MESSAGE);
+        return;
+    }
+    s->tx->version = h.version;
+    sek_buffer_add(s->base.pool, &s->tx->random[0], random.data, random.len, 0);
+    if (sek_reader_left(&r) >= 2)
+        read_extensions(s, &h, &r, SEK_TOSERVER);
+    if (h.alpn.len)
+        s->tx->alpn = tls_keep(s, h.alpn.data, h.alpn.len);
+    sek_text_printf(&t, "%u,", h.version);
+    text_list(&t, &h.ciphers);
+    sek_text_putc(&t, ',');
+    text_list(&t, &h.extensions);
+    sek_text_putc(&t, ',');
+    text_list(&t, &h.groups);
+    sek_text_putc(&t, ',');
+    text_list(&t, &h.formats);
+    md5_hex(&t, s->tx->ja3_hash);
+    s->tx->ja3 = tls_keep(s, t.data, (uint32_t)t.len);
+    sek_text_free(&t);
+    make_ja4(s, &h);
+}
+
+void tls_server_hello(struct tls_state *s, struct sek_reader r)
+{
+    struct hello h = {0};
+    struct sek_text t = {0};
+    h.version = sek_reader_u16(&r);
+    struct sek_bytes random = sek_reader_bytes(&r, 32);
+    sek_reader_skip(&r, sek_reader_u8(&r));
+    uint16_t cipher = sek_reader_u16(&r);
+    sek_reader_skip(&r, 1);
+    if (r.failed || s->tx->ja3s_hash[0])
+        return;
+    sek_buffer_add(s->base.pool, &s->tx->random[1], random.data, random.len, 0);
+    if (sek_reader_left(&r) >= 2)
+        read_extensions(s, &h, &r, SEK_TOCLIENT);
+    s->tx->version = h.best_version ? h.best_version : h.version;
+    sek_text_printf(&t, "%u,%u,", h.version, cipher);
+    text_list(&t, &h.extensions);
+    md5_hex(&t, s->tx->ja3s_hash);
+    s->tx->ja3s = tls_keep(s, t.data, (uint32_t)t.len);
+    sek_text_free(&t);
+}
