@@ -1,0 +1,218 @@
+/* The guard's children: worker, lockdown keeper, inventory collector. Each is a fork that keeps the
+ * descriptors it needs and closes all others. */
+#include "agent/guard/guard.h"
+#include "agent/guard/queue.h"
+#include "agent/inventory/inventory.h"
+#include "agent/worker/worker.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (1 << 19) /* of the worker's socket pair */
+
+/* Close everything from 3 up that is not in KEEP (ascending order does not matter). */
+static void close_others(const int *keep, size_t count)
+{
+    for (int fd = 3; fd < 1024; fd++) {
+        bool wanted = false;
+        for (size_t i = 0; i < count; i++)
+            wanted = wanted || keep[i] == fd;
+        if (!wanted)
+            close(fd);
+    }
+}
+
+static void child_begin(const char *name)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, name);
+}
+
+static bool open_queues(struct sek_guard *g)
+{
+    struct sek_fault fault;
+    const int parts[SEK_QUEUES] = {SEK_STATE_ENTRY, SEK_STATE_NAMES};
+    bool all = true;
+    for (int i = 0; i < SEK_QUEUES; i++) {
+        if (g->queue_fd[i] >= 0)
+            continue;
+        if (sek_queue_open(g->firewall.queue[i], !g->firewall.closed[i], &g->queue_fd[i], &fault)) {
+            sek_guard_part(g, parts[i], SEK_PROTECTION_ABSENT, "%.150s", fault.message);
+            all = false;
+        }
+    }
+    return all;
+}
+
+enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fault)
+{
+    int pair[2], size = BUFFER_BYTES;
+    open_queues(g);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        return sek_fail(fault, SEK_EIO, "socketpair: %s", strerror(errno));
+    for (int i = 0; i < 2; i++)
+        setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    g->worker = fork();
+    if (g->worker == 0) {
+        struct sek_worker_options o = {
+            .settings = g->settings,
+            .guard_fd = pair[1],
+            .queue_fd = {g->queue_fd[0], g->queue_fd[1]},
+            .probe_fd = g->probe_fd,
+            .control_fd = g->control_fd,
+        };
+        const int keep[] = {o.guard_fd, o.queue_fd[0], o.queue_fd[1], o.probe_fd, o.control_fd};
+        child_begin("sekisho-worker");
+        close_others(keep, sizeof keep / sizeof keep[0]);
+        _exit(sek_worker_run(&o));
+    }
+    close(pair[1]);
+    g->worker_fd = pair[0];
+    g->worker_started = g->worker_seen = sek_clock_mono_us();
+    g->restart_at = 0;
+    if (g->worker < 0)
+        return sek_fail(fault, SEK_EIO, "fork: %s", strerror(errno));
+    if (g->keeper_fd >= 0) {
+        struct sek_keeper_command c = {SEK_KEEPER_OWN, g->worker};
+        send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    sek_guard_send_state(g);
+    return SEK_OK;
+}
+
+/* --- keeper ---------------------------------------------------------------------------------- */
+
+static void forward_record(void *arg, const struct sek_lockdown_record *record)
+{
+    send(*(int *)arg, record, sizeof *record, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void forward_counters(void *arg, const struct sek_lockdown_shared *shared)
+{
+    const uint64_t counters[3] = {shared->asked, shared->denied, shared->learned};
+    send(*(int *)arg, counters, sizeof counters, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void say_ready(void *arg)
+{
+    send(*(int *)arg, "r", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void keeper_main(struct sek_guard *g, int command, int record)
+{
+    char allowlist[512];
+    struct sek_fault fault;
+    struct sek_keeper_options o = {
+        .mode = g->filter.inside_mode,
+        .allowlist = allowlist,
+        .updaters = g->settings->updaters,
+        .stall_closed = g->settings->stall_closed,
+        .command_fd = command,
+        .own = {getppid(), g->worker},
+        .on_record = forward_record,
+        .on_counters = forward_counters,
+        .on_ready = say_ready,
+        .arg = &record,
+    };
+    const int keep[] = {command, record};
+    child_begin("sekisho-keeper");
+    close_others(keep, 2);
+    snprintf(allowlist, sizeof allowlist, "%s/lockdown/allowlist", g->settings->state);
+    for (int i = 0; i < 4 && g->filter.scopes[i][0]; i++)
+        o.scopes[i] = g->filter.scopes[i];
+    for (int i = 0; !g->filter.scopes[0][0] && i < SEK_KEEPER_SCOPES && g->settings->scopes[i]; i++)
+        o.scopes[i] = g->settings->scopes[i];
+    if (sek_keeper_run(&o, &fault)) {
+        sek_error_log("%s", fault.message);
+        send(record, fault.message, strlen(fault.message), MSG_NOSIGNAL);
+        _exit(1);
+    }
+    _exit(0);
+}
+
+void sek_guard_start_keeper(struct sek_guard *g)
+{
+    int command[2], record[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, command))
+        return;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, record)) {
+        close(command[0]);
+        close(command[1]);
+        return;
+    }
+    sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_PARTIAL, "starting");
+    g->keeper = fork();
+    if (g->keeper == 0)
+        keeper_main(g, command[1], record[1]);
+    close(command[1]);
+    close(record[1]);
+    g->keeper_fd = command[0];
+    g->record_fd = record[0];
+}
+
+void sek_guard_stop_keeper(struct sek_guard *g)
+{
+    if (g->keeper <= 0)
+        return;
+    close(g->keeper_fd); /* end of file: it removes its marks and ends */
+    close(g->record_fd);
+    g->keeper_fd = g->record_fd = -1;
+    while (waitpid(g->keeper, NULL, 0) < 0 && errno == EINTR)
+        ;
+    g->keeper = 0;
+}
+
+/* --- inventory ------------------------------------------------------------------------------- */
+
+/* Reading everybody's /proc/PID/fd is all that the collector may do beyond an ordinary program. */
+static bool keep_read_rights(void)
+{
+    const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
+    cap_t caps = cap_init();
+    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, 2, wanted, CAP_SET) &&
+                !cap_set_flag(caps, CAP_EFFECTIVE, 2, wanted, CAP_SET) && !cap_set_proc(caps);
+    if (caps)
+        cap_free(caps);
+    return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static void collector_main(struct sek_guard *g)
+{
+    struct sek_text out = {0};
+    struct sek_fault fault;
+    const int keep[] = {g->worker_fd};
+    child_begin("sekisho-invent");
+    close_others(keep, 1);
+    if (!keep_read_rights())
+        sek_warning("inventory: rights not dropped: %s", strerror(errno));
+    if (sek_inventory_collect(g->settings->root, &out, &fault)) {
+        sek_warning("inventory: %s", fault.message);
+        _exit(1);
+    }
+    int fd = sek_memory_file("inventory", out.data, out.len);
+    _exit(fd < 0 || sek_message_send(g->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd));
+}
+
+void sek_guard_collect_inventory(struct sek_guard *g)
+{
+    g->inventory_at = sek_clock_mono_us() + (uint64_t)g->settings->inventory_interval * 1000000u;
+    if (g->collector > 0 || g->worker <= 0)
+        return;
+    g->collector = fork();
+    if (g->collector == 0)
+        collector_main(g);
+}

@@ -1,0 +1,364 @@
+/* The guard's start, loop and stop. */
+#include "agent/guard/guard.h"
+#include "agent/filehash.h"
+#include "agent/guard/queue.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PING_US        2000000u
+#define SILENCE_US     10000000u /* of the worker, then it is replaced */
+#define HEALTHY_US     30000000u
+#define SETTLE_US      1000000u  /* after the package database changed */
+#define RESTART_MAX_US 10000000u
+
+static void send_connect(void *arg, const struct sek_connect *connect)
+{
+    struct sek_guard *g = arg;
+    if (g->worker_fd >= 0)
+        sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, connect, sizeof *connect, -1);
+}
+
+/* The cgroup that exit control covers: the configured one, else where cgroup v2 is mounted. */
+static const char *find_cgroup(const struct sek_settings *s)
+{
+    static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    char path[64];
+    for (size_t i = 0; !s->cgroup && i < 2; i++) {
+        snprintf(path, sizeof path, "%s/cgroup.controllers", mounts[i]);
+        if (!access(path, F_OK))
+            return mounts[i];
+    }
+    return s->cgroup ? s->cgroup : mounts[0];
+}
+
+static void open_protection(struct sek_guard *g)
+{
+    struct sek_fault fault;
+    const char *cgroup = find_cgroup(g->settings);
+    if (sek_firewall_open(&g->firewall, &fault))
+        sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
+    else
+        sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_FULL, "nft table inet sekisho");
+    if (g->firewall.backend == SEK_BACKEND_NONE) {
+        for (int i = 0; i < 2; i++)
+            sek_guard_part(g, i ? SEK_STATE_NAMES : SEK_STATE_ENTRY, SEK_PROTECTION_ABSENT,
+                           "neither nft's queue nor iptables-nft's NFQUEUE works");
+    } else {
+        sek_guard_part(g, SEK_STATE_ENTRY, SEK_PROTECTION_FULL, "%s, no patched port",
+                       sek_queue_backend_name(g->firewall.backend));
+        sek_guard_part(g, SEK_STATE_NAMES, SEK_PROTECTION_FULL, "%s",
+                       sek_queue_backend_name(g->firewall.backend));
+    }
+    if (sek_exits_open(cgroup, send_connect, g, &g->exits, &fault))
+        sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
+    else
+        sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_FULL, "eBPF on cgroup %.120s", cgroup);
+    if (sek_log_group_open(SEK_PROBE_GROUP, &g->probe_fd, &fault))
+        sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_PARTIAL, "no probe log: %.130s",
+                       fault.message);
+    sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "off by policy");
+}
+
+static enum sek_error open_control(struct sek_guard *g, struct sek_fault *fault)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/control.sock", g->settings->runtime);
+    unlink(a.sun_path);
+    g->control_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t old = umask(0177);
+    bool good = g->control_fd >= 0 && !bind(g->control_fd, (void *)&a, sizeof a) &&
+                !listen(g->control_fd, 8);
+    umask(old);
+    return good ? SEK_OK : sek_fail(fault, SEK_EIO, "%s: %s", a.sun_path, strerror(errno));
+}
+
+/* One agent at a time: the lock goes with the process, however it ends. */
+static enum sek_error take_lock(struct sek_guard *g, struct sek_fault *fault)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/lock", g->settings->runtime);
+    g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (g->lock_fd < 0 || flock(g->lock_fd, LOCK_EX | LOCK_NB))
+        return sek_fail(fault, SEK_ESTATE, "%s: another agent is running here", path);
+    return SEK_OK;
+}
+
+static enum sek_error make_folders(const struct sek_settings *s, struct sek_fault *fault)
+{
+    char path[512];
+    enum sek_error rc;
+    const struct passwd *user = getpwnam(s->user);
+    snprintf(path, sizeof path, "%s/lockdown", s->state);
+    if ((rc = sek_make_folder(path, 0700, fault)) ||
+        (rc = sek_make_folder(s->runtime, 0755, fault)))
+        return rc;
+    /* The worker passes through the state folder to its own part, and sees no more of it. */
+    chmod(s->state, 0711);
+    snprintf(path, sizeof path, "%s/link", s->state);
+    if ((rc = sek_make_folder(path, 0700, fault)))
+        return rc;
+    if (!user)
+        user = getpwnam("nobody");
+    if (!user)
+        return sek_fail(fault, SEK_ENOTFOUND, "user: '%s' does not exist, nor does nobody", s->user);
+    const char *const chown_argv[] = {"chown", "-R", NULL, path, NULL};
+    char owner[64];
+    const char *argv[5];
+    memcpy(argv, chown_argv, sizeof argv);
+    snprintf(owner, sizeof owner, "%u:%u", user->pw_uid, user->pw_gid);
+    argv[2] = owner;
+    return sek_program_run(argv, "", 0, fault);
+}
+
+static void watch_packages(struct sek_guard *g)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/var/lib/dpkg", g->settings->root);
+    g->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    inotify_add_watch(g->watch_fd, path, IN_MOVED_TO | IN_CLOSE_WRITE);
+}
+
+static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
+{
+    enum sek_error rc;
+    sigset_t set;
+    struct rlimit files = {1024, 4096};
+    setrlimit(RLIMIT_NOFILE, &files);
+    if ((rc = make_folders(g->settings, fault)) || (rc = take_lock(g, fault)) ||
+        (rc = open_control(g, fault)))
+        return rc;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    sek_guard_spare(g, "127.0.0.0/8");
+    sek_guard_spare(g, "::1");
+    for (int i = 0; g->settings->spare[i]; i++) {
+        if (!sek_guard_spare(g, g->settings->spare[i]))
+            return sek_fail(fault, SEK_EINVAL, "%s: spare: found '%s', expected an address",
+                            g->settings->path, g->settings->spare[i]);
+    }
+    sek_filehash_prepare();
+    setpriority(PRIO_PROCESS, 0, -5);
+    open_protection(g);
+    watch_packages(g);
+    return sek_guard_start_worker(g, fault);
+}
+
+static void worker_ended(struct sek_guard *g, const char *why)
+{
+    uint64_t now = sek_clock_mono_us();
+    close(g->worker_fd);
+    g->worker_fd = -1;
+    g->worker = 0;
+    g->failures = now - g->worker_started > HEALTHY_US ? 0 : g->failures + 1;
+    uint64_t delay = g->failures ? 250000u << (g->failures < 6 ? g->failures : 6) : 0;
+    if (delay > RESTART_MAX_US)
+        delay = RESTART_MAX_US;
+    g->restart_at = now + delay;
+    sek_error_log("the worker %s; it is started again in %u ms", why, (unsigned)(delay / 1000));
+    /* Nobody reads the queues for a while: let their policy decide, instead of holding packets. */
+    for (int i = 0; delay && i < SEK_QUEUES; i++) {
+        if (g->queue_fd[i] >= 0)
+            close(g->queue_fd[i]);
+        g->queue_fd[i] = -1;
+    }
+}
+
+static void serve_children(struct sek_guard *g)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == g->worker) {
+            worker_ended(g, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "ended");
+        } else if (pid == g->collector) {
+            g->collector = 0;
+        } else if (pid == g->keeper) {
+            close(g->keeper_fd);
+            close(g->record_fd);
+            g->keeper_fd = g->record_fd = -1;
+            g->keeper = 0;
+            if (WIFSIGNALED(status))
+                sek_guard_start_keeper(g);
+            sek_guard_send_state(g);
+        }
+    }
+}
+
+/* Records, counters, "ready", or the keeper's last words. */
+static void serve_records(struct sek_guard *g)
+{
+    union {
+        struct sek_lockdown_record record;
+        uint64_t counters[3];
+        char text[600];
+    } u;
+    ssize_t n;
+    while (g->record_fd >= 0 &&
+           (n = recv(g->record_fd, &u, sizeof u, MSG_DONTWAIT)) > 0) {
+        if (n == sizeof u.record) {
+            if (g->worker_fd >= 0)
+                sek_message_send(g->worker_fd, SEK_MESSAGE_LOCKDOWN, 0, &u.record, sizeof u.record,
+                                 -1);
+        } else if (n == sizeof u.counters) {
+            g->state.lockdown_asked = u.counters[0];
+            g->state.lockdown_denied = u.counters[1];
+            g->state.lockdown_learned = u.counters[2];
+        } else if (n == 1) {
+            sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_FULL,
+                           "fanotify on open and execute");
+            sek_guard_send_state(g);
+        } else {
+            sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%.*s",
+                           (int)(n > 150 ? 150 : n), u.text);
+            sek_guard_send_state(g);
+        }
+    }
+}
+
+static void serve_worker(struct sek_guard *g)
+{
+    static struct sek_message m;
+    for (int i = 0; i < 64 && g->worker_fd >= 0; i++) {
+        enum sek_error rc = sek_message_receive(g->worker_fd, true, &m);
+        if (rc == SEK_OK) {
+            sek_guard_request(g, &m);
+        } else if (rc == SEK_EINVAL) {
+            /* Our own worker never writes such a thing: it is in somebody else's hands. */
+            sek_error_log("the worker sent a malformed message and is ended");
+            kill(g->worker, SIGKILL);
+            return;
+        } else {
+            return;
+        }
+    }
+}
+
+static void serve_packages(struct sek_guard *g)
+{
+    char buffer[4096];
+    while (read(g->watch_fd, buffer, sizeof buffer) > 0)
+        ;
+    uint64_t soon = sek_clock_mono_us() + SETTLE_US;
+    if (soon < g->inventory_at)
+        g->inventory_at = soon;
+}
+
+static void serve_time(struct sek_guard *g)
+{
+    struct sek_fault fault;
+    uint64_t now = sek_clock_mono_us();
+    if (g->worker > 0 && now - g->ping_sent >= PING_US) {
+        g->ping_sent = now;
+        sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
+        sek_guard_send_state(g);
+    }
+    if (g->worker > 0 && now - g->worker_seen > SILENCE_US) {
+        sek_error_log("the worker has not answered for %u s", SILENCE_US / 1000000u);
+        g->worker_seen = now;
+        kill(g->worker, SIGKILL);
+    }
+    if (g->restart_at && now >= g->restart_at && sek_guard_start_worker(g, &fault))
+        sek_error_log("%s", fault.message);
+    if (now >= g->inventory_at)
+        sek_guard_collect_inventory(g);
+}
+
+static void guard_loop(struct sek_guard *g)
+{
+    for (;;) {
+        struct pollfd wait[] = {
+            {.fd = g->signal_fd, .events = POLLIN},
+            {.fd = g->worker_fd, .events = POLLIN},
+            {.fd = g->exits ? sek_exits_fd(g->exits) : -1, .events = POLLIN},
+            {.fd = g->record_fd, .events = POLLIN},
+            {.fd = g->watch_fd, .events = POLLIN},
+        };
+        poll(wait, 5, g->restart_at ? 100 : (int)(PING_US / 1000));
+        /* The short-lived first: who connected may be gone soon. */
+        if (wait[2].revents)
+            sek_exits_serve(g->exits);
+        if (wait[1].revents)
+            serve_worker(g);
+        if (wait[3].revents)
+            serve_records(g);
+        if (wait[4].revents)
+            serve_packages(g);
+        struct signalfd_siginfo info;
+        while (read(g->signal_fd, &info, sizeof info) == sizeof info) {
+            if (info.ssi_signo != SIGCHLD)
+                return;
+            serve_children(g);
+        }
+        serve_time(g);
+    }
+}
+
+static void guard_close(struct sek_guard *g)
+{
+    char path[256];
+    if (g->worker > 0) {
+        close(g->worker_fd); /* end of file: it closes its spool and ends */
+        for (int i = 0; i < 200 && waitpid(g->worker, NULL, WNOHANG) == 0; i++)
+            usleep(10000);
+        kill(g->worker, SIGKILL);
+        waitpid(g->worker, NULL, 0);
+    }
+    sek_guard_stop_keeper(g);
+    if (g->lock_fd >= 0 && g->signal_fd >= 0)
+        sek_firewall_close(&g->firewall);
+    sek_exits_close(g->exits);
+    snprintf(path, sizeof path, "%s/control.sock", g->settings->runtime);
+    if (g->control_fd >= 0)
+        unlink(path);
+}
+
+enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fault *fault)
+{
+    static struct sek_guard g;
+    g = (struct sek_guard){
+        .settings = settings,
+        .firewall = {.queue = {(uint16_t)settings->entry_queue, (uint16_t)settings->exit_queue},
+                     .closed = {settings->entry_closed, settings->exit_closed}},
+        .queue_fd = {-1, -1},
+        .probe_fd = -1,
+        .control_fd = -1,
+        .lock_fd = -1,
+        .signal_fd = -1,
+        .watch_fd = -1,
+        .worker_fd = -1,
+        .keeper_fd = -1,
+        .record_fd = -1,
+    };
+    enum sek_error rc = guard_open(&g, fault);
+    if (!rc) {
+        sek_info("protecting this device");
+        malloc_trim(0);
+        guard_loop(&g);
+    }
+    guard_close(&g);
+    return rc;
+}

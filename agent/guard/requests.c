@@ -1,0 +1,276 @@
+/* What the worker may ask of the guard. The worker may be in an attacker's hands: whatever it asks
+ * for must be harmless to grant. It can refuse traffic and programs, which is its duty; it cannot
+ * read files, run programs, open the allowlist, or block the spared addresses. */
+#include "agent/guard/guard.h"
+#include "agent/guard/answer.h"
+#include "agent/guard/diag.h"
+#include "agent/guard/process.h"
+#include "agent/guard/queue.h"
+#include "agent/inventory/sockets.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "agent/lockdown/allowlist.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PREFIX_LIMIT    (96u << 20) /* bytes of a prefix list */
+#define ALLOWLIST_LIMIT (16u << 20)
+
+void sek_guard_part(struct sek_guard *g, int part, enum sek_protection level, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g->state.part[part].level = (uint8_t)level;
+    vsnprintf(g->state.part[part].why, sizeof g->state.part[part].why, fmt, ap);
+    va_end(ap);
+}
+
+void sek_guard_send_state(struct sek_guard *g)
+{
+    if (g->worker_fd >= 0)
+        sek_message_send(g->worker_fd, SEK_MESSAGE_STATE, 0, &g->state, sizeof g->state, -1);
+}
+
+/* --- spared addresses ------------------------------------------------------------------------ */
+
+bool sek_guard_spare(struct sek_guard *g, const char *text)
+{
+    char copy[64];
+    struct sek_spare s;
+    snprintf(copy, sizeof copy, "%s", text);
+    char *slash = strchr(copy, '/');
+    if (slash)
+        *slash++ = '\0';
+    if (g->spare_count == SEK_SPARES || !sek_address_parse(copy, s.address))
+        return false;
+    bool v4 = sek_address_is4(s.address);
+    s.bits = slash ? (unsigned)atoi(slash) + (v4 ? 96 : 0) : 128;
+    if (s.bits > 128)
+        return false;
+    g->spares[g->spare_count++] = s;
+    return true;
+}
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    unsigned whole = bits / 8, rest = bits % 8;
+    if (memcmp(a, b, whole) != 0)
+        return false;
+    return !rest || !((a[whole] ^ b[whole]) >> (8 - rest));
+}
+
+/* Does the prefix hold a spared address, or lie in a spared prefix? */
+static bool is_spared(const struct sek_guard *g, const uint8_t address[16], unsigned bits)
+{
+    for (unsigned i = 0; i < g->spare_count; i++) {
+        unsigned shorter = bits < g->spares[i].bits ? bits : g->spares[i].bits;
+        if (same_bits(address, g->spares[i].address, shorter))
+            return true;
+    }
+    return false;
+}
+
+/* --- the requests ---------------------------------------------------------------------------- */
+
+static void request_verdicts(struct sek_guard *g, const struct sek_message *m)
+{
+    for (uint32_t i = 0; i < m->len / sizeof m->verdicts[0]; i++) {
+        const struct sek_verdict *v = &m->verdicts[i];
+        if (v->queue < SEK_QUEUES && g->queue_fd[v->queue] >= 0)
+            sek_queue_verdict(g->queue_fd[v->queue], g->firewall.queue[v->queue], v,
+                              v->settled ? SEK_MARK_SETTLED : 0);
+    }
+}
+
+static bool same_scopes(const struct sek_filter *a, const struct sek_filter *b)
+{
+    return !memcmp(a->scopes, b->scopes, sizeof a->scopes);
+}
+
+static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
+{
+    bool wanted = g->filter.inside_mode != SEK_LOCKDOWN_OFF &&
+                  (g->filter.scopes[0][0] || g->settings->scopes[0]);
+    g->state.inside_mode = g->filter.inside_mode;
+    if (g->keeper > 0 && (!wanted || !same_scopes(old, &g->filter)))
+        sek_guard_stop_keeper(g);
+    if (!wanted) {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%s",
+                       g->filter.inside_mode == SEK_LOCKDOWN_OFF ? "off by policy"
+                                                                 : "no scope is named");
+    } else if (g->keeper > 0) {
+        struct sek_keeper_command c = {SEK_KEEPER_MODE, g->filter.inside_mode};
+        send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } else {
+        sek_guard_start_keeper(g);
+    }
+}
+
+static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
+{
+    struct sek_fault fault;
+    struct sek_filter old = g->filter;
+    g->filter = *wanted;
+    for (int i = 0; i < 4; i++)
+        g->filter.scopes[i][sizeof g->filter.scopes[i] - 1] = '\0';
+    if (g->filter.port_count > SEK_FILTER_PORTS)
+        g->filter.port_count = SEK_FILTER_PORTS;
+    if (sek_firewall_apply(&g->firewall, &g->filter, &fault)) {
+        sek_error_log("packet queues: %s", fault.message);
+        sek_guard_part(g, SEK_STATE_ENTRY, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
+    } else {
+        sek_guard_part(g, SEK_STATE_ENTRY, SEK_PROTECTION_FULL, "%s, %u patched ports",
+                       sek_queue_backend_name(g->firewall.backend), g->filter.port_count);
+        sek_guard_part(g, SEK_STATE_NAMES, SEK_PROTECTION_FULL, "%s%s%s",
+                       sek_queue_backend_name(g->firewall.backend),
+                       g->filter.names ? ", DNS and TLS names" : "",
+                       g->filter.urls ? ", HTTP addresses" : "");
+    }
+    if (g->exits)
+        sek_exits_mode(g->exits, g->filter.exit_mode);
+    if (old.inside_mode != g->filter.inside_mode || !same_scopes(&old, &g->filter))
+        apply_inside(g, &old);
+    sek_guard_send_state(g);
+}
+
+static void request_prefixes(struct sek_guard *g, int fd)
+{
+    struct sek_fault fault;
+    size_t len, kept = 0;
+    const struct sek_prefix *list = sek_memory_map(fd, PREFIX_LIMIT, &len);
+    size_t count = list ? len / sizeof *list : 0;
+    struct sek_prefix *good = calloc(count + 1, sizeof *good);
+    for (size_t i = 0; good && i < count; i++) {
+        uint8_t address[16];
+        sek_address_map(list[i].address, !list[i].v6, address);
+        if (list[i].bits && !is_spared(g, address, list[i].bits + (list[i].v6 ? 0u : 96u)))
+            good[kept++] = list[i];
+    }
+    if (good && g->exits && sek_exits_prefixes(g->exits, good, kept, &fault))
+        sek_error_log("%s", fault.message);
+    g->state.prefixes = kept;
+    free(good);
+    if (list)
+        munmap((void *)(uintptr_t)list, len);
+    sek_guard_send_state(g);
+}
+
+static void request_block(struct sek_guard *g, const struct sek_block *b)
+{
+    struct sek_fault fault;
+    char text[46];
+    sek_address_text(b->address, text);
+    if (b->ttl_s && is_spared(g, b->address, 128)) {
+        sek_warning("%s is spared by configuration and was not blocked", text);
+        return;
+    }
+    if (g->exits && sek_exits_block(g->exits, b->address, b->ttl_s, &fault))
+        sek_warning("%s: %s", text, fault.message);
+    if (sek_firewall_block(&g->firewall, b->address, b->ttl_s, &fault))
+        sek_warning("%s: %s", text, fault.message);
+    else
+        sek_info("%s %s", text, b->ttl_s ? "blocked" : "no longer blocked");
+}
+
+static void request_who(struct sek_guard *g, uint32_t id, const struct sek_endpoints *e)
+{
+    struct sek_process process = {0};
+    struct sek_diag_socket socket;
+    if (sek_diag_find(e, &socket)) {
+        int32_t pid = g->exits ? sek_exits_owner(g->exits, socket.cookie) : 0;
+        process.uid = socket.uid;
+        if (!pid)
+            pid = sek_socket_owner(socket.inode);
+        if (pid)
+            sek_process_look(pid, &process);
+    }
+    sek_message_send(g->worker_fd, SEK_MESSAGE_OWNER, id, &process, sizeof process, -1);
+}
+
+/* The bundle's allowlist joins what was learned here, in one file. */
+static void request_allowlist(struct sek_guard *g, int fd)
+{
+    char path[512];
+    struct sek_fault fault;
+    struct sek_allowlist old = {0}, add = {0};
+    size_t len;
+    const char *text = sek_memory_map(fd, ALLOWLIST_LIMIT, &len);
+    struct sek_text out = {0};
+    snprintf(path, sizeof path, "%s/lockdown/allowlist", g->settings->state);
+    char *have = NULL;
+    size_t have_len = 0;
+    if (!text || sek_allowlist_parse(&add, "allowlist", text, len, &fault))
+        goto done;
+    if (!sek_file_read(path, 64u << 20, &have, &have_len, NULL)) {
+        if (sek_allowlist_parse(&old, path, have, have_len, &fault)) {
+            sek_error_log("%s", fault.message);
+            goto done;
+        }
+        sek_text_add(&out, have, have_len);
+    }
+    for (uint32_t i = 0; i < add.cap; i++) {
+        static const uint8_t none[32];
+        char hex[65];
+        if (!memcmp(add.slots[i], none, 32) || sek_allowlist_has(&old, add.slots[i]))
+            continue;
+        sek_hex_encode(add.slots[i], 32, hex);
+        sek_text_printf(&out, "%s  bundle\n", hex);
+    }
+    if (out.len > have_len && !sek_file_replace(path, out.data, out.len, 0600, &fault) &&
+        g->keeper > 0) {
+        struct sek_keeper_command c = {SEK_KEEPER_ALLOWLIST, 0};
+        send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+done:
+    sek_text_free(&out);
+    sek_allowlist_free(&old);
+    sek_allowlist_free(&add);
+    free(have);
+    if (text)
+        munmap((void *)(uintptr_t)text, len);
+}
+
+void sek_guard_request(struct sek_guard *g, struct sek_message *m)
+{
+    g->worker_seen = sek_clock_mono_us();
+    switch (m->type) {
+    case SEK_MESSAGE_VERDICTS:
+        request_verdicts(g, m);
+        break;
+    case SEK_MESSAGE_FILTER:
+        request_filter(g, &m->filter);
+        break;
+    case SEK_MESSAGE_PREFIXES:
+        request_prefixes(g, m->fd);
+        break;
+    case SEK_MESSAGE_BLOCK:
+        request_block(g, &m->block);
+        break;
+    case SEK_MESSAGE_WHO:
+        request_who(g, m->id, &m->endpoints);
+        break;
+    case SEK_MESSAGE_BREAK:
+        sek_diag_destroy(&m->endpoints);
+        break;
+    case SEK_MESSAGE_ANSWER:
+        sek_answer_send(&m->answer);
+        break;
+    case SEK_MESSAGE_ALLOWLIST:
+        request_allowlist(g, m->fd);
+        break;
+    default:
+        break;
+    }
+    if (m->fd >= 0)
+        close(m->fd);
+}

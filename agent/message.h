@@ -1,0 +1,146 @@
+/* Typed messages between the privileged guard and the sandboxed worker, one datagram each on a
+ * SOCK_SEQPACKET pair. Every type has one fixed size or a stated range, checked on receipt, and the
+ * guard takes nothing else from the worker. Bulk data travels as a sealed memory file. */
+#ifndef SEK_AGENT_MESSAGE_H
+#define SEK_AGENT_MESSAGE_H
+
+#include "agent/event.h"
+#include "lib/base/error.h"
+
+#include <stdint.h>
+
+enum sek_message_type {
+    SEK_MESSAGE_NONE,
+    /* worker to guard */
+    SEK_MESSAGE_ALIVE,     /* nothing: answer to PING */
+    SEK_MESSAGE_VERDICTS,  /* struct sek_verdict, 1..SEK_VERDICTS of them */
+    SEK_MESSAGE_FILTER,    /* struct sek_filter: what the kernel shall queue and enforce */
+    SEK_MESSAGE_PREFIXES,  /* memory file of struct sek_prefix: the whole list */
+    SEK_MESSAGE_BLOCK,     /* struct sek_block */
+    SEK_MESSAGE_WHO,       /* struct sek_endpoints: answered by OWNER with the same id */
+    SEK_MESSAGE_BREAK,     /* struct sek_endpoints: end this local connection */
+    SEK_MESSAGE_ANSWER,    /* struct sek_answer: a DNS answer in place of a blocked query */
+    SEK_MESSAGE_ALLOWLIST, /* memory file: digests of the bundle, one a line */
+    /* guard to worker */
+    SEK_MESSAGE_PING,      /* nothing */
+    SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
+    SEK_MESSAGE_OWNER,     /* struct sek_process */
+    SEK_MESSAGE_LOCKDOWN,  /* struct sek_lockdown_record */
+    SEK_MESSAGE_INVENTORY, /* memory file: JSON */
+    SEK_MESSAGE_STATE,     /* struct sek_guard_state */
+    SEK_MESSAGE_TYPES
+};
+
+#define SEK_VERDICTS     32
+#define SEK_FILTER_PORTS 64
+#define SEK_MESSAGE_MAX  4096 /* bytes of payload */
+
+enum { SEK_QUEUE_ENTRY, SEK_QUEUE_EXIT, SEK_QUEUES };
+
+struct sek_verdict {
+    uint32_t id; /* the kernel's packet id */
+    uint8_t queue;
+    uint8_t drop;
+    uint8_t settled; /* exit: let the rest of this connection pass without asking */
+    uint8_t unused;
+};
+
+struct sek_port {
+    uint16_t port;
+    uint8_t udp;
+    uint8_t unused;
+};
+
+enum { SEK_MODE_OFF, SEK_MODE_DETECT, SEK_MODE_PREVENT };
+
+struct sek_filter {
+    uint8_t entry_mode, exit_mode;
+    uint8_t inside_mode; /* enum sek_lockdown_mode */
+    uint8_t names;       /* 1: look at DNS and TLS of outgoing connections */
+    uint8_t urls;        /* 1: look at HTTP of outgoing connections */
+    uint8_t unused;
+    uint16_t port_count;
+    struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
+    char scopes[4][200]; /* lockdown mounts; "" after the last */
+};
+
+struct sek_prefix {
+    uint8_t address[16]; /* 4 or 16 bytes used */
+    uint8_t bits;
+    uint8_t v6;
+    uint16_t unused;
+    uint32_t ttl_s; /* 0: never ends */
+};
+
+struct sek_block {
+    uint8_t address[16]; /* IPv4-mapped for IPv4 */
+    uint32_t ttl_s;      /* 0: end the block now */
+};
+
+struct sek_answer {
+    struct sek_endpoints query; /* source: the asking program; target: the server */
+    uint16_t len;
+    uint8_t data[1232];
+};
+
+struct sek_connect {
+    struct sek_endpoints endpoints;
+    struct sek_process process;
+    uint8_t hook; /* SEK_EXIT_ON_... of bpf/exit.h */
+    uint8_t blocked;
+};
+
+/* One line of `doctor`. */
+enum sek_protection { SEK_PROTECTION_ABSENT, SEK_PROTECTION_PARTIAL, SEK_PROTECTION_FULL };
+enum {
+    SEK_STATE_ENTRY,    /* queueing of patched ports */
+    SEK_STATE_BLOCK,    /* address sets */
+    SEK_STATE_ADDRESS,  /* exit: cgroup programs */
+    SEK_STATE_NAMES,    /* exit: queueing of DNS, TLS, HTTP */
+    SEK_STATE_LOCKDOWN, /* inside */
+    SEK_STATES
+};
+
+struct sek_guard_state {
+    struct {
+        uint8_t level; /* enum sek_protection */
+        char why[160];
+    } part[SEK_STATES];
+    uint8_t inside_mode;
+    uint64_t lockdown_asked, lockdown_denied, lockdown_learned;
+    uint64_t prefixes;
+};
+
+struct sek_message {
+    uint32_t type;
+    uint32_t id;
+    int fd; /* -1, or a received descriptor that the receiver closes */
+    uint32_t len;
+    union {
+        uint8_t data[SEK_MESSAGE_MAX];
+        struct sek_verdict verdicts[SEK_VERDICTS];
+        struct sek_filter filter;
+        struct sek_block block;
+        struct sek_endpoints endpoints;
+        struct sek_answer answer;
+        struct sek_connect connect;
+        struct sek_process process;
+        struct sek_lockdown_record lockdown;
+        struct sek_guard_state state;
+    };
+};
+
+/* Send; FD is -1 or a descriptor to pass on. SEK_EAGAIN: the other side does not keep up. */
+enum sek_error sek_message_send(int socket, uint32_t type, uint32_t id, const void *data,
+                                uint32_t len, int fd);
+/* Receive one message. SEK_EAGAIN: none; SEK_ENOTFOUND: the other side is gone; SEK_EINVAL: not a
+ * message of this protocol (it was dropped). FROM_WORKER: which direction's types are expected. */
+enum sek_error sek_message_receive(int socket, bool from_worker, struct sek_message *m);
+
+/* A sealed memory file with LEN bytes of DATA, or -1. */
+int sek_memory_file(const char *name, const void *data, size_t len);
+/* Map the whole of memory file FD read-only; NULL when it is empty, larger than LIMIT, or could
+ * still change. Unmap with munmap(*LEN). */
+void *sek_memory_map(int fd, size_t limit, size_t *len);
+
+#endif
