@@ -1,0 +1,209 @@
+/* Bundles and pushed indicators into force. Everything of a bundle is read and built first; only
+ * when all of it is good does anything change. */
+#include "agent/worker/state.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct prefix_list {
+    struct sek_prefix *list;
+    size_t count, cap;
+    uint64_t now_s;
+};
+
+static bool add_prefix(void *arg, const struct sek_reputation_hit *hit)
+{
+    struct prefix_list *p = arg;
+    if (hit->type != SEK_INDICATOR_IP4 && hit->type != SEK_INDICATOR_IP6)
+        return true;
+    if ((hit->expiry && hit->expiry <= p->now_s) || p->count == p->cap)
+        return true;
+    struct sek_prefix *one = &p->list[p->count++];
+    *one = (struct sek_prefix){
+        .bits = hit->key[0],
+        .v6 = hit->type == SEK_INDICATOR_IP6,
+        .ttl_s = hit->expiry ? (uint32_t)(hit->expiry - p->now_s) : 0,
+    };
+    memcpy(one->address, hit->key + 1, hit->key_len - 1u);
+    return true;
+}
+
+void sek_worker_send_prefixes(struct sek_worker *w)
+{
+    struct prefix_list p = {.now_s = sek_clock_wall_us() / 1000000u};
+    p.cap = sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +
+            sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6);
+    p.list = calloc(p.cap + 1, sizeof *p.list);
+    if (!p.list)
+        return;
+    sek_indicators_each(&w->indicators, add_prefix, &p);
+    int fd = sek_memory_file("prefixes", p.list, p.count * sizeof *p.list);
+    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_PREFIXES, 0, NULL, 0, fd))
+        sek_warning("prefix list not handed over");
+    if (fd >= 0)
+        close(fd);
+    free(p.list);
+}
+
+void sek_worker_refilter(struct sek_worker *w)
+{
+    uint32_t domains = sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN);
+    uint32_t urls = sek_indicators_count(&w->indicators, SEK_INDICATOR_URL);
+    struct sek_filter f = {
+        .entry_mode = w->policy.entry_mode,
+        .exit_mode = w->policy.exit_mode,
+        .inside_mode = w->local_inside != 0xff ? w->local_inside : w->policy.inside_mode,
+        .names = domains != 0,
+        .urls = urls != 0,
+        .port_count = w->port_count,
+    };
+    memcpy(f.ports, w->ports, sizeof f.ports);
+    memcpy(f.scopes, w->policy.scopes, sizeof f.scopes);
+    w->probes.threshold = w->policy.entry_mode == SEK_MODE_OFF ? 0 : w->policy.probe_threshold;
+    w->probes.window_us = w->policy.probe_window_s * 1000000ull;
+    if (memcmp(&f, &w->filter, sizeof f) != 0) {
+        w->filter = f;
+        sek_worker_ask(w, SEK_MESSAGE_FILTER, 0, &f, sizeof f);
+    }
+}
+
+/* The device's own file NAME ("patches.rules"), whatever its device id. */
+static const struct sek_bundle_file *device_file(const struct sek_bundle_view *view,
+                                                 const char *name)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        const char *base = strrchr(view->files[i].path, '/');
+        if (base && !strncmp(view->files[i].path, "devices/", 8) && !strcmp(base + 1, name))
+            return &view->files[i];
+    }
+    return NULL;
+}
+
+/* True when F is another content than the one remembered in DIGEST. */
+static bool changed(const struct sek_bundle_file *f, const char *digest)
+{
+    return f && strcmp(f->sha256, digest) != 0;
+}
+
+static void remember(const struct sek_bundle_file *f, char digest[65])
+{
+    snprintf(digest, 65, "%s", f ? f->sha256 : "");
+}
+
+static void hand_allowlist(struct sek_worker *w, const struct sek_bundle_file *f)
+{
+    int fd = sek_memory_file("allowlist", f->data, f->len);
+    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_ALLOWLIST, 0, NULL, 0, fd))
+        sek_warning("allowlist not handed over");
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Virtual patches: all rules of this device, and the ports they need. */
+static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundle_view *view,
+                                    struct sek_fault *fault)
+{
+    const struct sek_bundle_file *rules = device_file(view, "patches.rules");
+    const struct sek_bundle_file *list = device_file(view, "patches.json");
+    struct sek_port ports[SEK_FILTER_PORTS] = {0};
+    uint16_t count = 0;
+    char *copy = NULL;
+    enum sek_error rc = SEK_OK;
+    if (list && (rc = sek_patches_ports(list->data, list->len, ports, &count, fault)))
+        return rc;
+    if (list && !(copy = strndup(list->data, list->len)))
+        return sek_fail(fault, SEK_ENOMEM, "patches.json: out of memory");
+    if (changed(rules, w->patches_digest) || (!rules && w->patches_digest[0]))
+        rc = sek_entry_load(w->entry, "patches.rules", rules ? rules->data : "",
+                            rules ? rules->len : 0, fault);
+    if (rc) {
+        free(copy);
+        return rc;
+    }
+    remember(rules, w->patches_digest);
+    free(w->patches);
+    w->patches = copy;
+    w->patches_len = list ? list->len : 0;
+    memcpy(w->ports, ports, sizeof ports);
+    w->port_count = count;
+    return SEK_OK;
+}
+
+enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
+                                 struct sek_fault *fault)
+{
+    struct sek_worker *w = arg;
+    const struct sek_bundle_file *policy = sek_bundle_find(view, "policy.json");
+    const struct sek_bundle_file *indicators = sek_bundle_find(view, "indicators.json");
+    const struct sek_bundle_file *allowlist = sek_bundle_find(view, "allowlist");
+    struct sek_policy fresh;
+    enum sek_error rc;
+    bool lists = changed(indicators, w->indicators_digest);
+    sek_policy_default(&fresh);
+    if (policy && (rc = sek_policy_parse(&fresh, policy->data, policy->len, fault)))
+        return rc;
+    if (lists &&
+        (rc = sek_indicators_load(&w->indicators, indicators->data, indicators->len, fault)))
+        return rc;
+    if (lists)
+        remember(indicators, w->indicators_digest);
+    if ((rc = apply_patches(w, view, fault)))
+        return rc;
+    w->policy = fresh;
+    if (lists)
+        sek_worker_send_prefixes(w);
+    if (changed(allowlist, w->allowlist_digest)) {
+        hand_allowlist(w, allowlist);
+        remember(allowlist, w->allowlist_digest);
+    }
+    sek_worker_refilter(w);
+    sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
+             (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
+             sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +
+                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6),
+             sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
+             sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
+    return SEK_OK;
+}
+
+/* Addresses take effect through the block sets at once, both ways. */
+static void block_addresses(struct sek_worker *w, json_t *list, bool add)
+{
+    uint64_t now_s = sek_clock_wall_us() / 1000000u;
+    size_t n;
+    json_t *item;
+    json_array_foreach(list, n, item)
+    {
+        const char *type = json_string_value(json_object_get(item, "type"));
+        const char *value = json_string_value(json_object_get(item, "value"));
+        json_int_t expiry = json_integer_value(json_object_get(item, "expiry"));
+        struct sek_block b = {.ttl_s = add ? w->policy.block_ttl_s : 0};
+        if (!type || !value || strcmp(type, "ip") != 0 || !sek_address_parse(value, b.address))
+            continue;
+        if (add && expiry && (uint64_t)expiry <= now_s)
+            continue;
+        if (add && expiry)
+            b.ttl_s = (uint32_t)((uint64_t)expiry - now_s);
+        if (add && w->policy.entry_mode != SEK_MODE_PREVENT)
+            continue;
+        sek_worker_ask(w, SEK_MESSAGE_BLOCK, 0, &b, sizeof b);
+    }
+}
+
+void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
+{
+    struct sek_worker *w = arg;
+    struct sek_fault fault;
+    if (sek_indicators_push(&w->indicators, add, remove, &fault)) {
+        sek_warning("pushed indicators refused: %s", fault.message);
+        return;
+    }
+    block_addresses(w, add, true);
+    block_addresses(w, remove, false);
+    sek_worker_send_prefixes(w);
+    sek_worker_refilter(w);
+}

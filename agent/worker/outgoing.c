@@ -1,0 +1,298 @@
+/* Connections live in a fixed table, found by their endpoints; the longest idle is given up. Bytes
+ * are collected in order only: a device's own packets leave in order, and a repeated one is cut to
+ * what is new. */
+#include "agent/worker/outgoing.h"
+#include "agent/worker/glance.h"
+#include "lib/packet/packet.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECTIONS 128
+#define BUFFER      16384
+
+struct connection {
+    struct sek_endpoints endpoints;
+    uint64_t used_us; /* 0: free */
+    uint32_t next_seq;
+    uint64_t skip; /* bytes of an HTTP body still to come */
+    bool refused;
+    uint8_t *data; /* BUFFER bytes while collecting, else NULL */
+    uint32_t len;
+};
+
+struct sek_outgoing {
+    struct connection table[CONNECTIONS];
+};
+
+struct sek_outgoing *sek_outgoing_new(void)
+{
+    return calloc(1, sizeof(struct sek_outgoing));
+}
+
+void sek_outgoing_free(struct sek_outgoing *o)
+{
+    for (int i = 0; o && i < CONNECTIONS; i++)
+        free(o->table[i].data);
+    free(o);
+}
+
+static void release(struct connection *c)
+{
+    free(c->data);
+    *c = (struct connection){0};
+}
+
+static struct connection *connection_of(struct sek_outgoing *o, const struct sek_endpoints *e,
+                                        bool make, uint64_t now_us)
+{
+    struct connection *oldest = &o->table[0];
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct connection *c = &o->table[i];
+        if (c->used_us && !memcmp(&c->endpoints, e, sizeof *e)) {
+            c->used_us = now_us;
+            return c;
+        }
+        if (c->used_us < oldest->used_us)
+            oldest = c;
+    }
+    if (!make)
+        return NULL;
+    release(oldest);
+    oldest->endpoints = *e;
+    oldest->used_us = now_us;
+    return oldest;
+}
+
+static void fill_hit(struct sek_outgoing_result *r, enum sek_outgoing_protocol protocol,
+                     const struct sek_endpoints *e, const char *name)
+{
+    r->hit = true;
+    r->what.protocol = protocol;
+    r->what.endpoints = *e;
+    snprintf(r->what.name, sizeof r->what.name, "%s", name);
+}
+
+/* --- DNS ------------------------------------------------------------------------------------- */
+
+struct dns_context {
+    const struct sek_indicators *indicators;
+    struct sek_names *names;
+    bool prevent, udp;
+    uint64_t now_us;
+};
+
+/* The first listed name of the message: the question, or an alias in the answer. */
+static const char *listed_name(const struct sek_indicators *indicators,
+                               const struct sek_glance_dns *dns, struct sek_reputation_hit *hit)
+{
+    if (sek_indicators_domain(indicators, dns->name, strlen(dns->name), hit))
+        return dns->name;
+    for (unsigned i = 0; i < dns->alias_count; i++) {
+        if (sek_indicators_domain(indicators, dns->aliases[i], strlen(dns->aliases[i]), hit))
+            return dns->aliases[i];
+    }
+    return NULL;
+}
+
+static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e,
+                      const uint8_t *data, uint32_t len, struct sek_outgoing_result *r)
+{
+    static struct sek_glance_dns dns;
+    if (sek_glance_dns(data, len, &dns) != SEK_GLANCE_FOUND)
+        return;
+    const char *name = listed_name(c->indicators, &dns, &r->what.indicator);
+    if (!name) {
+        for (unsigned i = 0; i < dns.address_count; i++)
+            sek_names_add(c->names, dns.addresses[i].address, dns.name, dns.addresses[i].ttl_s,
+                          c->now_us);
+        return;
+    }
+    struct sek_endpoints query = *e;
+    if (dns.response) {
+        memcpy(query.source, e->target, 16);
+        memcpy(query.target, e->source, 16);
+        query.source_port = e->target_port;
+        query.target_port = e->source_port;
+    }
+    fill_hit(r, SEK_OUTGOING_DNS, &query, name);
+    r->what.answer = dns.response;
+    r->drop = c->prevent;
+    if (r->drop && c->udp)
+        r->reply_len = (uint16_t)sek_glance_refuse(data, &dns, r->reply, sizeof r->reply);
+}
+
+/* --- TCP ------------------------------------------------------------------------------------- */
+
+static void judge_tls(struct connection *c, const struct sek_indicators *indicators, bool prevent,
+                      struct sek_outgoing_result *r)
+{
+    char name[SEK_NAME_SIZE];
+    enum sek_glance seen = sek_glance_tls(c->data, c->len, name);
+    if (seen == SEK_GLANCE_MORE)
+        return;
+    if (seen == SEK_GLANCE_FOUND &&
+        sek_indicators_domain(indicators, name, strlen(name), &r->what.indicator)) {
+        fill_hit(r, SEK_OUTGOING_TLS, &c->endpoints, name);
+        c->refused = r->drop = prevent;
+    }
+    r->settled = !r->drop;
+}
+
+/* Host without a port, for the look-up of its domain. */
+static size_t host_name(const struct sek_bytes *host)
+{
+    const uint8_t *colon = memrchr(host->data, ':', host->len);
+    const uint8_t *bracket = memrchr(host->data, ']', host->len);
+    return colon && (!bracket || colon > bracket) ? (size_t)(colon - host->data) : host->len;
+}
+
+static bool http_listed(const struct sek_indicators *indicators, const struct sek_glance_http *h,
+                        struct sek_reputation_hit *hit)
+{
+    const char *host = (const char *)h->host.data, *target = (const char *)h->target.data;
+    if (sek_indicators_url(indicators, host, h->host.len, target, h->target.len, hit))
+        return true;
+    return h->host.len && sek_indicators_domain(indicators, host, host_name(&h->host), hit);
+}
+
+/* Every request of a connection is looked at; bodies are skipped by their length. */
+static void judge_http(struct connection *c, const struct sek_indicators *indicators, bool prevent,
+                       struct sek_outgoing_result *r)
+{
+    while (c->len && !r->hit) {
+        struct sek_glance_http h;
+        enum sek_glance seen = sek_glance_http(c->data, c->len, &h);
+        if (seen == SEK_GLANCE_MORE)
+            return;
+        if (seen == SEK_GLANCE_NONE) {
+            c->len = 0; /* not where a request begins: look again at the next packet */
+            return;
+        }
+        if (http_listed(indicators, &h, &r->what.indicator)) {
+            char name[256];
+            snprintf(name, sizeof name, "%.*s", (int)h.host.len, (const char *)h.host.data);
+            fill_hit(r, SEK_OUTGOING_HTTP, &c->endpoints, name);
+            snprintf(r->what.url, sizeof r->what.url, "%.*s", (int)h.target.len,
+                     (const char *)h.target.data);
+            c->refused = r->drop = prevent;
+            return;
+        }
+        uint32_t rest = c->len - h.head;
+        uint64_t body = h.unknown_body ? rest : h.body;
+        uint32_t gone = body < rest ? (uint32_t)body : rest;
+        c->skip = body - gone;
+        memmove(c->data, c->data + h.head + gone, rest - gone);
+        c->len = rest - gone;
+    }
+}
+
+static void judge_tcp_dns(struct connection *c, const struct dns_context *context,
+                          struct sek_outgoing_result *r)
+{
+    while (c->len >= 2 && !r->hit) {
+        uint32_t size = (uint32_t)c->data[0] << 8 | c->data[1];
+        if (c->len - 2 < size && size <= BUFFER - 2)
+            return;
+        if (size > BUFFER - 2) {
+            c->len = 0;
+            return;
+        }
+        judge_dns(context, &c->endpoints, c->data + 2, size, r);
+        c->refused = r->drop;
+        memmove(c->data, c->data + 2 + size, c->len - 2 - size);
+        c->len -= 2 + size;
+    }
+}
+
+/* What of the packet's payload is new; moves the connection on. */
+static struct sek_bytes new_bytes(struct connection *c, const struct sek_packet *p)
+{
+    struct sek_bytes b = {p->payload, p->payload_len};
+    uint32_t behind = c->next_seq - p->tcp.seq;
+    if (behind && behind < 0x80000000u) {
+        uint32_t cut = behind < b.len ? behind : b.len;
+        b.data += cut;
+        b.len -= cut;
+    } else if (behind) {
+        c->len = 0; /* bytes were lost before these: begin anew */
+    }
+    if (b.len)
+        c->next_seq = p->tcp.seq + p->payload_len;
+    if (c->skip) {
+        uint32_t cut = c->skip < b.len ? (uint32_t)c->skip : b.len;
+        c->skip -= cut;
+        b.data += cut;
+        b.len -= cut;
+    }
+    return b;
+}
+
+static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
+                      const struct sek_endpoints *e, const struct sek_packet *p,
+                      struct sek_outgoing_result *r)
+{
+    bool begins = p->tcp.flags & SEK_TCP_SYN;
+    struct connection *c = connection_of(o, e, begins || p->payload_len, context->now_us);
+    if (!c)
+        return;
+    if (begins || (!c->data && !c->next_seq && !c->refused)) {
+        release(c);
+        c->endpoints = *e;
+        c->used_us = context->now_us;
+        c->next_seq = p->tcp.seq + begins;
+    }
+    if (c->refused) {
+        r->drop = context->prevent;
+        return;
+    }
+    struct sek_bytes b = new_bytes(c, p);
+    if (!b.len)
+        return;
+    if (!c->data && !(c->data = malloc(BUFFER)))
+        return;
+    if (b.len > BUFFER - c->len)
+        b.len = BUFFER - c->len;
+    memcpy(c->data + c->len, b.data, b.len);
+    c->len += b.len;
+    if (e->target_port == 53)
+        judge_tcp_dns(c, context, r);
+    else if (c->data[0] == 22 && e->target_port != 80)
+        judge_tls(c, context->indicators, context->prevent, r);
+    else if (e->target_port == 443)
+        r->settled = true;
+    else
+        judge_http(c, context->indicators, context->prevent, r);
+    if (r->settled)
+        release(c);
+    else if (!c->len || c->refused) {
+        free(c->data);
+        c->data = NULL;
+        c->len = 0;
+    }
+}
+
+void sek_outgoing_packet(struct sek_outgoing *o, const struct sek_indicators *indicators,
+                         struct sek_names *names, const uint8_t *packet, uint32_t len,
+                         bool prevent, uint64_t now_us, struct sek_outgoing_result *result)
+{
+    static struct sek_packet layers[SEK_PACKET_LAYERS];
+    struct sek_endpoints e = {0};
+    *result = (struct sek_outgoing_result){0};
+    sek_packet_decode(SEK_LINK_RAW_IP, packet, len, 0, 0, layers);
+    const struct sek_packet *p = &layers[0];
+    if (!p->ip_version || !p->l4)
+        return;
+    sek_address_map(p->src.bytes, p->ip_version == 4, e.source);
+    sek_address_map(p->dst.bytes, p->ip_version == 4, e.target);
+    e.source_port = p->src_port;
+    e.target_port = p->dst_port;
+    e.protocol = p->proto;
+    struct dns_context context = {indicators, names, prevent, p->proto == IPPROTO_UDP, now_us};
+    if (p->proto == IPPROTO_UDP && p->payload)
+        judge_dns(&context, &e, p->payload, p->payload_len, result);
+    else if (p->proto == IPPROTO_TCP)
+        judge_tcp(o, &context, &e, p, result);
+}

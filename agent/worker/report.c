@@ -1,0 +1,229 @@
+/* Events: made here, handed to the spool. Those that shall name a process wait for the guard's
+ * answer, two seconds at most. */
+#include "agent/worker/state.h"
+#include "bpf/exit.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/packet/packet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PENDING_US 2000000u
+
+void sek_worker_event(struct sek_worker *w, const struct sek_text *t)
+{
+    struct sek_fault fault;
+    w->counters.events++;
+    if (w->client && sek_client_event(w->client, t->data, t->len, &fault))
+        sek_warning("event not stored: %s", fault.message);
+}
+
+static const char *protocol_reason(const struct sek_outgoing_hit *hit)
+{
+    static const char *const reasons[] = {
+        "DNS query for a listed domain",
+        "TLS connection to a listed domain",
+        "HTTP request for a listed address",
+    };
+    return hit->answer ? "DNS answer leads to a listed domain" : reasons[hit->protocol];
+}
+
+static void write_indicator(struct sek_text *t, const struct sek_reputation_hit *hit)
+{
+    char value[SEK_INDICATOR_TEXT];
+    sek_reputation_text(hit, value);
+    sek_json_open(t, "indicator", '{');
+    sek_json_str(t, "type", sek_indicator_type_name(hit->type));
+    sek_json_str(t, "value", value);
+    sek_json_str(t, "source", hit->source);
+    sek_json_str(t, "reason", hit->reason);
+    sek_json_uint(t, "confidence", hit->confidence);
+    sek_json_close(t, '}');
+}
+
+static void write_protocol(struct sek_text *t, const struct sek_outgoing_hit *hit)
+{
+    static const char *const objects[] = {"dns", "tls", "http"};
+    static const char *const names[] = {"rrname", "sni", "hostname"};
+    sek_json_open(t, objects[hit->protocol], '{');
+    sek_json_str(t, names[hit->protocol], hit->name);
+    if (hit->protocol == SEK_OUTGOING_HTTP)
+        sek_json_str(t, "url", hit->url);
+    sek_json_close(t, '}');
+}
+
+static void send_pending(struct sek_worker *w, struct sek_pending *p,
+                         const struct sek_process *process)
+{
+    if (process)
+        sek_event_process(&p->text, process);
+    sek_event_end(&p->text);
+    sek_worker_event(w, &p->text);
+    sek_text_free(&p->text);
+    p->id = 0;
+}
+
+/* A free place; the one that waits longest goes without a process when there is none. */
+static struct sek_pending *take_pending(struct sek_worker *w)
+{
+    struct sek_pending *oldest = &w->pending[0];
+    for (int i = 0; i < SEK_PENDING; i++) {
+        if (!w->pending[i].id)
+            oldest = &w->pending[i];
+        else if (oldest->id && w->pending[i].since_us < oldest->since_us)
+            oldest = &w->pending[i];
+    }
+    if (oldest->id)
+        send_pending(w, oldest, NULL);
+    oldest->id = ++w->next_id ? w->next_id : ++w->next_id;
+    oldest->since_us = sek_clock_mono_us();
+    return oldest;
+}
+
+void sek_worker_report_outgoing(struct sek_worker *w, const struct sek_outgoing_hit *hit,
+                                bool blocked)
+{
+    struct sek_pending *p = take_pending(w);
+    sek_event_begin(&p->text, "exit", blocked ? "blocked" : "detected");
+    sek_event_endpoints(&p->text, &hit->endpoints);
+    sek_json_str(&p->text, "reason", protocol_reason(hit));
+    write_indicator(&p->text, &hit->indicator);
+    write_protocol(&p->text, hit);
+    w->counters.exit_blocked += blocked;
+    sek_worker_ask(w, SEK_MESSAGE_WHO, p->id, &hit->endpoints, sizeof hit->endpoints);
+}
+
+void sek_worker_owner(struct sek_worker *w, uint32_t id, const struct sek_process *process)
+{
+    for (int i = 0; id && i < SEK_PENDING; i++) {
+        if (w->pending[i].id == id)
+            send_pending(w, &w->pending[i], process);
+    }
+}
+
+void sek_worker_expire_pending(struct sek_worker *w)
+{
+    uint64_t now = sek_clock_mono_us();
+    for (int i = 0; i < SEK_PENDING; i++) {
+        if (w->pending[i].id && now - w->pending[i].since_us > PENDING_US)
+            send_pending(w, &w->pending[i], NULL);
+    }
+}
+
+void sek_worker_report_connect(struct sek_worker *w, const struct sek_connect *c)
+{
+    struct sek_text t = {0};
+    struct sek_reputation_hit hit;
+    const char *name = sek_names_find(&w->names, c->endpoints.target, sek_clock_mono_us());
+    sek_event_begin(&t, "exit", c->blocked ? "blocked" : "detected");
+    sek_event_endpoints(&t, &c->endpoints);
+    sek_json_str(&t, "reason",
+                 c->hook == SEK_EXIT_ON_PACKET ? "packet to a listed address"
+                                               : "connection to a listed address");
+    if (name)
+        sek_json_str(&t, "name", name);
+    if (sek_indicators_address(&w->indicators, c->endpoints.target, &hit))
+        write_indicator(&t, &hit);
+    sek_event_process(&t, &c->process);
+    sek_event_end(&t);
+    w->counters.exit_blocked += c->blocked;
+    sek_worker_event(w, &t);
+    sek_text_free(&t);
+}
+
+void sek_worker_report_attacker(struct sek_worker *w, const struct sek_prober *prober)
+{
+    struct sek_text t = {0};
+    struct sek_block block = {.ttl_s = w->policy.block_ttl_s};
+    struct sek_endpoints e = {0};
+    char address[46], reason[160];
+    bool prevent = w->policy.entry_mode == SEK_MODE_PREVENT;
+    memcpy(block.address, prober->address, 16);
+    if (prevent)
+        sek_worker_ask(w, SEK_MESSAGE_BLOCK, 0, &block, sizeof block);
+    sek_address_text(prober->address, address);
+    snprintf(reason, sizeof reason,
+             "%u refused attempts at %u ports and %u blocked exploits within %u s",
+             prober->attempts, prober->port_count, prober->exploits, w->policy.probe_window_s);
+    memcpy(e.source, prober->address, 16);
+    sek_event_begin(&t, "attacker", prevent ? "blocked" : "detected");
+    sek_event_endpoints(&t, &e);
+    sek_json_str(&t, "reason", reason);
+    sek_json_open(&t, "attacker", '{');
+    sek_json_str(&t, "ip", address);
+    sek_json_uint(&t, "ttl_s", w->policy.block_ttl_s);
+    sek_json_str(&t, "reason", reason);
+    sek_json_close(&t, '}');
+    sek_event_end(&t);
+    w->counters.attackers++;
+    sek_worker_event(w, &t);
+    sek_text_free(&t);
+}
+
+/* An EVE record of the engine becomes the device's event: layer and action are added in front. */
+void sek_worker_alert(void *arg, const struct sek_entry_alert *alert)
+{
+    struct sek_worker *w = arg;
+    struct sek_text t = {0};
+    if (alert->len < 3 || alert->json[0] != '{')
+        return;
+    sek_text_printf(&t, "{\"layer\":\"device\",\"action\":\"%s\",",
+                    alert->blocked ? "blocked" : "detected");
+    sek_text_add(&t, alert->json + 1, alert->len - 1);
+    sek_worker_event(w, &t);
+    sek_text_free(&t);
+    if (!alert->blocked)
+        return;
+    w->counters.entry_blocked++;
+    const struct sek_prober *prober =
+        sek_probes_note(&w->probes, alert->endpoints.source, 0, sek_clock_mono_us());
+    if (prober)
+        sek_worker_report_attacker(w, prober);
+}
+
+/* A refusal (TCP RST) that this device sent: its target tried a closed port. */
+void sek_worker_refused(struct sek_worker *w, const uint8_t *packet, uint32_t len)
+{
+    static struct sek_packet layers[SEK_PACKET_LAYERS];
+    uint8_t prober[16];
+    sek_packet_decode(SEK_LINK_RAW_IP, packet, len, 0, 0, layers);
+    const struct sek_packet *p = &layers[0];
+    if (!p->ip_version || !p->l4 || !p->src_port)
+        return;
+    sek_address_map(p->dst.bytes, p->ip_version == 4, prober);
+    if (sek_address_is4(prober) && prober[12] == 127)
+        return;
+    const struct sek_prober *found =
+        sek_probes_note(&w->probes, prober, p->src_port, sek_clock_mono_us());
+    if (found)
+        sek_worker_report_attacker(w, found);
+}
+
+/* The manager gets a status when something in it changed. */
+void sek_worker_status(struct sek_worker *w)
+{
+    static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
+                                                  "lockdown"};
+    static const char *const levels[] = {"absent", "partial", "full"};
+    struct sek_fault fault;
+    if (!w->client)
+        return;
+    json_t *protection = json_object();
+    for (int i = 0; i < SEK_STATES; i++)
+        json_object_set_new(protection, parts[i],
+                            json_string(levels[w->guard.part[i].level % 3]));
+    json_t *status = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o}", "agent_version", SEK_VERSION, "lockdown",
+        sek_lockdown_mode_name(w->guard.inside_mode <= SEK_LOCKDOWN_ENFORCE ? w->guard.inside_mode
+                                                                            : SEK_LOCKDOWN_OFF),
+        "entry", sek_mode_name(w->policy.entry_mode), "exit", sek_mode_name(w->policy.exit_mode),
+        "protection", protection);
+    if (status && !json_equal(status, w->last_status)) {
+        if (sek_client_status(w->client, status, &fault))
+            sek_warning("status: %s", fault.message);
+        json_decref(w->last_status);
+        w->last_status = json_incref(status);
+    }
+    json_decref(status);
+}

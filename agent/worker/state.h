@@ -1,0 +1,87 @@
+/* What the worker holds, and how its files divide the work: worker.c (start, loop, messages),
+ * apply.c (bundles and indicators into force), report.c (events), control.c (the local socket). */
+#ifndef SEK_AGENT_WORKER_STATE_H
+#define SEK_AGENT_WORKER_STATE_H
+
+#include "agent/worker/entry.h"
+#include "agent/worker/indicators.h"
+#include "agent/worker/names.h"
+#include "agent/worker/outgoing.h"
+#include "agent/worker/policy.h"
+#include "agent/worker/probes.h"
+#include "agent/worker/worker.h"
+#include "lib/wire/client.h"
+
+#include <event2/event.h>
+
+#define SEK_PENDING 32 /* events that wait for their process to be named */
+
+struct sek_pending {
+    uint32_t id; /* 0: free */
+    uint64_t since_us;
+    struct sek_text text;
+};
+
+struct sek_worker_counters {
+    uint64_t packets, entry_blocked, exit_blocked, lockdown_events, attackers, events;
+};
+
+struct sek_worker {
+    const struct sek_worker_options *options;
+    struct event_base *base;
+    struct event *tick;
+    struct sek_client *client; /* NULL: not enrolled */
+    char client_fault[200];
+    struct sek_entry *entry;
+    struct sek_outgoing *outgoing;
+    struct sek_indicators indicators;
+    struct sek_names names;
+    struct sek_probes probes;
+    struct sek_policy policy;
+    uint8_t local_inside; /* lockdown mode chosen on the device; 0xff: the policy's */
+    char *patches; /* patches.json in force, or NULL */
+    size_t patches_len;
+    char patches_digest[65];
+    char indicators_digest[65];
+    char allowlist_digest[65];
+    struct sek_port ports[SEK_FILTER_PORTS];
+    uint16_t port_count;
+    struct sek_filter filter; /* as last sent to the guard */
+    struct sek_guard_state guard;
+    bool landlock, link_up;
+    struct sek_pending pending[SEK_PENDING];
+    uint32_t next_id;
+    struct sek_worker_counters counters;
+    struct sek_verdict verdicts[SEK_VERDICTS];
+    unsigned verdict_count;
+    uint64_t started_us;
+    json_t *last_status;
+};
+
+/* Send to the guard; waits up to a second when it does not keep up. */
+void sek_worker_ask(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
+                    uint32_t len);
+
+/* apply.c */
+enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
+                                 struct sek_fault *fault);
+void sek_worker_indicators(void *arg, json_t *add, json_t *remove);
+void sek_worker_refilter(struct sek_worker *w);
+void sek_worker_send_prefixes(struct sek_worker *w);
+
+/* report.c */
+void sek_worker_event(struct sek_worker *w, const struct sek_text *t);
+void sek_worker_report_outgoing(struct sek_worker *w, const struct sek_outgoing_hit *hit,
+                                bool blocked);
+void sek_worker_report_connect(struct sek_worker *w, const struct sek_connect *c);
+void sek_worker_report_attacker(struct sek_worker *w, const struct sek_prober *prober);
+void sek_worker_owner(struct sek_worker *w, uint32_t id, const struct sek_process *process);
+void sek_worker_expire_pending(struct sek_worker *w);
+void sek_worker_alert(void *arg, const struct sek_entry_alert *alert);
+void sek_worker_refused(struct sek_worker *w, const uint8_t *packet, uint32_t len);
+void sek_worker_status(struct sek_worker *w);
+
+/* control.c */
+enum sek_error sek_control_open(struct sek_worker *w, struct sek_fault *fault);
+
+#endif
