@@ -6,6 +6,8 @@
 
 #include "agent/event.h"
 
+#include "lib/base/error.h"
+
 #include <stddef.h>
 
 struct sek_entry;
@@ -29,7 +31,5 @@ unsigned sek_entry_rules(const struct sek_entry *entry);
 /* True: drop. PREVENT false: alerts only. NOW_US: wall clock. */
 bool sek_entry_packet(struct sek_entry *entry, const uint8_t *packet, uint32_t len, bool prevent,
                       uint64_t now_us);
-/* Let idle connections end; about once a second while there is traffic. */
-void sek_entry_tick(struct sek_entry *entry, uint64_t now_us);
 
 #endif

@@ -1,0 +1,159 @@
+/* `status`, `policy`, `patch`, `doctor`, `events`: the running agent's answer, for a person or as
+ * JSON. */
+#include "agent/command/command.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(object, name));
+}
+
+/* Ask; with --json print and return NULL (done), else the parsed answer. */
+static json_t *ask(const struct sek_command_context *context, const char *command, int *status)
+{
+    char request[64], *reply = NULL;
+    struct sek_fault fault;
+    json_t *answer = NULL;
+    *status = 0;
+    snprintf(request, sizeof request, "{\"command\":\"%s\"}", command);
+    if (sek_command_ask(context->settings, request, &reply, &fault))
+        *status = sek_command_failed(&fault);
+    else if (context->json)
+        printf("%s\n", reply);
+    else
+        answer = json_loads(reply, 0, NULL);
+    free(reply);
+    return answer;
+}
+
+static void print_protection(const json_t *status)
+{
+    size_t i;
+    json_t *part;
+    json_array_foreach(json_object_get(status, "protection"), i, part)
+        printf("  %-22s %-8s %s\n", text_of(part, "part"), text_of(part, "level"),
+               text_of(part, "why"));
+}
+
+int sek_command_status(const struct sek_command_context *context, int argc, char **argv)
+{
+    int rc;
+    const char *key;
+    json_t *value, *s = ask(context, "status", &rc);
+    (void)argc;
+    (void)argv;
+    if (!s)
+        return rc;
+    printf("sekisho-agent %s  device %s  tenant %s\n", text_of(s, "version"),
+           *text_of(s, "device") ? text_of(s, "device") : "(not enrolled)", text_of(s, "tenant"));
+    printf("  link       %s, %lld events wait\n",
+           json_is_true(json_object_get(s, "link")) ? "up" : "down", number_of(s, "backlog"));
+    printf("  bundle     %lld\n", number_of(s, "bundle"));
+    printf("  patches    %lld in force (%lld rules)\n", number_of(s, "patches"),
+           number_of(s, "rules"));
+    printf("  lockdown   %s\n", text_of(s, "lockdown"));
+    json_object_foreach(json_object_get(s, "counters"), key, value)
+        printf("  %-18s %lld\n", key, (long long)json_integer_value(value));
+    json_decref(s);
+    return 0;
+}
+
+int sek_command_doctor(const struct sek_command_context *context, int argc, char **argv)
+{
+    int rc, absent = 0;
+    size_t i;
+    struct sek_command_context plain = *context;
+    json_t *part;
+    (void)argc;
+    (void)argv;
+    plain.json = false;
+    json_t *s = ask(&plain, "status", &rc);
+    if (!s)
+        return rc;
+    json_array_foreach(json_object_get(s, "protection"), i, part)
+        absent += !strcmp(text_of(part, "level"), "absent");
+    if (context->json) {
+        char *text = json_dumps(json_object_get(s, "protection"), JSON_COMPACT);
+        printf("%s\n", text ? text : "[]");
+        free(text);
+    } else {
+        print_protection(s);
+    }
+    json_decref(s);
+    return absent ? 1 : 0;
+}
+
+int sek_command_policy(const struct sek_command_context *context, int argc, char **argv)
+{
+    int rc;
+    json_t *p = ask(context, "policy", &rc);
+    (void)argc;
+    (void)argv;
+    if (!p)
+        return rc;
+    const json_t *entry = json_object_get(p, "entry"), *inside = json_object_get(p, "inside");
+    printf("policy %lld\n  entry    %s, attacker after %lld in %lld s, blocked for %lld s\n",
+           number_of(p, "version"), text_of(entry, "mode"), number_of(entry, "probe_threshold"),
+           number_of(entry, "probe_window_s"), number_of(entry, "block_ttl_s"));
+    printf("  exit     %s\n  inside   %s", text_of(json_object_get(p, "exit"), "mode"),
+           text_of(inside, "mode"));
+    size_t i;
+    json_t *scope;
+    json_array_foreach(json_object_get(inside, "scopes"), i, scope)
+        printf(" %s", json_string_value(scope));
+    printf("\n");
+    json_decref(p);
+    return 0;
+}
+
+int sek_command_patch(const struct sek_command_context *context, int argc, char **argv)
+{
+    int rc;
+    size_t i, k;
+    json_t *patch, *item, *p = ask(context, "patch", &rc);
+    (void)argc;
+    (void)argv;
+    if (!p)
+        return rc;
+    json_array_foreach(json_object_get(p, "patches"), i, patch)
+    {
+        printf("%-28s %-16s", text_of(patch, "id"), text_of(patch, "component"));
+        json_array_foreach(json_object_get(patch, "ports"), k, item)
+            printf(" %s/%lld", text_of(item, "proto"), number_of(item, "port"));
+        json_array_foreach(json_object_get(patch, "cves"), k, item)
+            printf(" %s", json_string_value(item));
+        printf("\n");
+    }
+    json_decref(p);
+    return 0;
+}
+
+int sek_command_events(const struct sek_command_context *context, int argc, char **argv)
+{
+    int rc;
+    struct sek_command_context plain = *context;
+    (void)argc;
+    (void)argv;
+    plain.json = false;
+    json_t *s = ask(&plain, "status", &rc);
+    if (!s)
+        return rc;
+    long long waiting = number_of(s, "backlog");
+    long long made = number_of(json_object_get(s, "counters"), "events");
+    if (context->json)
+        printf("{\"made\":%lld,\"waiting\":%lld}\n", made, waiting);
+    else
+        printf("%lld events since the start, %lld wait for the manager\n", made, waiting);
+    json_decref(s);
+    return 0;
+}

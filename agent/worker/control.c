@@ -1,0 +1,154 @@
+/* The local socket: one JSON object a line in, one out. Only root can open it; it is served here
+ * because what it tells is known here. */
+#include "agent/worker/state.h"
+#include "lib/base/clock.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REQUEST_LIMIT 4096
+
+static json_t *protection(const struct sek_worker *w)
+{
+    static const char *const names[SEK_STATES] = {"entry", "address sets", "exit: addresses",
+                                                  "exit: names and URLs", "lockdown"};
+    static const char *const levels[] = {"absent", "partial", "full"};
+    json_t *list = json_array();
+    for (int i = 0; i < SEK_STATES; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "part", names[i], "level",
+                                              levels[w->guard.part[i].level % 3], "why",
+                                              w->guard.part[i].why));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "part", "worker sandbox", "level",
+                                          w->landlock ? "full" : "partial", "why",
+                                          w->landlock ? "own user, seccomp, Landlock"
+                                                      : "own user, seccomp; no Landlock"));
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:s}", "part", "manager", "level",
+                        !w->client ? "absent" : w->link_up ? "full" : "partial", "why",
+                        !w->client   ? w->client_fault
+                        : w->link_up ? "link is up"
+                                     : "link is down; the last bundle stays in force"));
+    return list;
+}
+
+static json_t *counters(const struct sek_worker *w)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets",
+                     (json_int_t)w->counters.packets, "entry_blocked",
+                     (json_int_t)w->counters.entry_blocked, "exit_blocked",
+                     (json_int_t)w->counters.exit_blocked, "attackers",
+                     (json_int_t)w->counters.attackers, "events", (json_int_t)w->counters.events,
+                     "lockdown_asked", (json_int_t)w->guard.lockdown_asked, "lockdown_denied",
+                     (json_int_t)w->guard.lockdown_denied, "lockdown_learned",
+                     (json_int_t)w->guard.lockdown_learned, "prefixes",
+                     (json_int_t)w->guard.prefixes);
+}
+
+static json_t *policy(const struct sek_worker *w)
+{
+    json_t *scopes = json_array();
+    for (int i = 0; i < SEK_POLICY_SCOPES && w->policy.scopes[i][0]; i++)
+        json_array_append_new(scopes, json_string(w->policy.scopes[i]));
+    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o}}", "version",
+                     (json_int_t)w->policy.version, "entry", "mode",
+                     sek_mode_name(w->policy.entry_mode), "probe_threshold",
+                     (int)w->policy.probe_threshold, "probe_window_s",
+                     (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
+                     "exit", "mode", sek_mode_name(w->policy.exit_mode), "inside", "mode",
+                     sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes);
+}
+
+static json_t *status(const struct sek_worker *w)
+{
+    json_t *patches = w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL) : NULL;
+    json_t *list = json_object_get(patches, "patches");
+    json_t *out = json_pack(
+        "{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}", "version",
+        SEK_VERSION, "device", w->client ? sek_client_device(w->client) : "", "tenant",
+        w->client ? sek_client_tenant(w->client) : "", "link", (int)w->link_up, "bundle",
+        (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
+        (json_int_t)(w->client ? sek_client_backlog(w->client) : 0), "patches",
+        (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry), "lockdown",
+        sek_lockdown_mode_name(w->filter.inside_mode), "uptime_s",
+        (json_int_t)((sek_clock_mono_us() - w->started_us) / 1000000u), "policy", policy(w),
+        "counters", counters(w), "protection", protection(w));
+    json_decref(patches);
+    return out;
+}
+
+static json_t *answer(struct sek_worker *w, json_t *request)
+{
+    const char *command = json_string_value(json_object_get(request, "command"));
+    const char *word = json_string_value(json_object_get(request, "mode"));
+    enum sek_lockdown_mode mode;
+    if (!command)
+        return json_pack("{s:s}", "error", "command: missing, expected text");
+    if (!strcmp(command, "status"))
+        return status(w);
+    if (!strcmp(command, "policy"))
+        return policy(w);
+    if (!strcmp(command, "patch"))
+        return w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL)
+                          : json_pack("{s:[]}", "patches");
+    if (!strcmp(command, "lockdown")) {
+        if (!word || !sek_lockdown_mode_parse(word, &mode))
+            return json_pack("{s:s}", "error", "mode: expected learn, detect, enforce or off");
+        w->local_inside = (uint8_t)mode;
+        sek_worker_refilter(w);
+        return json_pack("{s:s}", "lockdown", word);
+    }
+    return json_pack("{s:s}", "error", "command: expected status, policy, patch or lockdown");
+}
+
+static void on_request(struct bufferevent *b, void *arg)
+{
+    struct evbuffer *in = bufferevent_get_input(b);
+    char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
+    if (!line) {
+        if (evbuffer_get_length(in) > REQUEST_LIMIT)
+            bufferevent_free(b);
+        return;
+    }
+    json_t *request = json_loads(line, 0, NULL);
+    json_t *reply = answer(arg, request);
+    char *text = json_dumps(reply, JSON_COMPACT);
+    if (text)
+        evbuffer_add_printf(bufferevent_get_output(b), "%s\n", text);
+    free(text);
+    json_decref(reply);
+    json_decref(request);
+    free(line);
+}
+
+static void on_closed(struct bufferevent *b, short what, void *arg)
+{
+    (void)what;
+    (void)arg;
+    bufferevent_free(b);
+}
+
+static void on_client(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int len, void *arg)
+{
+    (void)listener;
+    (void)address;
+    (void)len;
+    struct sek_worker *w = arg;
+    struct bufferevent *b = bufferevent_socket_new(w->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!b)
+        return;
+    const struct timeval limit = {5, 0};
+    bufferevent_setcb(b, on_request, NULL, on_closed, w);
+    bufferevent_set_timeouts(b, &limit, &limit);
+    bufferevent_enable(b, EV_READ | EV_WRITE);
+}
+
+enum sek_error sek_control_open(struct sek_worker *w, struct sek_fault *fault)
+{
+    struct evconnlistener *l = evconnlistener_new(w->base, on_client, w,
+                                                  LEV_OPT_CLOSE_ON_EXEC, 0, w->options->control_fd);
+    return l ? SEK_OK : sek_fail(fault, SEK_EIO, "control socket: cannot listen");
+}
