@@ -1,0 +1,183 @@
+/* Advisories, virtual patches, indicators and the allowlist over the API. */
+#include "manager/bundles.h"
+#include "manager/content.h"
+#include "manager/indicators.h"
+#include "manager/intel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum sek_error list_feeds(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *rows = NULL;
+    enum sek_error rc = sek_store_rows(r->manager->store, &rows, fault,
+                                       "SELECT name, kind, advisories, bytes, imported FROM feeds"
+                                       " ORDER BY name",
+                                       "");
+    return rc ? rc
+              : sek_reply(r, 200,
+                          json_pack("{s:o, s:I}", "feeds", rows, "advisories",
+                                    (json_int_t)sek_intel_count(r->manager->intel)));
+}
+
+static bool feed_name_allowed(const char *name)
+{
+    size_t len = name ? strlen(name) : 0;
+    return len && len < 80 && *name != '.' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
+}
+
+/* Feeds serve all tenants, so only a system administrator changes them. */
+static enum sek_error import_feed(struct sek_request *r, struct sek_fault *fault)
+{
+    const char *name = sek_request_query(r, "name");
+    json_t *summary = NULL;
+    if (!feed_name_allowed(name))
+        return sek_fail(fault, SEK_EINVAL,
+                        "parameter \"name\": letters, digits, '.', '_' and '-' expected");
+    if (!r->body.len)
+        return sek_fail(fault, SEK_EINVAL, "%s: the body is empty, advisories expected", name);
+    enum sek_error rc =
+        sek_intel_import(r->manager, name, r->body.data, r->body.len, &summary, fault);
+    return rc ? rc : sek_reply(r, 200, summary);
+}
+
+static enum sek_error list_patches(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *list = sek_intel_patches(r->manager), *patch;
+    size_t i;
+    (void)fault;
+    json_array_foreach(list, i, patch)
+    {
+        json_object_set_new(
+            patch, "devices",
+            json_integer(sek_store_number(
+                r->manager->store, 0,
+                "SELECT count(*) FROM assignments a JOIN devices d ON d.id=a.device WHERE"
+                " d.tenant=? AND a.patch=? AND a.origin<>'excluded'",
+                "ss", r->tenant, json_string_value(json_object_get(patch, "id")))));
+    }
+    return sek_reply(r, 200, json_pack("{s:o}", "patches", list));
+}
+
+static enum sek_error list_findings(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *rows = NULL, *row;
+    size_t i;
+    enum sek_error rc = sek_store_rows(
+        r->manager->store, &rows, fault,
+        "SELECT f.device, d.name, f.cve, f.package, f.version, f.fixed, f.severity, f.since"
+        " FROM findings f JOIN devices d ON d.id=f.device WHERE d.tenant=?"
+        " ORDER BY f.cve, d.name LIMIT 5000",
+        "s", r->tenant);
+    json_array_foreach(rows, i, row)
+    {
+        json_object_set_new(row, "patches",
+                            sek_intel_cover(r->manager,
+                                            json_string_value(json_object_get(row, "cve"))));
+    }
+    return rc ? rc : sek_reply(r, 200, json_pack("{s:o}", "findings", rows));
+}
+
+static enum sek_error list_indicators(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *rows = NULL;
+    enum sek_error rc = sek_store_rows(r->manager->store, &rows, fault,
+                                       "SELECT type, value, source, confidence, expiry, reason,"
+                                       " created FROM indicators WHERE tenant=?"
+                                       " ORDER BY created DESC LIMIT 10000",
+                                       "s", r->tenant);
+    return rc ? rc : sek_reply(r, 200, json_pack("{s:o}", "indicators", rows));
+}
+
+static enum sek_error add_indicator(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *body = NULL;
+    struct sek_indicator i = {0};
+    char source[80];
+    enum sek_error rc = sek_request_json(r, &body, fault);
+    if (rc)
+        return rc;
+    const json_t *ttl = json_object_get(body, "ttl_s");
+    const json_t *confidence = json_object_get(body, "confidence");
+    const char *reason = json_string_value(json_object_get(body, "reason"));
+    snprintf(source, sizeof source, "account:%s", r->account);
+    i.source = source;
+    i.reason = reason ? reason : "";
+    i.confidence = confidence ? json_integer_value(confidence) : 100;
+    i.expiry = ttl ? sek_now() + json_integer_value(ttl) : 0;
+    rc = sek_field(body, "type", &i.type, fault);
+    if (!rc)
+        rc = sek_field(body, "value", &i.value, fault);
+    if (!rc && ttl && (!json_is_integer(ttl) || json_integer_value(ttl) < 1))
+        rc = sek_fail(fault, SEK_EINVAL, "field \"ttl_s\": seconds from 1 expected");
+    if (!rc)
+        rc = sek_indicator_add(r->manager, r->tenant, &i, fault);
+    if (!rc)
+        rc = sek_reply(r, 201, json_pack("{s:s, s:s, s:I}", "type", i.type, "value", i.value,
+                                         "expiry", (json_int_t)i.expiry));
+    json_decref(body);
+    return rc;
+}
+
+static enum sek_error remove_indicator(struct sek_request *r, struct sek_fault *fault)
+{
+    const char *type = sek_request_query(r, "type"), *value = sek_request_query(r, "value");
+    if (!type || !value)
+        return sek_fail(fault, SEK_EINVAL, "parameters \"type\" and \"value\" expected");
+    enum sek_error rc = sek_indicator_remove(r->manager, r->tenant, type, value, fault);
+    return rc ? rc : sek_reply_empty(r);
+}
+
+static enum sek_error list_allowed(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *rows = NULL;
+    enum sek_error rc = sek_store_rows(r->manager->store, &rows, fault,
+                                       "SELECT sha256, note FROM allowlist WHERE tenant=?"
+                                       " ORDER BY sha256",
+                                       "s", r->tenant);
+    return rc ? rc : sek_reply(r, 200, json_pack("{s:o}", "allowlist", rows));
+}
+
+static enum sek_error put_allowed(struct sek_request *r, struct sek_fault *fault)
+{
+    const char *hash = r->parameter[0], *note = sek_request_query(r, "note");
+    if (strlen(hash) != 64 || strspn(hash, "0123456789abcdef") != 64)
+        return sek_fail(fault, SEK_EINVAL, "\"%.80s\": 64 lower-case hex digits expected", hash);
+    enum sek_error rc = sek_store_run(r->manager->store, fault,
+                                      "INSERT INTO allowlist(tenant, sha256, note) VALUES(?,?,?)"
+                                      " ON CONFLICT DO UPDATE SET note=excluded.note",
+                                      "sss", r->tenant, hash, note ? note : "");
+    if (rc)
+        return rc;
+    sek_bundles_changed(r->manager->bundles, r->tenant, NULL);
+    return sek_reply_empty(r);
+}
+
+static enum sek_error remove_allowed(struct sek_request *r, struct sek_fault *fault)
+{
+    enum sek_error rc = sek_store_run(r->manager->store, fault,
+                                      "DELETE FROM allowlist WHERE tenant=? AND sha256=?", "ss",
+                                      r->tenant, r->parameter[0]);
+    if (!rc && !sek_store_changes(r->manager->store))
+        rc = sek_fail(fault, SEK_ENOTFOUND, "%.64s: not in the allowlist", r->parameter[0]);
+    if (rc)
+        return rc;
+    sek_bundles_changed(r->manager->bundles, r->tenant, NULL);
+    return sek_reply_empty(r);
+}
+
+const struct sek_route sek_routes_intel[] = {
+    {EVHTTP_REQ_GET, "/api/v1/advisories", SEK_ACCESS_VIEWER, list_feeds},
+    {EVHTTP_REQ_POST, "/api/v1/advisories", SEK_ACCESS_SYSTEM, import_feed},
+    {EVHTTP_REQ_GET, "/api/v1/patches", SEK_ACCESS_VIEWER, list_patches},
+    {EVHTTP_REQ_GET, "/api/v1/findings", SEK_ACCESS_VIEWER, list_findings},
+    {EVHTTP_REQ_GET, "/api/v1/indicators", SEK_ACCESS_VIEWER, list_indicators},
+    {EVHTTP_REQ_POST, "/api/v1/indicators", SEK_ACCESS_OPERATOR, add_indicator},
+    {EVHTTP_REQ_DELETE, "/api/v1/indicators", SEK_ACCESS_OPERATOR, remove_indicator},
+    {EVHTTP_REQ_GET, "/api/v1/allowlist", SEK_ACCESS_VIEWER, list_allowed},
+    {EVHTTP_REQ_PUT, "/api/v1/allowlist/*", SEK_ACCESS_OPERATOR, put_allowed},
+    {EVHTTP_REQ_DELETE, "/api/v1/allowlist/*", SEK_ACCESS_OPERATOR, remove_allowed},
+    {0, NULL, 0, NULL},
+};

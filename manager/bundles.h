@@ -1,0 +1,26 @@
+/* Bundles of devices: what a device should have, its version, and telling it. A bundle is signed
+ * when it is fetched, so its timestamp is always fresh and nothing is re-signed in vain. */
+#ifndef SEK_MANAGER_BUNDLES_H
+#define SEK_MANAGER_BUNDLES_H
+
+#include "manager/http.h"
+
+enum sek_error sek_bundles_open(struct sek_manager *m, struct sek_bundles **out,
+                                struct sek_fault *fault);
+void sek_bundles_close(struct sek_bundles *bundles);
+
+/* Something in the bundles of TENANT (NULL: of all) changed, or of one DEVICE: connected devices
+ * whose bundle is really another now are told at once. Changes of one moment are told once. */
+void sek_bundles_changed(struct sek_bundles *bundles, const char *tenant, const char *device);
+
+/* Bring DEVICE's version up to date and return it. */
+enum sek_error sek_bundles_version(struct sek_bundles *bundles, const char *tenant,
+                                   const char *device, uint64_t *version, struct sek_fault *fault);
+/* POST .../bundle */
+enum sek_error sek_bundles_fetch(struct sek_request *r, struct sek_fault *fault);
+
+/* The policy a tenant starts with (new reference), and the check of one; a message names the field. */
+json_t *sek_policy_default(void);
+enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault);
+
+#endif
