@@ -36,6 +36,7 @@ static enum sek_error read_all(struct sek_settings *s, struct sek_fault *fault)
     s->user = sek_config_get(c, "user", "sekisho-agent");
     s->root = sek_config_get(c, "inventory.root", "");
     s->cgroup = sek_config_get(c, "exit.cgroup", NULL);
+    s->standalone = sek_config_get(c, "standalone", NULL);
     read_list(c, "spare", s->spare);
     read_list(c, "lockdown.scopes", s->scopes);
     read_list(c, "lockdown.updaters", s->updaters);

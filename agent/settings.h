@@ -19,6 +19,7 @@ struct sek_settings {
     const char *spare[SEK_SETTINGS_LIST];    /* addresses and prefixes that are never blocked */
     const char *updaters[SEK_SETTINGS_LIST]; /* programs that install software */
     const char *scopes[SEK_SETTINGS_LIST];   /* lockdown mounts, when the policy names none */
+    const char *standalone; /* folder in a bundle's form, used while the device is not enrolled */
     long inventory_interval; /* seconds */
     long entry_queue, exit_queue; /* NFQUEUE numbers */
     bool entry_closed;   /* what happens to queued ports while the worker is stopped */

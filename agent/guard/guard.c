@@ -75,6 +75,10 @@ static void open_protection(struct sek_guard *g)
     if (sek_log_group_open(SEK_PROBE_GROUP, &g->probe_fd, &fault))
         sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_PARTIAL, "no probe log: %.130s",
                        fault.message);
+    for (int i = 0; i < SEK_STATE_LOCKDOWN; i++) {
+        if (g->state.part[i].level != SEK_PROTECTION_FULL)
+            sek_warning("protection is not full: %s", g->state.part[i].why);
+    }
     sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "off by policy");
 }
 
@@ -120,12 +124,9 @@ static enum sek_error make_folders(const struct sek_settings *s, struct sek_faul
         user = getpwnam("nobody");
     if (!user)
         return sek_fail(fault, SEK_ENOTFOUND, "user: '%s' does not exist, nor does nobody", s->user);
-    const char *const chown_argv[] = {"chown", "-R", NULL, path, NULL};
     char owner[64];
-    const char *argv[5];
-    memcpy(argv, chown_argv, sizeof argv);
+    const char *const argv[] = {"chown", "-hR", owner, path, NULL};
     snprintf(owner, sizeof owner, "%u:%u", user->pw_uid, user->pw_gid);
-    argv[2] = owner;
     return sek_program_run(argv, "", 0, fault);
 }
 

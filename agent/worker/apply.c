@@ -2,6 +2,8 @@
  * when all of it is good does anything change. */
 #include "agent/worker/state.h"
 #include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 
 #include <stdio.h>
@@ -168,6 +170,42 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
     return SEK_OK;
+}
+
+enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fault)
+{
+    static const struct {
+        const char *file, *path;
+    } files[] = {
+        {"allowlist", "allowlist"},
+        {"patches.json", "devices/local/patches.json"},
+        {"patches.rules", "devices/local/patches.rules"},
+        {"indicators.json", "indicators.json"},
+        {"policy.json", "policy.json"},
+    };
+    enum { COUNT = sizeof files / sizeof files[0] };
+    struct sek_bundle_file list[COUNT];
+    char digests[COUNT][SEK_SHA256_HEX], path[512];
+    struct sek_bundle_view view = {.files = list};
+    enum sek_error rc = SEK_OK;
+    for (size_t i = 0; i < COUNT && !rc; i++) {
+        char *data;
+        size_t len;
+        snprintf(path, sizeof path, "%s/%s", w->options->settings->standalone, files[i].file);
+        rc = sek_file_read(path, SEK_BUNDLE_FILE_LIMIT, &data, &len, fault);
+        if (rc == SEK_OK) {
+            sek_sha256_hex(data, len, digests[view.count]);
+            list[view.count] =
+                (struct sek_bundle_file){files[i].path, data, len, digests[view.count]};
+            view.count++;
+        }
+        rc = rc == SEK_ENOTFOUND ? SEK_OK : rc;
+    }
+    if (!rc)
+        rc = sek_worker_bundle(w, &view, fault);
+    for (size_t i = 0; i < view.count; i++)
+        free((void *)(uintptr_t)list[i].data);
+    return rc;
 }
 
 /* Addresses take effect through the block sets at once, both ways. */

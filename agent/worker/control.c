@@ -100,7 +100,13 @@ static json_t *answer(struct sek_worker *w, json_t *request)
         sek_worker_refilter(w);
         return json_pack("{s:s}", "lockdown", word);
     }
-    return json_pack("{s:s}", "error", "command: expected status, policy, patch or lockdown");
+    if (!strcmp(command, "reload") && !w->client && w->options->settings->standalone) {
+        struct sek_fault fault;
+        return sek_worker_standalone(w, &fault) ? json_pack("{s:s}", "error", fault.message)
+                                                : json_pack("{s:s}", "reload", "done");
+    }
+    return json_pack("{s:s}", "error",
+                     "command: expected status, policy, patch, lockdown or reload");
 }
 
 static void on_request(struct bufferevent *b, void *arg)

@@ -103,7 +103,9 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
     static struct sek_glance_dns dns;
     if (sek_glance_dns(data, len, &dns) != SEK_GLANCE_FOUND)
         return;
-    const char *name = listed_name(c->indicators, &dns, &r->what.indicator);
+    /* An answer that leads nowhere does no harm, and the answers that we make are of that kind. */
+    bool empty = dns.response && !dns.address_count && !dns.alias_count;
+    const char *name = empty ? NULL : listed_name(c->indicators, &dns, &r->what.indicator);
     if (!name) {
         for (unsigned i = 0; i < dns.address_count; i++)
             sek_names_add(c->names, dns.addresses[i].address, dns.name, dns.addresses[i].ttl_s,

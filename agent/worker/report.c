@@ -6,16 +6,41 @@
 #include "lib/base/log.h"
 #include "lib/packet/packet.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
-#define PENDING_US 2000000u
+#define PENDING_US   2000000u
+#define LOCAL_EVENTS (4 << 20) /* bytes of events that are kept without a manager */
+
+/* Without a manager events stay on the device: one file, and the one before it. */
+static void keep_event(struct sek_worker *w, const struct sek_text *t)
+{
+    char path[512], old[520];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/link/events.ndjson", w->options->settings->state);
+    snprintf(old, sizeof old, "%s.1", path);
+    if (!stat(path, &st) && st.st_size > LOCAL_EVENTS)
+        rename(path, old);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    struct iovec parts[2] = {{t->data, t->len}, {"\n", 1}};
+    if (fd < 0 || writev(fd, parts, 2) < 0)
+        sek_warning("event not stored: %s: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
 
 void sek_worker_event(struct sek_worker *w, const struct sek_text *t)
 {
     struct sek_fault fault;
     w->counters.events++;
-    if (w->client && sek_client_event(w->client, t->data, t->len, &fault))
+    if (!w->client)
+        keep_event(w, t);
+    else if (sek_client_event(w->client, t->data, t->len, &fault))
         sek_warning("event not stored: %s", fault.message);
 }
 

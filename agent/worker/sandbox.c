@@ -55,7 +55,8 @@ static bool allow_path(int ruleset, const char *path, uint64_t access)
     return rc == 0;
 }
 
-static enum sek_error restrict_files(const char *folder, bool *on, struct sek_fault *fault)
+static enum sek_error restrict_files(const char *folder, const char *extra, bool *on,
+                                     struct sek_fault *fault)
 {
     /* Name resolution and certificates read these; the libraries of name services are loaded late. */
     static const char *const readable[] = {"/etc", "/usr", "/lib", "/lib64", "/run/systemd",
@@ -66,7 +67,8 @@ static enum sek_error restrict_files(const char *folder, bool *on, struct sek_fa
     *on = false;
     if (ruleset < 0)
         return SEK_OK;
-    bool good = allow_path((int)ruleset, folder, FILE_ACCESS);
+    bool good = allow_path((int)ruleset, folder, FILE_ACCESS) &&
+                (!extra || allow_path((int)ruleset, extra, READ_ACCESS));
     for (size_t i = 0; i < sizeof readable / sizeof readable[0]; i++)
         good = good && allow_path((int)ruleset, readable[i], READ_ACCESS);
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
@@ -134,11 +136,12 @@ static enum sek_error restrict_calls(struct sek_fault *fault)
     return rc;
 }
 
-enum sek_error sek_sandbox_enter(const char *user, const char *folder, struct sek_sandbox *out,
-                                 struct sek_fault *fault)
+enum sek_error sek_sandbox_enter(const char *user, const char *folder, const char *readable,
+                                 struct sek_sandbox *out, struct sek_fault *fault)
 {
     enum sek_error rc;
-    if ((rc = become_user(user, fault)) || (rc = restrict_files(folder, &out->landlock, fault)))
+    if ((rc = become_user(user, fault)) ||
+        (rc = restrict_files(folder, readable, &out->landlock, fault)))
         return rc;
     return restrict_calls(fault);
 }

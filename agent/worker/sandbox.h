@@ -11,9 +11,10 @@ struct sek_sandbox {
     bool landlock; /* out: the kernel has it, and it is on */
 };
 
-/* Become USER ("nobody" when it does not exist); only FOLDER stays writable. A kernel without
- * Landlock is not an error; anything else that fails is. */
-enum sek_error sek_sandbox_enter(const char *user, const char *folder, struct sek_sandbox *out,
-                                 struct sek_fault *fault);
+/* Become USER ("nobody" when it does not exist); only FOLDER stays writable, and READABLE (may be
+ * NULL) readable beside the system's own. A kernel without Landlock is not an error; anything else
+ * that fails is. */
+enum sek_error sek_sandbox_enter(const char *user, const char *folder, const char *readable,
+                                 struct sek_sandbox *out, struct sek_fault *fault);
 
 #endif

@@ -65,6 +65,8 @@ void sek_worker_ask(struct sek_worker *w, uint32_t type, uint32_t id, const void
 /* apply.c */
 enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
                                  struct sek_fault *fault);
+/* The files of the configured standalone folder, as if they were a bundle. */
+enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fault);
 void sek_worker_indicators(void *arg, json_t *add, json_t *remove);
 void sek_worker_refilter(struct sek_worker *w);
 void sek_worker_send_prefixes(struct sek_worker *w);

@@ -270,8 +270,10 @@ static enum sek_error open_link(struct sek_worker *w, const char *folder, struct
     enum sek_error rc = sek_client_open(w->base, &options, &callbacks, &w->client, fault);
     if (rc)
         snprintf(w->client_fault, sizeof w->client_fault, "%.190s", fault->message);
-    /* Without a manager the device is protected all the same, by what is on it. */
-    return rc == SEK_ENOTFOUND ? SEK_OK : rc;
+    if (rc != SEK_ENOTFOUND)
+        return rc;
+    /* Not enrolled: the device is protected all the same, by what is on it. */
+    return w->options->settings->standalone ? sek_worker_standalone(w, fault) : SEK_OK;
 }
 
 static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
@@ -281,7 +283,8 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     char folder[512];
     enum sek_error rc;
     snprintf(folder, sizeof folder, "%s/link", o->settings->state);
-    if ((rc = sek_sandbox_enter(o->settings->user, folder, &sandbox, fault)))
+    if ((rc = sek_sandbox_enter(o->settings->user, folder, o->settings->standalone, &sandbox,
+                                fault)))
         return rc;
     w->landlock = sandbox.landlock;
     struct event_config *config = event_config_new();
