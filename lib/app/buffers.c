@@ -1,0 +1,129 @@
+/* An index over the protocols' tables, built on first use (programs do that before they start
+ * workers, by loading rules). */
+#include "lib/app/buffers.h"
+
+#include <strings.h>
+
+#define BUFFERS_MAX 256
+
+static struct {
+    const char *name;
+    const struct sek_buffer_def *in[SEK_APP_COUNT];
+} index_table[BUFFERS_MAX];
+static int index_count;
+
+static int index_of(const char *name)
+{
+    for (int i = 0; i < index_count; i++)
+        if (!strcmp(index_table[i].name, name))
+            return i;
+    return -1;
+}
+
+static void index_build(void)
+{
+    if (index_count)
+        return;
+    for (int app = 0; app < SEK_APP_COUNT; app++) {
+        const struct sek_app_ops *ops = sek_app_ops(app);
+        for (const struct sek_buffer_def *d = ops ? ops->buffers : NULL; d && d->name; d++) {
+            int at = index_of(d->name);
+            if (at < 0 && index_count < BUFFERS_MAX) {
+                at = index_count++;
+                index_table[at].name = d->name;
+            }
+            if (at >= 0)
+                index_table[at].in[app] = d;
+        }
+    }
+}
+
+int sek_buffer_find(const char *name, enum sek_buffer_use use)
+{
+    index_build();
+    for (int i = 0; i < index_count; i++) {
+        for (int app = 0; app < SEK_APP_COUNT; app++) {
+            const struct sek_buffer_def *d = index_table[i].in[app];
+            if (!d)
+                continue;
+            if (use == SEK_BUFFER_MODIFIER ? d->modifier && !strcasecmp(d->modifier, name)
+                                           : !strcasecmp(d->name, name) ||
+                                                 (d->alias && !strcasecmp(d->alias, name)))
+                return i;
+        }
+    }
+    return -1;
+}
+
+int sek_buffer_count(void)
+{
+    index_build();
+    return index_count;
+}
+
+const char *sek_buffer_name(int id)
+{
+    return index_table[id].name;
+}
+
+const struct sek_buffer_def *sek_buffer_in(int id, enum sek_app app)
+{
+    return index_table[id].in[app];
+}
+
+uint32_t sek_buffer_apps(int id)
+{
+    uint32_t apps = 0;
+    for (int app = 0; app < SEK_APP_COUNT; app++)
+        if (index_table[id].in[app])
+            apps |= 1u << app;
+    return apps;
+}
+
+uint8_t sek_buffer_dirs(int id)
+{
+    uint8_t dirs = 0;
+    for (int app = 0; app < SEK_APP_COUNT; app++)
+        if (index_table[id].in[app])
+            dirs |= index_table[id].in[app]->dirs;
+    return dirs;
+}
+
+bool sek_buffer_multi(int id)
+{
+    for (int app = 0; app < SEK_APP_COUNT; app++)
+        if (index_table[id].in[app] && index_table[id].in[app]->multi)
+            return true;
+    return false;
+}
+
+const struct sek_number_def *sek_number_find(const char *name, enum sek_app *app)
+{
+    for (int i = 0; i < SEK_APP_COUNT; i++) {
+        const struct sek_app_ops *ops = sek_app_ops(i);
+        for (const struct sek_number_def *d = ops ? ops->numbers : NULL; d && d->name; d++) {
+            if (!strcasecmp(d->name, name)) {
+                *app = i;
+                return d;
+            }
+        }
+    }
+    return NULL;
+}
+
+int sek_app_event_find(const char *name, enum sek_app *app)
+{
+    for (int i = 0; i < SEK_APP_COUNT; i++) {
+        const struct sek_app_ops *ops = sek_app_ops(i);
+        size_t n = ops ? strlen(ops->name) : 0;
+        if (!ops || strncmp(name, ops->name, n) || name[n] != '.')
+            continue;
+        for (const struct sek_app_event_name *e = ops->events; e && e->name; e++) {
+            if (!strcmp(e->name, name + n + 1)) {
+                *app = i;
+                return e->bit;
+            }
+        }
+    }
+    return -1;
+}

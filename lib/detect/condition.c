@@ -1,0 +1,394 @@
+/* The cheap part of a rule: header, flow state, and conditions on packet, flow and memory. */
+#include "lib/detect/internal.h"
+
+#include "lib/app/buffers.h"
+#include "lib/rules/dataset.h"
+
+#include <netinet/in.h>
+#include <openssl/evp.h>
+#include <strings.h>
+
+static bool sides_match(const struct inspect *in, const struct sek_rule *r, bool swapped)
+{
+    const struct sek_packet *p = in->p;
+    const struct sek_addr *src = swapped ? &p->dst : &p->src, *dst = swapped ? &p->src : &p->dst;
+    uint16_t sp = swapped ? p->dst_port : p->src_port, dp = swapped ? p->src_port : p->dst_port;
+    bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_SCTP;
+    if (ports && (!sek_port_set_has(r->src_port, sp) || !sek_port_set_has(r->dst_port, dp)))
+        return false;
+    return sek_address_set_has(r->src, src, p->ip_version) &&
+           sek_address_set_has(r->dst, dst, p->ip_version);
+}
+
+bool rule_header_matches(const struct inspect *in, const struct sek_rule *r)
+{
+    const struct sek_packet *p = in->p;
+    uint32_t flags = r->flags;
+    if (!r->any_protocol && !(r->protocols[p->proto / 8] >> (p->proto % 8) & 1) &&
+        !(flags & SEK_RULE_DECODER))
+        return false;
+    if (r->ip_version && r->ip_version != p->ip_version)
+        return false;
+    if (r->apps && !(in->flow && r->apps >> in->flow->app & 1))
+        return false;
+    if (flags & (SEK_RULE_TOSERVER | SEK_RULE_TOCLIENT) && in->flow &&
+        !(flags & (in->dir ? SEK_RULE_TOCLIENT : SEK_RULE_TOSERVER)))
+        return false;
+    if (flags & (SEK_RULE_TOSERVER | SEK_RULE_TOCLIENT) && !in->flow &&
+        !(flags & SEK_RULE_STATELESS))
+        return false;
+    if (flags & SEK_RULE_ESTABLISHED && !(in->flow && in->flow->flags & SEK_FLOW_ESTABLISHED))
+        return false;
+    if (flags & SEK_RULE_NOT_ESTABLISHED && in->flow && in->flow->flags & SEK_FLOW_ESTABLISHED)
+        return false;
+    if (flags & SEK_RULE_DECODER && !p->ip_version)
+        return true;
+    return sides_match(in, r, false) ||
+           (flags & SEK_RULE_BOTH_WAYS && sides_match(in, r, true));
+}
+
+static bool flags_match(const struct sek_condition *c, uint8_t v)
+{
+    v &= (uint8_t)~c->mask;
+    switch (c->mode) {
+    case '!':
+        return (v & c->flags) != c->flags;
+    case '+':
+        return (v & c->flags) == c->flags;
+    case '*':
+        return (v & c->flags) != 0;
+    default:
+        return v == c->flags;
+    }
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static bool has_ip_option(const struct sek_packet *p, uint8_t type)
+{
+    if (p->ip_version != 4)
+        return false;
+    for (uint32_t i = 20; i < p->ip_header_len;) {
+        if (type == 255 || p->ip[i] == type)
+            return true;
+        if (p->ip[i] <= 1) {
+            i++;
+            continue;
+        }
+        if (i + 1 >= p->ip_header_len || p->ip[i + 1] < 2)
+            return false;
+        i += p->ip[i + 1];
+    }
+    return false;
+}
+
+static bool two_sides(const struct sek_condition *c, uint64_t a, uint64_t b)
+{
+    switch (c->side) {
+    case 0:
+        return sek_compare(&c->compare, a);
+    case 1:
+        return sek_compare(&c->compare, b);
+    case 2:
+        return sek_compare(&c->compare, a + b);
+    default:
+        return sek_compare(&c->compare, a) || sek_compare(&c->compare, b);
+    }
+}
+
+/* Bytes that a side has sent, from sequence numbers. */
+static uint64_t sent(const struct sek_stream *s)
+{
+    return s->has_isn ? s->next_seq - s->isn - 1 : 0;
+}
+
+static bool app_protocol(const struct inspect *in, const struct sek_condition *c)
+{
+    const struct sek_flow *f = in->flow;
+    uint16_t app;
+    if (!f)
+        return false;
+    switch (c->side) {
+    case 1:
+        app = f->app_before ? f->app_before : f->app;
+        break;
+    case 2:
+        return ((f->app == c->app || f->app_before == c->app) && !c->negated) ||
+               (f->app != c->app && f->app_before != c->app && c->negated);
+    case 3:
+        app = f->app_dir[0];
+        break;
+    case 4:
+        app = f->app_dir[1];
+        break;
+    default:
+        app = f->app;
+    }
+    if (c->negated)
+        return app != SEK_APP_UNKNOWN && app != c->app;
+    return app == c->app;
+}
+
+static void address_key(const struct inspect *in, const struct sek_condition *c, unsigned index,
+                        struct memory_key *key)
+{
+    memset(key, 0, sizeof *key);
+    key->what = (uint64_t)c->bits.names[index] << 8 | 1;
+    key->version = in->p->ip_version;
+    if (c->bits.track == SEK_TRACK_DST) {
+        key->a = in->p->dst;
+    } else if (c->bits.track == SEK_TRACK_PAIR) {
+        bool order = memcmp(in->p->src.bytes, in->p->dst.bytes, 16) < 0;
+        key->a = order ? in->p->src : in->p->dst;
+        key->b = order ? in->p->dst : in->p->src;
+        key->what |= 2;
+    } else {
+        key->a = in->p->src;
+    }
+}
+
+static bool bit_test(struct inspect *in, const struct sek_condition *c)
+{
+    bool any = false;
+    for (unsigned i = 0; i < c->bits.count; i++) {
+        if (c->kind == SEK_IF_FLOWBITS) {
+            any |= in->fd && flow_bit_get(&in->fd->vars, c->bits.names[i]);
+        } else {
+            struct memory_key key;
+            address_key(in, c, i, &key);
+            any |= memory_find(&in->e->memory, &key, in->p->ts_us) != NULL;
+        }
+    }
+    return c->bits.command == SEK_BITS_ISSET ? any : !any;
+}
+
+static bool int_test(struct inspect *in, const struct sek_condition *c)
+{
+    uint32_t value = 0, other = 0;
+    bool set = in->fd && flow_int_get(&in->fd->vars, c->bits.names[0], &value);
+    if (c->bits.command == SEK_INT_ISSET)
+        return set;
+    if (c->bits.command == SEK_INT_NOTSET)
+        return in->fd && !set;
+    struct sek_compare compare = c->compare;
+    compare.low = (uint64_t)c->bits.number;
+    if (c->bits.other) {
+        flow_int_get(&in->fd->vars, c->bits.other - 1, &other);
+        compare.low = other;
+    }
+    return set && sek_compare(&compare, value);
+}
+
+static bool file_hash_in_set(const struct sek_file *f, const struct sek_dataset *set)
+{
+    static const EVP_MD *(*const types[])(void) = {NULL, EVP_md5, EVP_sha1, EVP_sha256};
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    unsigned size;
+    if (!f->closed || f->truncated || !f->content || set->type == SEK_DATASET_STRING)
+        return false;
+    return EVP_Digest(f->content->data, f->content->len, digest, &size, types[set->type](), NULL) &&
+           sek_dataset_has(set, digest, size, NULL);
+}
+
+static bool file_name_has(const struct sek_file *f, const struct sek_condition *c)
+{
+    size_t n = strlen(c->text);
+    if (c->side)
+        return f->name.len >= n && memmem(f->name.data, f->name.len, c->text, n);
+    return f->name.len > n && f->name.data[f->name.len - n - 1] == '.' &&
+           !strncasecmp((const char *)f->name.data + f->name.len - n, c->text, n);
+}
+
+static bool file_test(const struct inspect *in, const struct sek_condition *c)
+{
+    for (const struct sek_file *f = in->tx ? in->tx->files : NULL; f; f = f->next) {
+        if (f->dir != in->dir)
+            continue;
+        bool hit = c->kind == SEK_IF_FILE_HASH ? file_hash_in_set(f, c->set) : file_name_has(f, c);
+        if (hit != c->negated)
+            return true;
+    }
+    return false;
+}
+
+static bool number_test(struct inspect *in, const struct sek_condition *c)
+{
+    uint64_t v;
+    if (!in->tx || in->tx->app != c->app)
+        return false;
+    for (uint32_t i = 0; c->number->get(in->app, in->tx, in->dir, i, &v); i++)
+        if (sek_compare(&c->compare, v))
+            return true;
+    return false;
+}
+
+static bool tcp_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    if (p->proto != IPPROTO_TCP || !p->l4)
+        return false;
+    switch (c->kind) {
+    case SEK_IF_TCP_FLAGS:
+        return flags_match(c, p->tcp.flags);
+    case SEK_IF_SEQ:
+        return sek_compare(&c->compare, p->tcp.seq);
+    case SEK_IF_ACK:
+        return sek_compare(&c->compare, p->tcp.ack);
+    case SEK_IF_WINDOW:
+        return sek_compare(&c->compare, p->tcp.window);
+    case SEK_IF_MSS:
+        return p->tcp.mss && sek_compare(&c->compare, p->tcp.mss);
+    default:
+        return p->tcp.wscale != 0xff && sek_compare(&c->compare, p->tcp.wscale);
+    }
+}
+
+static bool icmp_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    if ((p->proto != IPPROTO_ICMP && p->proto != IPPROTO_ICMPV6) || !p->l4)
+        return false;
+    switch (c->kind) {
+    case SEK_IF_ICMP_TYPE:
+        return sek_compare(&c->compare, p->icmp_type);
+    case SEK_IF_ICMP_CODE:
+        return sek_compare(&c->compare, p->icmp_code);
+    case SEK_IF_ICMP_ID:
+        return sek_compare(&c->compare, p->icmp_id);
+    default:
+        return sek_compare(&c->compare, p->icmp_seq);
+    }
+}
+
+static bool one_condition(struct inspect *in, const struct sek_condition *c)
+{
+    const struct sek_packet *p = in->p;
+    uint64_t bit = c->compare.low;
+    switch (c->kind) {
+    case SEK_IF_TTL:
+        return sek_compare(&c->compare, p->ttl);
+    case SEK_IF_TOS:
+        return sek_compare(&c->compare, p->tos);
+    case SEK_IF_IP_ID:
+        return p->ip_version == 4 && sek_compare(&c->compare, be32(p->ip + 4) >> 16);
+    case SEK_IF_IP_PROTO:
+        return p->ip_version && sek_compare(&c->compare, p->proto);
+    case SEK_IF_FRAGBITS:
+        return p->ip_version == 4 && flags_match(c, p->ip[6] & 0xe0);
+    case SEK_IF_FRAGOFFSET:
+        return sek_compare(&c->compare, p->fragment_offset / 8u);
+    case SEK_IF_SAMEIP:
+        return p->ip_version && sek_addr_equal(&p->src, &p->dst);
+    case SEK_IF_TCP_FLAGS:
+    case SEK_IF_SEQ:
+    case SEK_IF_ACK:
+    case SEK_IF_WINDOW:
+    case SEK_IF_MSS:
+    case SEK_IF_WSCALE:
+        return tcp_test(p, c);
+    case SEK_IF_DSIZE:
+        return p->source != SEK_SOURCE_STREAM_END && sek_compare(&c->compare, p->payload_len);
+    case SEK_IF_ICMP_TYPE:
+    case SEK_IF_ICMP_CODE:
+    case SEK_IF_ICMP_ID:
+    case SEK_IF_ICMP_SEQ:
+        return icmp_test(p, c);
+    case SEK_IF_SCTP_VTAG:
+        return p->proto == IPPROTO_SCTP && p->l4 && sek_compare(&c->compare, p->sctp_vtag);
+    case SEK_IF_DECODE_EVENT:
+        return p->decode_events[bit / 64] >> (bit % 64) & 1;
+    case SEK_IF_STREAM_EVENT:
+        return p->stream_events[bit / 64] >> (bit % 64) & 1;
+    case SEK_IF_IPOPT:
+        return has_ip_option(p, c->event);
+    case SEK_IF_STREAM_SIZE:
+        return in->flow && in->flow->tcp &&
+               two_sides(c, sent(&in->flow->tcp->stream[1]), sent(&in->flow->tcp->stream[0]));
+    case SEK_IF_FLOW_AGE:
+        return in->flow &&
+               sek_compare(&c->compare, (in->flow->last_us - in->flow->first_us) / 1000000u);
+    case SEK_IF_FLOW_PACKETS:
+        return in->flow && two_sides(c, in->flow->packets[0], in->flow->packets[1]);
+    case SEK_IF_FLOW_BYTES:
+        return in->flow && two_sides(c, in->flow->bytes[0], in->flow->bytes[1]);
+    case SEK_IF_APP_PROTOCOL:
+        return app_protocol(in, c);
+    case SEK_IF_FLOWBITS:
+    case SEK_IF_XBITS:
+    case SEK_IF_HOSTBITS:
+        return bit_test(in, c);
+    case SEK_IF_FLOWINT:
+        return int_test(in, c);
+    case SEK_IF_NUMBER:
+        return number_test(in, c);
+    case SEK_IF_APP_EVENT:
+        return in->tx && in->tx->app == c->app && in->tx->events[in->dir] >> c->event & 1;
+    case SEK_IF_FILE_HASH:
+    case SEK_IF_FILE_EXT:
+        return file_test(in, c);
+    case SEK_IF_IPREP:
+    case SEK_IF_SET_ADDRESS:
+        return false;
+    }
+    return false;
+}
+
+bool rule_conditions_match(struct inspect *in, const struct sek_rule *r)
+{
+    for (const struct sek_condition *c = r->conditions; c; c = c->next)
+        if (!one_condition(in, c))
+            return false;
+    return true;
+}
+
+static void bit_change(struct inspect *in, const struct sek_condition *c)
+{
+    for (unsigned i = 0; i < c->bits.count; i++) {
+        uint32_t name = c->bits.names[i];
+        if (c->kind == SEK_IF_FLOWBITS) {
+            if (!in->fd)
+                return;
+            bool on = c->bits.command == SEK_BITS_SET ||
+                      (c->bits.command == SEK_BITS_TOGGLE && !flow_bit_get(&in->fd->vars, name));
+            flow_bit_set(&in->e->pool, &in->fd->vars, name, on);
+            continue;
+        }
+        struct memory_key key;
+        address_key(in, c, i, &key);
+        struct memory_entry *e = memory_find(&in->e->memory, &key, in->p->ts_us);
+        bool on = c->bits.command == SEK_BITS_SET || (c->bits.command == SEK_BITS_TOGGLE && !e);
+        uint64_t until = in->p->ts_us + c->bits.expire_s * 1000000ull;
+        if (on)
+            memory_get(&in->e->memory, &key, in->p->ts_us, until)->until_us = until;
+        else if (e)
+            e->used = false;
+    }
+}
+
+static void int_change(struct inspect *in, const struct sek_condition *c)
+{
+    uint32_t value = 0, by = (uint32_t)c->bits.number;
+    if (!in->fd)
+        return;
+    if (c->bits.other)
+        flow_int_get(&in->fd->vars, c->bits.other - 1, &by);
+    flow_int_get(&in->fd->vars, c->bits.names[0], &value);
+    if (c->bits.command == SEK_INT_ASSIGN)
+        value = by;
+    else if (c->bits.command == SEK_INT_ADD)
+        value += by;
+    else
+        value -= by > value ? value : by;
+    flow_int_set(&in->e->pool, &in->fd->vars, c->bits.names[0], value);
+}
+
+void rule_effects(struct inspect *in, const struct sek_rule *r)
+{
+    for (const struct sek_condition *c = r->effects; c; c = c->next) {
+        if (c->kind == SEK_IF_FLOWINT)
+            int_change(in, c);
+        else
+            bit_change(in, c);
+    }
+}

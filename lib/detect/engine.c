@@ -1,0 +1,520 @@
+/* The pipeline of one worker: frame, packets, flow, stream, application, rules, verdict. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "lib/detect/internal.h"
+
+#include <netinet/in.h>
+#include <pcre2.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define EXPIRE_EVERY_US 1000000u
+#define EXPIRE_BUDGET   64u
+
+void sek_engine_options_default(struct sek_engine_options *o)
+{
+    *o = (struct sek_engine_options){.verify_checksum = true, .flow_limit = 262144};
+}
+
+static bool setting_is(struct sek_config *c, const char *key, const char *fallback, const char *word)
+{
+    return !strcasecmp(sek_config_get(c, key, fallback), word);
+}
+
+static bool setting_yes(struct sek_config *c, const char *key)
+{
+    const char *v = sek_config_get(c, key, "no");
+    return !strcasecmp(v, "yes") || !strcasecmp(v, "true") || !strcmp(v, "1");
+}
+
+static uint8_t policy_of(struct sek_config *c, const char *key, bool ips)
+{
+    static const char *const names[] = {"ignore",      "drop-packet", "drop-flow", "reject",
+                                        "pass-packet", "pass-flow",   "bypass"};
+    const char *v = sek_config_get(c, key, NULL);
+    if (!v)
+        v = sek_config_get(c, "exception-policy", "ignore");
+    for (uint8_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcasecmp(names[i], v))
+            return i;
+    return !strcasecmp(v, "auto") && ips ? POLICY_DROP_FLOW : POLICY_IGNORE;
+}
+
+static void read_settings(struct sek_engine *e)
+{
+    struct sek_config *c = e->options.config;
+    struct sek_fault ignored;
+    long number = 1024 * 1024;
+    const char *depth = sek_config_get(c, "stream.reassembly.depth", "1mb");
+    char *end;
+    unsigned long v = strtoul(depth, &end, 10);
+    if (!strncasecmp(end, "kb", 2))
+        v <<= 10;
+    else if (!strncasecmp(end, "mb", 2))
+        v <<= 20;
+    e->tcp = (struct sek_tcp_settings){
+        .midstream = e->options.midstream,
+        .async = setting_yes(c, "stream.async-oneside"),
+        .inline_mode = e->options.ips || e->options.inline_stream,
+        .depth = (uint32_t)v,
+        .piece_limit = 4u << 20,
+    };
+    sek_app_settings_default(&e->app);
+    sek_app_settings_read(&e->app, c);
+    e->app.body_inline = e->tcp.inline_mode;
+    e->flows.vlan_tracking = !setting_is(c, "vlan.use-for-tracking", "true", "false");
+    e->midstream_policy = policy_of(c, "stream.midstream-policy", e->options.ips);
+    e->app_error_policy = policy_of(c, "app-layer.error-policy", e->options.ips);
+    number = 15;
+    sek_config_number(c, "packet-alert-max", 1, ALERTS_MAX, &number, &ignored);
+    e->alert_max = (uint32_t)number;
+}
+
+static enum sek_error rules_attach(struct sek_engine *e, const struct sek_compiled *rules,
+                                   struct sek_fault *fault)
+{
+    hs_scratch_t *scratch = NULL;
+    uint32_t *stamps = calloc(rules->rules->count + 1, sizeof *stamps);
+    if (!stamps || (rules->scratch && hs_clone_scratch(rules->scratch, &scratch) != HS_SUCCESS)) {
+        free(stamps);
+        return sek_fail(fault, SEK_ENOMEM, "out of memory for a worker's scratch space");
+    }
+    hs_free_scratch(e->scratch);
+    free(e->stamps);
+    e->scratch = scratch;
+    e->stamps = stamps;
+    e->stamp = 0;
+    e->rules = rules;
+    return SEK_OK;
+}
+
+static void on_flow_end(void *ctx, struct sek_flow *flow);
+
+struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
+                                  const struct sek_compiled *rules, struct sek_fault *fault)
+{
+    struct sek_engine *e = calloc(1, sizeof *e);
+    if (!e) {
+        sek_fail(fault, SEK_ENOMEM, "out of memory");
+        return NULL;
+    }
+    e->options = *options;
+    e->pool.limit = options->memory_limit;
+    e->candidates = calloc(CANDIDATES_MAX, sizeof *e->candidates);
+    e->pcre_match = pcre2_match_data_create(16, NULL);
+    e->pcre_context = pcre2_match_context_create(NULL);
+    bool ok = e->candidates && e->pcre_match && e->pcre_context && memory_open(&e->memory) &&
+              sek_flow_table_open(&e->flows, &e->pool, options->flow_limit);
+    if (!ok) {
+        sek_fail(fault, SEK_ENOMEM, "out of memory");
+        sek_engine_free(e);
+        return NULL;
+    }
+    pcre2_set_match_limit(e->pcre_context, 3500);
+    pcre2_set_depth_limit(e->pcre_context, 1500);
+    e->flows.on_end = on_flow_end;
+    e->flows.ctx = e;
+    sek_defrag_open(&e->defrag, &e->pool);
+    read_settings(e);
+    if (rules_attach(e, rules, fault)) {
+        sek_engine_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+void sek_engine_free(struct sek_engine *e)
+{
+    if (!e)
+        return;
+    e->ending = true;
+    if (e->flows.buckets)
+        sek_flow_table_close(&e->flows);
+    sek_defrag_close(&e->defrag);
+    sek_buffer_free(&e->pool, &e->transformed[0]);
+    sek_buffer_free(&e->pool, &e->transformed[1]);
+    sek_buffer_free(&e->pool, &e->base64);
+    sek_pool_trim(&e->pool);
+    memory_close(&e->memory);
+    pcre2_match_data_free(e->pcre_match);
+    pcre2_match_context_free(e->pcre_context);
+    hs_free_scratch(e->scratch);
+    free(e->stamps);
+    free(e->candidates);
+    free(e);
+}
+
+/* What waits in transactions belongs to the old rules: it is dropped, and they are looked at anew. */
+static void forget_candidates(struct sek_engine *e)
+{
+    for (unsigned list = 0; list < SEK_TIMEOUT_KINDS * 3; list++)
+        for (struct sek_flow *f = e->flows.oldest[list]; f; f = f->newer) {
+            struct sek_app_state *s = f->app_state;
+            for (struct sek_tx *tx = s ? s->first : NULL; tx; tx = tx->next) {
+                tx_detect_free(&e->pool, tx);
+                for (int d = 0; d < 2; d++) {
+                    tx->detect[d].scanned = 0;
+                    tx->detect[d].began = false;
+                }
+            }
+            struct flow_detect *fd = f->detect; /* names of variables are numbered by rule set */
+            if (fd)
+                flow_vars_free(&e->pool, &fd->vars);
+        }
+}
+
+enum sek_error sek_engine_swap(struct sek_engine *e, const struct sek_compiled *rules,
+                               struct sek_fault *fault)
+{
+    enum sek_error rc = rules_attach(e, rules, fault);
+    if (!rc)
+        forget_candidates(e);
+    return rc;
+}
+
+const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *e)
+{
+    return &e->stats;
+}
+
+const char *sek_engine_flowbit(const struct sek_engine *e, const struct sek_flow *flow,
+                               unsigned index)
+{
+    const struct flow_detect *fd = flow->detect;
+    for (unsigned i = 0; fd && i < fd->vars.count; i++)
+        if (!(fd->vars.names[i] & 1) && !index--)
+            return e->rules->rules->names[fd->vars.names[i] >> 1] + strlen("flow.");
+    return NULL;
+}
+
+const char *sek_engine_flowint(const struct sek_engine *e, const struct sek_flow *flow,
+                               unsigned index, uint32_t *value)
+{
+    const struct flow_detect *fd = flow->detect;
+    for (unsigned i = 0; fd && i < fd->vars.count; i++) {
+        if (fd->vars.names[i] & 1 && !index--) {
+            *value = fd->vars.values[i];
+            return e->rules->rules->names[fd->vars.names[i] >> 1] + strlen("int.");
+        }
+    }
+    return NULL;
+}
+
+void sek_engine_drop_flow(struct sek_engine *e, struct sek_flow *flow)
+{
+    struct flow_detect *fd = flow_detect_get(e, flow);
+    flow->flags |= SEK_FLOW_DROPPED;
+    if (fd)
+        fd->reason = SEK_DROP_POLICY;
+}
+
+/* --- streams to the application layer --- */
+
+/* Feed what is ready of one direction; END when nothing more will come. */
+static void feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, bool end)
+{
+    struct sek_stream *s = &f->tcp->stream[dir];
+    unsigned flags = s->app_offset ? 0 : SEK_APP_START;
+    for (;;) {
+        if (sek_stream_skip_gap(&e->tcp, &e->pool, s, end)) {
+            e->stats.stream_gaps++;
+            flags |= SEK_APP_GAP;
+        }
+        struct sek_bytes b = sek_stream_ready(&e->tcp, s, s->app_offset, end);
+        bool last = end || s->depth_reached ||
+                    (s->seen_fin && s->app_offset + b.len >= s->fin_offset);
+        if (!b.len && (!last || s->closed))
+            break;
+        s->closed = last;
+        struct sek_app_state *before = f->app_state;
+        uint64_t done_before = before ? before->next_tx : 0;
+        struct sek_app_result r = sek_app_data(&e->pool, &e->app, f, dir, b.data, b.len,
+                                               flags | (last ? SEK_APP_END : 0));
+        if (r.error)
+            e->stats.app_errors++;
+        s->app_offset += r.consumed;
+        (void)done_before;
+        if (!r.consumed || !b.len)
+            break;
+        flags = 0;
+    }
+    if (s->closed && s->app_offset < s->base + s->filled)
+        s->app_offset = s->base + s->filled; /* nobody will come for the rest */
+}
+
+/* A transaction that has become complete, or a protocol that nobody parses, is a reason to look at
+ * the stream now and not only when a whole chunk is there. */
+static void want_inspection(struct sek_flow *f, const struct sek_packet *p)
+{
+    struct sek_app_state *state = f->app_state;
+    for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
+        for (int d = 0; d < 2; d++)
+            if (tx->complete[d] && !tx->detect[d].done)
+                f->tcp->stream[d].inspect_now = true;
+    if (!state && p && p->tcp.flags & (SEK_TCP_PSH | SEK_TCP_FIN | SEK_TCP_RST))
+        f->tcp->stream[0].inspect_now = f->tcp->stream[1].inspect_now = true;
+}
+
+/* Which bytes of its own direction are looked at with this packet. */
+static void choose_stream(struct inspect *in, bool all)
+{
+    struct sek_engine *e = in->e;
+    struct sek_stream *s = &in->flow->tcp->stream[in->dir];
+    struct sek_bytes fresh = sek_stream_ready(&e->tcp, s, s->raw_offset, all);
+    uint32_t chunk = in->dir ? CHUNK_TOCLIENT : CHUNK_TOSERVER;
+    bool closing = in->flow->tcp->state >= SEK_TCP_CLOSING;
+    if (!fresh.len)
+        return;
+    if (!e->tcp.inline_mode && !all && !closing && !s->inspect_now && !s->depth_reached &&
+        fresh.len < chunk)
+        return;
+    uint32_t back = s->raw_offset - s->base > STREAM_BACK ? STREAM_BACK
+                                                          : (uint32_t)(s->raw_offset - s->base);
+    in->stream = (struct sek_bytes){fresh.data - back, fresh.len + back};
+    in->stream_base = s->raw_offset - back;
+    in->stream_old = back;
+    in->has_stream = true;
+    s->inspect_now = false;
+}
+
+static void stream_done(struct inspect *in)
+{
+    struct sek_stream *s = &in->flow->tcp->stream[in->dir];
+    if (in->has_stream)
+        s->raw_offset = in->stream_base + in->stream.len;
+}
+
+/* Let go of bytes that nobody needs; keep some behind so that patterns over the edge are found. */
+static void slide(struct sek_engine *e, struct sek_flow *f)
+{
+    for (int d = 0; d < 2; d++) {
+        struct sek_stream *s = &f->tcp->stream[d];
+        uint64_t app = s->app_offset, raw = s->raw_offset;
+        if (f->app == SEK_APP_FAILED)
+            s->app_offset = app = s->base + s->filled;
+        uint64_t least = app < raw ? app : raw;
+        if (least - s->base < 2 * STREAM_BACK)
+            continue;
+        s->app_offset = s->raw_offset = least - STREAM_BACK;
+        sek_stream_slide(&e->pool, s);
+        s->app_offset = app;
+        s->raw_offset = raw;
+    }
+}
+
+/* --- one packet --- */
+
+static void run_rules(struct inspect *in, struct sek_result *result)
+{
+    if (in->p->any_event || !in->p->ip_version)
+        inspect_decoder_rules(in);
+    if (in->p->ip_version) {
+        inspect_packet_rules(in);
+        if (in->flow && in->flow->app_state)
+            inspect_transactions(in);
+    }
+    alerts_finish(in, result);
+}
+
+static void tcp_packet(struct inspect *in, struct sek_result *result)
+{
+    struct sek_engine *e = in->e;
+    struct sek_flow *f = in->flow;
+    if (in->p->bad_checksum)
+        return;
+    bool had_session = f->tcp != NULL;
+    struct sek_tcp_result r = sek_tcp_packet(&e->pool, &e->tcp, f, &in->dir, in->p);
+    in->stream_added = r.stream_added;
+    result->dir = in->dir;
+    if (!f->tcp)
+        return;
+    if (!had_session && f->tcp->midstream && e->midstream_policy != POLICY_IGNORE) {
+        if (e->midstream_policy == POLICY_DROP_FLOW || e->midstream_policy == POLICY_REJECT)
+            f->flags |= SEK_FLOW_DROPPED;
+        else if (e->midstream_policy == POLICY_PASS_FLOW)
+            f->flags |= SEK_FLOW_PASSED;
+        else if (e->midstream_policy == POLICY_BYPASS)
+            f->flags |= SEK_FLOW_BYPASSED;
+    }
+    if (e->options.ips && r.tracked && !r.valid && !r.retransmission && had_session)
+        result->verdict = SEK_VERDICT_DROP;
+    feed(e, f, e->tcp.inline_mode ? in->dir : !in->dir, false);
+    feed(e, f, e->tcp.inline_mode ? !in->dir : in->dir, false);
+    if (r.closed_now && f->tcp->rst_seen) {
+        feed(e, f, SEK_TOSERVER, true);
+        feed(e, f, SEK_TOCLIENT, true);
+    }
+    want_inspection(f, in->p);
+    choose_stream(in, false);
+}
+
+static void datagram(struct inspect *in)
+{
+    struct sek_packet *p = in->p;
+    if (p->proto == IPPROTO_UDP && p->payload_len && !p->bad_checksum)
+        sek_app_data(&in->e->pool, &in->e->app, in->flow, in->dir, p->payload, p->payload_len, 0);
+}
+
+static void count_packet(struct inspect *in)
+{
+    struct sek_flow *f = in->flow;
+    f->packets[in->dir]++;
+    f->bytes[in->dir] += in->p->frame_len;
+    if (in->dir == SEK_TOCLIENT) {
+        f->flags |= SEK_FLOW_SEEN_SERVER;
+        if (f->proto != IPPROTO_TCP)
+            f->flags |= SEK_FLOW_ESTABLISHED;
+    }
+    sek_flow_touch(&in->e->flows, f, in->p->ts_us);
+}
+
+static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_result *result)
+{
+    struct inspect in = {.e = e, .p = p};
+    if (e->options.verify_checksum && p->ip_version && sek_packet_checksum_bad(p)) {
+        p->bad_checksum = true;
+        e->stats.invalid_checksums++;
+    }
+    in.flow = sek_flow_find(&e->flows, p, &in.dir);
+    if (in.flow) {
+        bool fresh = !in.flow->packets[0] && !in.flow->packets[1];
+        in.fd = flow_detect_get(e, in.flow);
+        result->flow = in.flow;
+        result->dir = in.dir;
+        e->stats.flows += fresh;
+        count_packet(&in);
+        if (fresh && e->options.on_flow_start)
+            e->options.on_flow_start(e->options.ctx, e, in.flow, p);
+        if (in.flow->flags & SEK_FLOW_DROPPED) {
+            drop_flow(&in, result, in.fd && in.fd->reason ? in.fd->reason : SEK_DROP_FLOW);
+            if (e->options.ips)
+                return;
+        }
+        if (in.flow->proto == IPPROTO_TCP)
+            tcp_packet(&in, result);
+        else
+            datagram(&in);
+        if (result->verdict == SEK_VERDICT_DROP) {
+            drop_flow(&in, result, SEK_DROP_STREAM);
+            return;
+        }
+        if (in.flow->flags & SEK_FLOW_DROPPED && e->options.ips) {
+            drop_flow(&in, result, SEK_DROP_MIDSTREAM);
+            return;
+        }
+        if (in.flow->flags & (SEK_FLOW_PASSED | SEK_FLOW_BYPASSED)) {
+            if (in.flow->tcp) {
+                stream_done(&in);
+                slide(e, in.flow);
+            }
+            return;
+        }
+    }
+    run_rules(&in, result);
+    if (in.flow && in.flow->tcp) {
+        stream_done(&in);
+        slide(e, in.flow);
+    }
+    if (in.flow) {
+        sek_app_reap(&e->pool, in.flow, tx_detect_free);
+        sek_flow_touch(&e->flows, in.flow, p->ts_us);
+    }
+}
+
+static void merge(struct sek_result *all, const struct sek_result *one)
+{
+    if (one->verdict > all->verdict) {
+        all->verdict = one->verdict;
+        all->reject_to = one->reject_to;
+    }
+    if (one->flow) {
+        all->flow = one->flow;
+        all->dir = one->dir;
+    }
+}
+
+struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, const uint8_t *frame,
+                                    uint32_t len, uint64_t ts_us, uint64_t number)
+{
+    struct sek_result all = {0};
+    if (ts_us > e->now_us)
+        e->now_us = ts_us;
+    if (e->now_us >= e->next_expire_us) {
+        sek_flow_expire(&e->flows, e->now_us, EXPIRE_BUDGET);
+        e->next_expire_us = e->now_us + EXPIRE_EVERY_US / 10;
+    }
+    e->stats.packets++;
+    e->stats.bytes += len;
+    unsigned count = sek_packet_decode(link, frame, len, ts_us, number, e->packets);
+    for (unsigned i = count; i-- > 0;) {
+        struct sek_result one = {0};
+        struct sek_packet *p = &e->packets[i];
+        const uint8_t *ip;
+        uint32_t ip_len;
+        one_packet(e, p, &one);
+        merge(&all, &one);
+        if (!p->fragment || !sek_defrag_packet(&e->defrag, p, &ip, &ip_len))
+            continue;
+        struct sek_packet base = *p, whole[SEK_PACKET_LAYERS];
+        unsigned n = sek_packet_decode_datagram(&base, ip, ip_len, whole);
+        for (unsigned k = n; k-- > 0;) {
+            struct sek_result inner = {0};
+            one_packet(e, &whole[k], &inner);
+            merge(&all, &inner);
+        }
+    }
+    return all;
+}
+
+/* --- the end of a flow --- */
+
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir)
+{
+    struct sek_result result = {0};
+    struct sek_packet p = {
+        .source = SEK_SOURCE_STREAM_END,
+        .ts_us = f->last_us,
+        .ip_version = f->ip_version,
+        .proto = f->proto,
+        .src = f->addr[dir],
+        .dst = f->addr[!dir],
+        .src_port = f->port[dir],
+        .dst_port = f->port[!dir],
+        .vlan_count = f->vlan_count,
+    };
+    struct inspect in = {.e = e, .p = &p, .flow = f, .fd = f->detect, .dir = dir,
+                         .stream_added = true};
+    memcpy(p.vlan, f->vlan, sizeof p.vlan);
+    choose_stream(&in, true);
+    struct sek_app_state *state = f->app_state;
+    bool open = false;
+    for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
+        open |= !tx->detect[dir].done && (!tx->one_way || tx->complete[dir]);
+    if (!in.has_stream && !open)
+        return;
+    run_rules(&in, &result);
+    stream_done(&in);
+}
+
+static void on_flow_end(void *ctx, struct sek_flow *f)
+{
+    struct sek_engine *e = ctx;
+    f->flags |= SEK_FLOW_ENDING;
+    if (f->tcp && !(f->flags & (SEK_FLOW_DROPPED | SEK_FLOW_PASSED | SEK_FLOW_BYPASSED))) {
+        feed(e, f, SEK_TOSERVER, true);
+        feed(e, f, SEK_TOCLIENT, true);
+        struct sek_app_state *state = f->app_state;
+        for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
+            tx->complete[0] = tx->complete[1] = true;
+        end_direction(e, f, SEK_TOSERVER);
+        end_direction(e, f, SEK_TOCLIENT);
+    }
+    if (e->options.on_flow_end)
+        e->options.on_flow_end(e->options.ctx, e, f);
+    sek_app_close(&e->pool, f, tx_detect_free);
+    struct flow_detect *fd = f->detect;
+    if (fd) {
+        flow_vars_free(&e->pool, &fd->vars);
+        sek_pool_put(&e->pool, fd, sizeof *fd);
+        f->detect = NULL;
+    }
+}

@@ -1,0 +1,108 @@
+/* The detection engine: packets in, verdicts and alerts out. One engine per worker; engines share a
+ * compiled rule set. It allocates nothing per packet in the steady state and takes no lock. */
+#ifndef SEK_DETECT_ENGINE_H
+#define SEK_DETECT_ENGINE_H
+
+#include "lib/app/app.h"
+#include "lib/base/config.h"
+#include "lib/detect/compiled.h"
+#include "lib/flow/defrag.h"
+#include "lib/flow/tcp.h"
+
+struct sek_engine;
+
+enum sek_verdict {
+    SEK_VERDICT_PASS,
+    SEK_VERDICT_DROP,
+    SEK_VERDICT_REJECT, /* drop, and tell: see reject_to */
+};
+
+enum sek_drop_reason {
+    SEK_DROP_NONE,
+    SEK_DROP_RULES,
+    SEK_DROP_FLOW,        /* an earlier verdict on the flow */
+    SEK_DROP_STREAM,      /* inline: the segment does not fit the session */
+    SEK_DROP_MIDSTREAM,   /* stream.midstream-policy */
+    SEK_DROP_APP_ERROR,   /* app-layer.error-policy */
+    SEK_DROP_POLICY,      /* the caller's: quarantine, reputation */
+};
+
+/* What is known when an event is reported. All pointers are valid during the call only. */
+struct sek_event {
+    const struct sek_packet *packet;
+    const struct sek_flow *flow; /* NULL: none */
+    enum sek_dir dir;
+    const struct sek_rule *rule;
+    struct sek_tx *tx; /* NULL: not tied to a transaction */
+    bool stream_match;
+    bool blocked;      /* the packet is dropped because of this rule */
+    enum sek_verdict verdict;
+    uint8_t reject_to; /* 1: source, 2: destination, 3: both */
+    enum sek_drop_reason reason;
+    bool pass;         /* the final action is pass */
+    struct sek_bytes stream; /* what the stream held around a match */
+};
+
+struct sek_engine_options {
+    bool ips;             /* drop and reject take effect */
+    bool inline_stream;   /* inspect before acknowledgement; implied by ips */
+    bool midstream;
+    bool verify_checksum;
+    uint32_t flow_limit;  /* flows at once */
+    size_t memory_limit;  /* bytes of packet-path memory; 0: none */
+    struct sek_config *config; /* dotted settings; borrowed, may be NULL */
+    /* Called for each match that is to be recorded. */
+    void (*on_alert)(void *ctx, struct sek_engine *engine, const struct sek_event *event);
+    /* Called for each packet that is dropped (ips), before the verdict is returned. */
+    void (*on_drop)(void *ctx, struct sek_engine *engine, const struct sek_event *event);
+    /* Called when a transaction ends (for DNS, TLS and HTTP policy), may be NULL. */
+    void (*on_tx)(void *ctx, struct sek_engine *engine, struct sek_flow *flow, struct sek_tx *tx,
+                  enum sek_dir dir);
+    void (*on_flow_start)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
+                          const struct sek_packet *packet);
+    void (*on_flow_end)(void *ctx, struct sek_engine *engine, struct sek_flow *flow);
+    void *ctx;
+};
+
+struct sek_engine_stats {
+    uint64_t packets, bytes, alerts, drops, flows;
+    uint64_t invalid_checksums, app_errors, stream_gaps, recursion_limit;
+};
+
+void sek_engine_options_default(struct sek_engine_options *options);
+
+/* RULES is shared and stays the caller's. NULL with a fault when memory is out. */
+struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
+                                  const struct sek_compiled *rules, struct sek_fault *fault);
+/* Ends all flows first: what is left of them is inspected and reported. */
+void sek_engine_free(struct sek_engine *engine);
+
+/* Use another rule set from the next packet on. The old one must live until this returns. */
+enum sek_error sek_engine_swap(struct sek_engine *engine, const struct sek_compiled *rules,
+                               struct sek_fault *fault);
+
+struct sek_result {
+    enum sek_verdict verdict;
+    uint8_t reject_to;
+    struct sek_flow *flow; /* of the outermost packet; NULL: none. Valid until the next call. */
+    enum sek_dir dir;
+};
+
+/* One frame. The result is the strictest verdict of the packets in it. */
+struct sek_result sek_engine_packet(struct sek_engine *engine, enum sek_link link,
+                                    const uint8_t *frame, uint32_t len, uint64_t ts_us,
+                                    uint64_t number);
+
+/* Drop this flow from now on, or let it pass unseen: for callers that decide by other means. */
+void sek_engine_drop_flow(struct sek_engine *engine, struct sek_flow *flow);
+
+const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *engine);
+/* Names of the flowbits set on FLOW, one a call (NULL at the end), for records. */
+const char *sek_engine_flowbit(const struct sek_engine *engine, const struct sek_flow *flow,
+                               unsigned index);
+/* Name and value of the flowints of FLOW. */
+const char *sek_engine_flowint(const struct sek_engine *engine, const struct sek_flow *flow,
+                               unsigned index, uint32_t *value);
+const char *sek_drop_reason_name(enum sek_drop_reason reason);
+
+#endif

@@ -1,0 +1,130 @@
+/* What the files of the engine share; not for use outside lib/detect. */
+#ifndef SEK_DETECT_INTERNAL_H
+#define SEK_DETECT_INTERNAL_H
+
+#include "lib/detect/engine.h"
+#include "lib/detect/memory.h"
+
+#define CANDIDATES_MAX  4096
+#define ALERTS_MAX      256
+#define RECURSION_LIMIT 3000
+#define STREAM_BACK     2560u /* bytes before new ones that a pattern may begin in */
+#define CHUNK_TOSERVER  2560u /* acknowledged bytes that are worth a scan by themselves */
+#define CHUNK_TOCLIENT  2560u
+
+/* What hangs on a flow for detection. */
+struct flow_detect {
+    bool ip_only_done[2], proto_only_done[2], failed_done[2];
+    struct flow_vars vars;
+    bool drop_logged[2];
+    enum sek_drop_reason reason;
+    uint32_t stream_seen[2];
+};
+
+struct alert {
+    const struct sek_rule *rule;
+    struct sek_tx *tx;
+    bool stream_match, apply_to_flow;
+};
+
+/* One rule that waits for more of a transaction. Bit N of MATCHED: step N is done. */
+struct tx_candidate {
+    const struct sek_rule *rule;
+    uint32_t matched;
+    bool header_done, finished;
+};
+
+struct sek_engine {
+    struct sek_engine_options options;
+    const struct sek_compiled *rules;
+    struct sek_pool pool;
+    struct sek_flow_table flows;
+    struct sek_defrag defrag;
+    struct sek_tcp_settings tcp;
+    struct sek_app_settings app;
+    struct sek_engine_stats stats;
+    hs_scratch_t *scratch;
+    struct sek_packet packets[SEK_PACKET_LAYERS];
+    uint64_t now_us, next_expire_us;
+
+    /* candidates of the packet at hand; STAMP tells rules seen twice */
+    const struct sek_rule **candidates;
+    uint32_t candidate_count;
+    uint32_t *stamps;
+    uint32_t stamp;
+    struct alert alerts[ALERTS_MAX];
+    uint32_t alert_count, alert_max;
+
+    struct memory memory; /* thresholds, xbits, hostbits, tags */
+    struct sek_buffer transformed[2]; /* results of transforms */
+    struct sek_buffer base64;
+    int64_t vars[SEK_VARS_MAX];
+    uint32_t recursion;
+    void *pcre_match; /* pcre2_match_data */
+    void *pcre_context;
+    uint8_t midstream_policy; /* enum policy */
+    uint8_t app_error_policy;
+    bool ending; /* flows are being closed */
+};
+
+enum policy { POLICY_IGNORE, POLICY_DROP_PACKET, POLICY_DROP_FLOW, POLICY_REJECT, POLICY_PASS_PACKET,
+              POLICY_PASS_FLOW, POLICY_BYPASS };
+
+/* The packet at hand with all that inspection needs. */
+struct inspect {
+    struct sek_engine *e;
+    struct sek_packet *p;
+    struct sek_flow *flow;
+    struct flow_detect *fd;
+    enum sek_dir dir;
+    bool stream_added;       /* the payload went into the stream */
+    struct sek_bytes stream; /* what of the stream is new, with some before it */
+    uint64_t stream_base;    /* offset of stream.data[0] */
+    uint32_t stream_old;     /* bytes at its beginning that were inspected before */
+    bool has_stream;
+    struct sek_app_state *app;
+    struct sek_tx *tx;
+    bool established_before;
+};
+
+/* --- content.c: detectors over one buffer --- */
+
+struct look {
+    struct inspect *in;
+    const uint8_t *data;
+    uint32_t len;
+    uint64_t base; /* place of data[0] in the whole (stream offset); 0 for buffers */
+    bool whole;    /* the end of data is the end of the buffer */
+};
+bool inspect_detectors(struct look *l, const struct sek_detector *first);
+/* What base64_decode produced is looked at by the steps that follow. */
+
+/* --- transform.c --- */
+bool transform_apply(struct sek_engine *e, const struct sek_view *view, struct sek_bytes in,
+                     struct sek_bytes *out);
+
+/* --- condition.c --- */
+/* Header and conditions of a rule against packet and flow. */
+bool rule_header_matches(const struct inspect *in, const struct sek_rule *r);
+bool rule_conditions_match(struct inspect *in, const struct sek_rule *r);
+void rule_effects(struct inspect *in, const struct sek_rule *r);
+
+/* --- packet.c: rules over packets and streams --- */
+void inspect_packet_rules(struct inspect *in);
+void inspect_decoder_rules(struct inspect *in);
+bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const struct sek_step *s,
+                         bool *stream_match);
+void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, bool stream_match);
+bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const uint8_t *data,
+                    uint32_t len, uint32_t old);
+
+/* --- transaction.c --- */
+void inspect_transactions(struct inspect *in);
+void tx_detect_free(struct sek_pool *pool, struct sek_tx *tx);
+
+/* --- verdict.c: what the alerts of a packet mean --- */
+void alerts_finish(struct inspect *in, struct sek_result *result);
+void drop_flow(struct inspect *in, struct sek_result *result, enum sek_drop_reason reason);
+struct flow_detect *flow_detect_get(struct sek_engine *e, struct sek_flow *flow);
+
+#endif

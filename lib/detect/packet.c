@@ -1,0 +1,196 @@
+/* Rules over packets and streams: prefilter, then the candidates in order. */
+#include "lib/detect/internal.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+struct scan {
+    struct sek_engine *e;
+    const struct sek_prefilter *f;
+    uint32_t old; /* matches that end here or before were found in an earlier scan */
+    bool places;  /* check where matches end: only when the data begins at 0 */
+};
+
+static inline void candidate_add(struct sek_engine *e, const struct sek_rule *r)
+{
+    if (e->stamps[r->order] == e->stamp || e->candidate_count == CANDIDATES_MAX)
+        return;
+    e->stamps[r->order] = e->stamp;
+    e->candidates[e->candidate_count++] = r;
+}
+
+static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                  void *ctx)
+{
+    struct scan *s = ctx;
+    (void)from, (void)flags;
+    if (to <= s->old)
+        return 0;
+    for (uint32_t i = s->f->first[id]; i < s->f->first[id + 1]; i++) {
+        const struct sek_hit *h = &s->f->hits[i];
+        if (!s->places || (to >= h->low && to <= h->high))
+            candidate_add(s->e, h->rule);
+    }
+    return 0;
+}
+
+bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const uint8_t *data,
+                    uint32_t len, uint32_t old)
+{
+    struct scan s = {.e = e, .f = f, .old = old, .places = old == 0};
+    if (!f->db || !len)
+        return false;
+    hs_scan(f->db, (const char *)data, len, 0, e->scratch, on_hit, &s);
+    return true;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct sek_rule *x = *(const struct sek_rule *const *)a;
+    const struct sek_rule *y = *(const struct sek_rule *const *)b;
+    return (int)x->order - (int)y->order;
+}
+
+static bool header_bytes(const struct sek_packet *p, int target, struct sek_bytes *out)
+{
+    bool icmp = p->proto == IPPROTO_ICMP, icmp6 = p->proto == IPPROTO_ICMPV6;
+    switch (target) {
+    case SEK_TARGET_TCP_HEADER:
+        *out = (struct sek_bytes){p->l4, p->tcp.header_len};
+        return p->proto == IPPROTO_TCP && p->l4;
+    case SEK_TARGET_UDP_HEADER:
+        *out = (struct sek_bytes){p->l4, 8};
+        return p->proto == IPPROTO_UDP && p->l4;
+    case SEK_TARGET_IPV4_HEADER:
+        *out = (struct sek_bytes){p->ip, p->ip_header_len};
+        return p->ip_version == 4;
+    case SEK_TARGET_IPV6_HEADER:
+        *out = (struct sek_bytes){p->ip, p->ip_header_len};
+        return p->ip_version == 6;
+    case SEK_TARGET_ICMPV4_HEADER:
+        *out = (struct sek_bytes){p->l4, 8};
+        return icmp && p->l4;
+    case SEK_TARGET_ICMPV6_HEADER:
+        *out = (struct sek_bytes){p->l4, (uint32_t)(p->payload - p->l4)};
+        return icmp6 && p->l4;
+    default:
+        return false;
+    }
+}
+
+static bool payload_matches(struct inspect *in, const struct sek_step *s, const struct sek_rule *r,
+                            bool *stream_match)
+{
+    if (r->flags & SEK_RULE_NEEDS_STREAM && in->has_stream) {
+        struct look l = {.in = in, .data = in->stream.data, .len = in->stream.len,
+                         .base = in->stream_base, .whole = true};
+        if (inspect_detectors(&l, s->first)) {
+            *stream_match = true;
+            return true;
+        }
+    }
+    if (r->flags & SEK_RULE_ONLY_STREAM)
+        return false;
+    if (r->flags & SEK_RULE_NEEDS_STREAM && !(r->flags & SEK_RULE_NEEDS_PACKET) && in->stream_added)
+        return false; /* the stream will show it */
+    if (in->p->source == SEK_SOURCE_STREAM_END)
+        return false;
+    struct look l = {.in = in, .data = in->p->payload, .len = in->p->payload_len, .whole = true};
+    return l.len && inspect_detectors(&l, s->first);
+}
+
+bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const struct sek_step *s,
+                         bool *stream_match)
+{
+    struct sek_bytes b;
+    if (s->view->target == SEK_TARGET_PAYLOAD)
+        return payload_matches(in, s, r, stream_match);
+    if (s->view->target == SEK_TARGET_BASE64)
+        b = sek_buffer_view(&in->e->base64);
+    else if (!header_bytes(in->p, s->view->target, &b) ||
+             !transform_apply(in->e, s->view, b, &b))
+        return false;
+    struct look l = {.in = in, .data = b.data, .len = b.len, .whole = true};
+    return inspect_detectors(&l, s->first);
+}
+
+void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, bool stream_match)
+{
+    struct sek_engine *e = in->e;
+    rule_effects(in, r);
+    if (e->alert_count == e->alert_max)
+        return;
+    e->alerts[e->alert_count++] = (struct alert){
+        .rule = r,
+        .tx = tx,
+        .stream_match = stream_match,
+        .apply_to_flow = stream_match || tx ||
+                         r->flags & (SEK_RULE_IP_ONLY | SEK_RULE_PROTO_ONLY),
+    };
+}
+
+static void try_rule(struct inspect *in, const struct sek_rule *r)
+{
+    bool stream_match = false;
+    if (!rule_header_matches(in, r) || !rule_conditions_match(in, r))
+        return;
+    for (const struct sek_step *s = r->steps; s; s = s->next)
+        if (!packet_step_matches(in, r, s, &stream_match))
+            return;
+    alert_add(in, r, NULL, stream_match);
+}
+
+static void ip_only(struct inspect *in)
+{
+    const struct sek_compiled *c = in->e->rules;
+    if (in->fd && in->fd->ip_only_done[in->dir])
+        return;
+    if (in->fd)
+        in->fd->ip_only_done[in->dir] = true;
+    for (uint32_t i = 0; i < c->ip_only_count; i++)
+        try_rule(in, c->ip_only[i]);
+}
+
+/* Rules about nothing but the application protocol: once in each direction, when it is known. */
+static void proto_only(struct inspect *in)
+{
+    const struct sek_compiled *c = in->e->rules;
+    if (!in->flow || !c->proto_only_count || in->flow->app == SEK_APP_UNKNOWN ||
+        in->fd->proto_only_done[in->dir])
+        return;
+    in->fd->proto_only_done[in->dir] = true;
+    for (uint32_t i = 0; i < c->proto_only_count; i++)
+        try_rule(in, c->proto_only[i]);
+}
+
+void inspect_decoder_rules(struct inspect *in)
+{
+    const struct sek_compiled *c = in->e->rules;
+    for (uint32_t i = 0; i < c->decoder_count; i++)
+        try_rule(in, c->decoder[i]);
+}
+
+void inspect_packet_rules(struct inspect *in)
+{
+    struct sek_engine *e = in->e;
+    struct sek_packet *p = in->p;
+    uint16_t port = in->dir ? p->src_port : p->dst_port;
+    const struct sek_port_group *g = sek_group_find(e->rules, sek_group_of(p->proto), in->dir, port);
+    ip_only(in);
+    proto_only(in);
+    e->candidate_count = 0;
+    e->stamp++;
+    for (uint32_t i = 0; i < g->always_count; i++)
+        candidate_add(e, g->always[i]);
+    if (p->payload_len && p->source != SEK_SOURCE_STREAM_END) {
+        prefilter_scan(e, &g->packet, p->payload, p->payload_len, 0);
+        if (!in->stream_added) /* not in a stream: rules for streams look at the packet */
+            prefilter_scan(e, &g->stream, p->payload, p->payload_len, 0);
+    }
+    if (in->has_stream)
+        prefilter_scan(e, &g->stream, in->stream.data, in->stream.len, in->stream_old);
+    if (e->candidate_count > 1)
+        qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
+    for (uint32_t i = 0; i < e->candidate_count; i++)
+        try_rule(in, e->candidates[i]);
+}

@@ -1,0 +1,83 @@
+/* What the keyword parsers share while one rule is read; not for use outside lib/rules. */
+#ifndef SEK_RULES_BUILDER_H
+#define SEK_RULES_BUILDER_H
+
+#include "lib/rules/ruleset.h"
+
+/* Detectors of one buffer, in the order of the rule, before steps are made. */
+struct part {
+    struct part *next;
+    struct sek_view view; /* id not used yet */
+    struct sek_detector *first, **tail;
+    bool closed; /* a several-instance buffer that was named again: a part of its own */
+};
+
+struct builder {
+    struct sek_rules *rules;
+    struct sek_rule *rule;
+    struct sek_arena *arena;
+    struct sek_fault *fault;
+    const char *option; /* keyword at hand, for messages */
+    struct part *parts, **parts_tail;
+    struct part *current;    /* sticky buffer, or the payload */
+    struct part *payload;
+    struct sek_detector *last_content; /* what modifiers change */
+    struct part *last_part;            /* where it is */
+    const char *var_names[SEK_VARS_MAX];
+    unsigned var_count;
+    struct sek_condition **conditions_tail, **effects_tail;
+    bool sticky; /* a sticky buffer is set */
+    bool has_sid;
+};
+
+/* One row of the keyword table. */
+struct keyword {
+    const char *name;
+    enum sek_error (*parse)(struct builder *b, char *arg); /* ARG: trimmed, NULL without ':' */
+    enum { ARG_NONE, ARG_REQUIRED, ARG_OPTIONAL } arg;
+    const char *summary; /* for docs/rules.md */
+};
+
+/* Tables of the keyword families, each ending with a NULL name. */
+extern const struct keyword sek_meta_keywords[], sek_content_keywords[], sek_byte_keywords[],
+    sek_packet_keywords[], sek_flow_keywords[], sek_buffer_keywords[], sek_state_keywords[],
+    sek_threshold_keywords[], sek_data_keywords[];
+
+/* "option 'KEYWORD': ..." into the fault. */
+enum sek_error builder_fail(struct builder *b, enum sek_error code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+struct part *builder_part(struct builder *b, int target);
+struct sek_detector *builder_detector(struct builder *b, struct part *part,
+                                      enum sek_detector_kind kind);
+struct sek_condition *builder_condition(struct builder *b, enum sek_condition_kind kind);
+struct sek_condition *builder_effect(struct builder *b, enum sek_condition_kind kind);
+/* Number of a flowbit or flowint name, made when new. */
+uint32_t builder_name(struct builder *b, const char *name);
+/* A sticky buffer that is not plain text in the table: set the current part. */
+enum sek_error builder_sticky(struct builder *b, int target, bool own_part);
+
+/* --- values.c --- */
+
+char *text_trim(char *s);
+/* Next item of a comma-separated list, trimmed; NULL at the end. */
+char *text_next(char **list);
+bool text_int(const char *s, int64_t low, int64_t high, int64_t *out);
+/* ">5", "<5", "5-10", "5<>10", "!5", ">=5", words; false when malformed. */
+bool compare_parse(const char *s, const char *const *words, struct sek_compare *out);
+/* Content text with |hex| and escapes. *OUT is in the arena. */
+enum sek_error content_bytes(struct builder *b, const char *text, size_t len, uint8_t **out,
+                             uint16_t *out_len);
+/* Strip "quotes" and a leading '!'. False when quotes do not match. */
+bool text_unquote(char **s, bool *negated);
+/* A number or the name of a byte_extract variable. */
+enum sek_error value_parse(struct builder *b, const char *s, int64_t low, int64_t high,
+                           struct sek_value *out);
+
+/* --- pcre.c --- */
+enum sek_error pcre_keyword(struct builder *b, char *arg);
+/* Compile PATTERN; freed with the rules. */
+enum sek_error pcre_compile(struct builder *b, const char *pattern, size_t len, uint32_t options,
+                            void **out);
+
+#endif

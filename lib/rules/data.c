@@ -1,0 +1,200 @@
+/* Keywords that test against sets: dataset, datarep, file hashes and extensions. */
+#include "lib/rules/builder.h"
+#include "lib/rules/dataset.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <strings.h>
+
+static bool type_of(const char *s, enum sek_dataset_type *out)
+{
+    static const struct {
+        const char *name;
+        enum sek_dataset_type type;
+    } table[] = {{"string", SEK_DATASET_STRING}, {"md5", SEK_DATASET_MD5},
+                 {"sha256", SEK_DATASET_SHA256}, {"ip", SEK_DATASET_IP}, {"ipv4", SEK_DATASET_IP}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!strcmp(table[i].name, s)) {
+            *out = table[i].type;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A file named in a rule: as it is, or beside the rules. */
+static enum sek_error load(struct builder *b, struct sek_dataset *set, const char *name,
+                           bool reputation)
+{
+    char path[PATH_MAX];
+    if (*name != '/' && b->rules->folder)
+        snprintf(path, sizeof path, "%s/%s", b->rules->folder, name);
+    else
+        snprintf(path, sizeof path, "%s", name);
+    struct sek_fault why;
+    enum sek_error rc = sek_dataset_load(set, path, reputation, &why);
+    return rc ? builder_fail(b, rc, "%s", why.message) : SEK_OK;
+}
+
+struct set_options {
+    enum sek_dataset_type type;
+    bool have_type;
+    const char *load;
+    int64_t hashsize, memcap;
+};
+
+static enum sek_error set_option(struct builder *b, struct set_options *o, char *item)
+{
+    char *value = item + strcspn(item, " \t");
+    if (*value)
+        *value++ = '\0';
+    value = text_trim(value);
+    if (!strcmp(item, "type") && type_of(value, &o->type))
+        o->have_type = true;
+    else if (!strcmp(item, "load") || !strcmp(item, "state"))
+        o->load = value;
+    else if (strcmp(item, "save") && strcmp(item, "memcap") && strcmp(item, "hashsize"))
+        return builder_fail(b, SEK_EINVAL, "found '%.40s %.40s', expected type, load, save, state, "
+                                           "memcap or hashsize", item, value);
+    return SEK_OK;
+}
+
+static enum sek_error kw_dataset(struct builder *b, char *arg)
+{
+    static const char *const commands[] = {"isset", "isnotset", "set", "unset"};
+    char *command = text_next(&arg), *name = text_next(&arg);
+    struct set_options o = {0};
+    struct sek_fault why;
+    struct sek_dataset *set;
+    int n = -1;
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(commands[i], command))
+            n = i;
+    if (n < 0 || !name)
+        return builder_fail(b, SEK_EINVAL, "expected isset|isnotset|set|unset,name,options");
+    if (!b->sticky)
+        return builder_fail(b, SEK_EINVAL, "needs a sticky buffer before it");
+    for (char *item = text_next(&arg); item; item = text_next(&arg)) {
+        enum sek_error rc = set_option(b, &o, item);
+        if (rc)
+            return rc;
+    }
+    if (!o.have_type)
+        for (struct sek_dataset *d = b->rules->datasets; d; d = d->next)
+            if (!strcmp(d->name, name))
+                o.type = d->type;
+    enum sek_error rc = sek_dataset_open(&b->rules->datasets, name, o.type, &set, &why);
+    if (rc)
+        return builder_fail(b, rc, "%s", why.message);
+    if (o.load && (rc = load(b, set, o.load, false)))
+        return rc;
+    struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_DATASET);
+    if (!d)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    d->dataset.set = set;
+    d->dataset.command = (unsigned)n;
+    return SEK_OK;
+}
+
+/* datarep:name,>,200,load file,type string */
+static enum sek_error kw_datarep(struct builder *b, char *arg)
+{
+    char *name = text_next(&arg), *op = text_next(&arg), *number = text_next(&arg), text[64];
+    struct set_options o = {0};
+    struct sek_dataset *set;
+    struct sek_fault why;
+    if (!number || strlen(op) + strlen(number) >= sizeof text)
+        return builder_fail(b, SEK_EINVAL, "expected name,operator,number,options");
+    for (char *item = text_next(&arg); item; item = text_next(&arg)) {
+        enum sek_error rc = set_option(b, &o, item);
+        if (rc)
+            return rc;
+    }
+    enum sek_error rc = sek_dataset_open(&b->rules->datasets, name, o.type, &set, &why);
+    if (rc)
+        return builder_fail(b, rc, "%s", why.message);
+    if (o.load && (rc = load(b, set, o.load, true)))
+        return rc;
+    struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_DATAREP);
+    if (!d)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    d->dataset.set = set;
+    strcpy(text, op);
+    strcat(text, number);
+    if (!compare_parse(text, NULL, &d->dataset.reputation))
+        return builder_fail(b, SEK_EINVAL, "'%s' is not a comparison", text);
+    return SEK_OK;
+}
+
+static enum sek_error file_hash(struct builder *b, char *arg, enum sek_dataset_type type)
+{
+    struct sek_condition *c = builder_condition(b, SEK_IF_FILE_HASH);
+    struct sek_fault why;
+    if (!c)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    if (*arg == '!') {
+        c->negated = true;
+        arg = text_trim(arg + 1);
+    }
+    enum sek_error rc = sek_dataset_open(&b->rules->datasets, arg, type, &c->set, &why);
+    if (rc)
+        return builder_fail(b, rc, "%s", why.message);
+    return load(b, c->set, arg, false);
+}
+
+static enum sek_error kw_filemd5(struct builder *b, char *arg)
+{
+    return file_hash(b, arg, SEK_DATASET_MD5);
+}
+
+static enum sek_error kw_filesha1(struct builder *b, char *arg)
+{
+    return file_hash(b, arg, SEK_DATASET_SHA1);
+}
+
+static enum sek_error kw_filesha256(struct builder *b, char *arg)
+{
+    return file_hash(b, arg, SEK_DATASET_SHA256);
+}
+
+static enum sek_error kw_filestore(struct builder *b, char *arg)
+{
+    (void)arg;
+    b->rule->flags |= SEK_RULE_FILESTORE;
+    return SEK_OK;
+}
+
+static enum sek_error kw_fileext(struct builder *b, char *arg)
+{
+    struct sek_condition *c = builder_condition(b, SEK_IF_FILE_EXT);
+    bool negated;
+    if (!c || !text_unquote(&arg, &negated))
+        return builder_fail(b, SEK_EINVAL, "expected an extension in double quotes");
+    c->negated = negated;
+    c->text = sek_arena_strndup(b->arena, arg, strlen(arg));
+    return SEK_OK;
+}
+
+static enum sek_error kw_filename(struct builder *b, char *arg)
+{
+    enum sek_error rc = kw_fileext(b, arg);
+    if (!rc) {
+        struct sek_condition *c = b->rule->conditions;
+        while (c->next)
+            c = c->next;
+        c->side = 1; /* anywhere in the name */
+    }
+    return rc;
+}
+
+const struct keyword sek_data_keywords[] = {
+    {"dataset", kw_dataset, ARG_REQUIRED, "the buffer is in a set, or goes into it"},
+    {"datarep", kw_datarep, ARG_REQUIRED, "reputation of the buffer in a set"},
+    {"filemd5", kw_filemd5, ARG_REQUIRED, "MD5 of a transferred file is in a list"},
+    {"filesha1", kw_filesha1, ARG_REQUIRED, "SHA-1 of a transferred file is in a list"},
+    {"filesha256", kw_filesha256, ARG_REQUIRED, "SHA-256 of a transferred file is in a list"},
+    {"filestore", kw_filestore, ARG_OPTIONAL, "mark transferred files for storing"},
+    {"fileext", kw_fileext, ARG_REQUIRED, "extension of a transferred file"},
+    {"filename", kw_filename, ARG_REQUIRED, "part of the name of a transferred file"},
+    {0},
+};

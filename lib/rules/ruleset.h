@@ -1,0 +1,54 @@
+/* Rule files to a set of checked rules. A rule that cannot be used is reported with file, line, sid,
+ * option and reason, and left out; it never changes what the others mean. */
+#ifndef SEK_RULES_RULESET_H
+#define SEK_RULES_RULESET_H
+
+#include "lib/base/config.h"
+#include "lib/rules/rule.h"
+
+struct sek_rule_error {
+    struct sek_rule_error *next;
+    const char *file;
+    uint32_t line, sid;
+    const char *message;
+};
+
+struct sek_rules {
+    struct sek_arena arena;
+    struct sek_rule **items; /* sorted: the order in which they are evaluated and reported */
+    uint32_t count, cap, loaded;
+    struct sek_view **views;
+    uint32_t view_count, view_cap;
+    struct sek_variables *variables;
+    struct sek_rule_error *errors, **errors_tail;
+    uint32_t failed;
+    /* names of flowbits, flowints, xbits: text to small numbers */
+    const char **names;
+    uint32_t name_count, name_cap;
+    struct sek_set_cache *address_cache, *port_cache;
+    struct sek_class *classes;
+    struct sek_dataset *datasets;
+    void *pcre_codes; /* list of what must be freed with the rules */
+    uint8_t action_order[4]; /* rank of alert, pass, drop, reject */
+    const char *folder;      /* relative file names in rules are looked up here; NULL: as they are */
+};
+
+/* CONFIG (may be NULL) gives vars.*, action-order, ... */
+struct sek_rules *sek_rules_new(struct sek_config *config, struct sek_fault *fault);
+void sek_rules_free(struct sek_rules *rules);
+
+/* Add the rules of a file or of TEXT. SEK_EIO when the file cannot be read; bad rules are counted in
+ * `failed` and listed in `errors`, and do not stop the others. */
+enum sek_error sek_rules_load_file(struct sek_rules *rules, const char *path,
+                                   struct sek_fault *fault);
+enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, const char *text,
+                                   size_t len, struct sek_fault *fault);
+
+/* classification.config: "config classification: name,description,priority". */
+enum sek_error sek_rules_load_classes(struct sek_rules *rules, const char *path,
+                                      struct sek_fault *fault);
+
+/* After the last load: sort, choose prefilter patterns, number the views. */
+enum sek_error sek_rules_finish(struct sek_rules *rules, struct sek_fault *fault);
+
+#endif

@@ -1,0 +1,211 @@
+/* Small pieces of rule text: numbers, comparisons, quoted content. */
+#include "lib/rules/builder.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+
+char *text_trim(char *s)
+{
+    while (isspace((unsigned char)*s))
+        s++;
+    char *end = s + strlen(s);
+    while (end > s && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    return s;
+}
+
+char *text_next(char **list)
+{
+    if (!*list)
+        return NULL;
+    char *item = *list, *comma = strchr(item, ',');
+    if (comma)
+        *comma++ = '\0';
+    *list = comma;
+    return text_trim(item);
+}
+
+bool text_int(const char *s, int64_t low, int64_t high, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    while (isspace((unsigned char)*s))
+        s++;
+    const char *digits = *s == '-' || *s == '+' ? s + 1 : s;
+    int base = digits[0] == '0' && (digits[1] | 32) == 'x' ? 16 : 10;
+    long long v = strtoll(s, &end, base);
+    while (isspace((unsigned char)*end))
+        end++;
+    if (errno || end == s || *end || v < low || v > high)
+        return false;
+    *out = v;
+    return true;
+}
+
+static bool number_or_word(const char *s, const char *const *words, uint64_t *out)
+{
+    int64_t v;
+    for (; words && *words; words += 2) {
+        if (!strcasecmp(*words, s)) {
+            *out = strtoull(words[1], NULL, 10);
+            return true;
+        }
+    }
+    if (!text_int(s, 0, INT64_MAX, &v))
+        return false;
+    *out = (uint64_t)v;
+    return true;
+}
+
+bool compare_parse(const char *s, const char *const *words, struct sek_compare *out)
+{
+    char copy[128];
+    if (strlen(s) >= sizeof copy)
+        return false;
+    strcpy(copy, s);
+    char *t = text_trim(copy), *range;
+    bool negated = false;
+    if (*t == '!' && t[1] != '=') {
+        negated = true;
+        t = text_trim(t + 1);
+    }
+    *out = (struct sek_compare){0};
+    if ((range = strstr(t, "<>")) && range != t) {
+        *range = '\0';
+        if (!number_or_word(text_trim(t), words, &out->low) ||
+            !number_or_word(text_trim(range + 2), words, &out->high) || out->low >= out->high)
+            return false;
+        out->op = SEK_RANGE; /* exclusive on both sides */
+        out->low++;
+        out->high--;
+    } else if (isdigit((unsigned char)*t) && (range = strchr(t, '-'))) {
+        *range = '\0';
+        if (!number_or_word(text_trim(t), words, &out->low) ||
+            !number_or_word(text_trim(range + 1), words, &out->high) || out->low >= out->high)
+            return false;
+        out->op = SEK_RANGE; /* exclusive too: RFC-like inclusive ranges are written <= and >= */
+        if (out->high - out->low > 1) {
+            out->low++;
+            out->high--;
+        }
+    } else {
+        static const struct {
+            const char *text;
+            enum sek_compare_op op;
+        } ops[] = {{">=", SEK_GE}, {"<=", SEK_LE}, {"!=", SEK_NE}, {"==", SEK_EQ},
+                   {">", SEK_GT},  {"<", SEK_LT},  {"=", SEK_EQ}};
+        out->op = SEK_EQ;
+        for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+            size_t n = strlen(ops[i].text);
+            if (!strncmp(t, ops[i].text, n)) {
+                out->op = ops[i].op;
+                t = text_trim(t + n);
+                break;
+            }
+        }
+        if (!number_or_word(t, words, &out->low))
+            return false;
+    }
+    if (negated) {
+        if (out->op == SEK_EQ)
+            out->op = SEK_NE;
+        else if (out->op == SEK_RANGE)
+            out->op = SEK_NOT_RANGE;
+        else
+            return false;
+    }
+    return true;
+}
+
+bool text_unquote(char **s, bool *negated)
+{
+    char *t = text_trim(*s);
+    *negated = false;
+    if (*t == '!') {
+        *negated = true;
+        t = text_trim(t + 1);
+    }
+    size_t n = strlen(t);
+    if (*t == '"') {
+        if (n < 2 || t[n - 1] != '"')
+            return false;
+        t[n - 1] = '\0';
+        t++;
+    }
+    *s = t;
+    return true;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum sek_error content_bytes(struct builder *b, const char *text, size_t len, uint8_t **out,
+                             uint16_t *out_len)
+{
+    uint8_t *bytes = sek_arena_alloc(b->arena, len + 1);
+    size_t n = 0;
+    bool hex = false;
+    int high = -1;
+    if (!bytes)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (c == '|') {
+            if (hex && high >= 0)
+                return builder_fail(b, SEK_EINVAL, "odd number of hex digits in '%.60s'", text);
+            hex = !hex;
+        } else if (hex) {
+            if (c == ' ')
+                continue;
+            int d = hex_digit(c);
+            if (d < 0)
+                return builder_fail(b, SEK_EINVAL, "found '%c' between | |, expected hex digits", c);
+            if (high < 0) {
+                high = d;
+            } else {
+                bytes[n++] = (uint8_t)(high << 4 | d);
+                high = -1;
+            }
+        } else if (c == '\\' && i + 1 < len) {
+            c = text[++i];
+            if (!strchr(";:\"\\|,", c))
+                bytes[n++] = '\\';
+            bytes[n++] = (uint8_t)c;
+        } else {
+            bytes[n++] = (uint8_t)c;
+        }
+    }
+    if (hex)
+        return builder_fail(b, SEK_EINVAL, "found no closing '|' in '%.60s'", text);
+    if (!n || n > 4096)
+        return builder_fail(b, SEK_EINVAL, "found %zu bytes of content, expected 1..4096", n);
+    *out = bytes;
+    *out_len = (uint16_t)n;
+    return SEK_OK;
+}
+
+enum sek_error value_parse(struct builder *b, const char *s, int64_t low, int64_t high,
+                           struct sek_value *out)
+{
+    for (unsigned i = 0; i < b->var_count; i++) {
+        if (!strcmp(b->var_names[i], s)) {
+            *out = (struct sek_value){.var = (int8_t)i};
+            return SEK_OK;
+        }
+    }
+    int64_t v;
+    if (!text_int(s, low, high, &v))
+        return builder_fail(b, SEK_EINVAL,
+                            "found '%s', expected a number %lld..%lld or a variable of an earlier "
+                            "byte_extract",
+                            s, (long long)low, (long long)high);
+    *out = (struct sek_value){.number = v, .var = -1};
+    return SEK_OK;
+}
