@@ -66,7 +66,7 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 $(call obj,$(AGENT_SRC) $(GATEWAY_SRC)): | $(SKEL)
 
 AGENT_PC   := libbpf libmnl libseccomp libcap
-GATEWAY_PC := libbpf libmnl libseccomp libcap
+GATEWAY_PC := libbpf libmnl libseccomp libcap libpcap
 MANAGER_PC := sqlite3 libseccomp
 $(BUILD)/agent/sekisho-agent: $(call obj,$(AGENT_SRC)) $(LIBA)
 	@mkdir -p $(@D)
@@ -87,5 +87,10 @@ unit_objects = $(call obj,$(shell sed -n 's|^/\* objects: \(.*\) \*/|\1|p' $(1))
 $(BUILD)/tests/%: tests/unit/%.c $$(call unit_objects,tests/unit/%.c) $(LIBA)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap) -lm -lpthread
+
+# Helper programs of the integration tests.
+$(BUILD)/tests/%: tests/integration/%.c $(LIBA)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LINK) $< $(LIBA) -o $@ $(call PL,$(LIB_PC)) -lm
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)

@@ -166,6 +166,31 @@ enum sek_error sek_config_load(const char *path, struct sek_config **out, struct
     return rc;
 }
 
+struct sek_config *sek_config_new(const char *name)
+{
+    struct sek_config *c = calloc(1, sizeof *c);
+    if (c && !(c->name = strdup(name))) {
+        free(c);
+        c = NULL;
+    }
+    return c;
+}
+
+enum sek_error sek_config_set(struct sek_config *c, const char *key, const char *value)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (strcmp(c->entries[i].key, key))
+            continue;
+        char *copy = strdup(value);
+        if (!copy)
+            return SEK_ENOMEM;
+        free(c->entries[i].value);
+        c->entries[i].value = copy;
+        return SEK_OK;
+    }
+    return config_add(c, key, value, 0);
+}
+
 void sek_config_free(struct sek_config *c)
 {
     if (!c)

@@ -15,7 +15,12 @@ struct sek_config;
 enum sek_error sek_config_parse(const char *name, const char *text, size_t len,
                                 struct sek_config **out, struct sek_fault *fault);
 enum sek_error sek_config_load(const char *path, struct sek_config **out, struct sek_fault *fault);
+/* An empty configuration, for settings from a command line. NULL when memory is out. */
+struct sek_config *sek_config_new(const char *name);
 void sek_config_free(struct sek_config *config);
+
+/* Set KEY, replacing what was there. */
+enum sek_error sek_config_set(struct sek_config *config, const char *key, const char *value);
 
 /* The value of KEY, or FALLBACK when it is absent. Owned by CONFIG, which may be NULL. */
 const char *sek_config_get(struct sek_config *config, const char *key, const char *fallback);

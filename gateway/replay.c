@@ -1,0 +1,277 @@
+/* `replay`: the pipeline over a capture file, with time taken from it. */
+#include "gateway/command.h"
+
+#include "gateway/capture/file.h"
+#include "gateway/load.h"
+#include "lib/base/clock.h"
+#include "lib/eve/eve.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULE_FILES_MAX 256
+
+struct replay {
+    char *rule_files[RULE_FILES_MAX];
+    unsigned rule_file_count;
+    const char *eve_path, *stats_path, *capture;
+    bool skip_bad_rules;
+    struct sek_config *config;
+    struct sek_engine_options options;
+    struct sek_eve_options eve;
+    bool drop_all;
+    FILE *out;
+    struct sek_text line;
+};
+
+static const char help[] =
+    "usage: sekisho-gateway replay --rules FILE --eve FILE [OPTION ...] CAPTURE\n"
+    "\n"
+    "  --rules FILE       rules to run; may be given several times\n"
+    "  --eve FILE         write EVE records here, one JSON object a line; - is standard output\n"
+    "  --ips              inline semantics: drop and reject take effect\n"
+    "  --midstream        pick up flows whose handshake was not seen\n"
+    "  --inline-stream    inspect streams before acknowledgement\n"
+    "  --no-checksum      do not verify checksums\n"
+    "  --set KEY=VALUE    one setting by its dotted name\n"
+    "  --skip-bad-rules   go on without rules that do not load\n"
+    "  --stats FILE       write packets, bytes and seconds as JSON\n";
+
+static void write_line(struct replay *r)
+{
+    if (r->out)
+        fwrite(r->line.data, 1, r->line.len, r->out);
+}
+
+static void on_alert(void *ctx, struct sek_engine *engine, const struct sek_event *event)
+{
+    struct replay *r = ctx;
+    sek_text_clear(&r->line);
+    sek_eve_alert(&r->line, &r->eve, engine, event);
+    write_line(r);
+}
+
+static void on_drop(void *ctx, struct sek_engine *engine, const struct sek_event *event)
+{
+    struct replay *r = ctx;
+    if (!r->drop_all && event->flow) {
+        struct sek_flow *flow = (struct sek_flow *)event->flow;
+        uint64_t bit = 1ull << event->dir;
+        if (flow->tag & bit)
+            return;
+        flow->tag |= bit;
+    }
+    sek_text_clear(&r->line);
+    sek_eve_drop(&r->line, &r->eve, engine, event);
+    write_line(r);
+}
+
+/* KEY=VALUE into the settings; a key that means nothing here is worth a warning. */
+static bool set_option(struct replay *r, const char *text)
+{
+    static const char *const known[] = {
+        "app-layer.", "stream.", "vars.", "eve.", "action-order", "exception-policy", "vlan.",
+        "packet-alert-max", "flow.", "detect.", "defrag.", "ippair.", "stats.", "mpm-algo",
+        "spm-algo", "outputs.", "host.", "decoder.", "datasets."};
+    char key[200];
+    const char *eq = strchr(text, '=');
+    if (!eq || eq == text || (size_t)(eq - text) >= sizeof key) {
+        fprintf(stderr, "sekisho-gateway: --set: found '%s', expected KEY=VALUE\n", text);
+        return false;
+    }
+    memcpy(key, text, (size_t)(eq - text));
+    key[eq - text] = '\0';
+    bool found = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        found |= !strncmp(key, known[i], strlen(known[i]));
+    if (!found)
+        fprintf(stderr, "sekisho-gateway: --set: '%s' is not a setting; ignored\n", key);
+    return !sek_config_set(r->config, key, eq + 1);
+}
+
+static int parse_options(struct replay *r, int argc, char **argv)
+{
+    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, HELP };
+    static const struct option options[] = {
+        {"rules", required_argument, NULL, RULES},
+        {"eve", required_argument, NULL, EVE},
+        {"ips", no_argument, NULL, IPS},
+        {"midstream", no_argument, NULL, MIDSTREAM},
+        {"inline-stream", no_argument, NULL, INLINE},
+        {"no-checksum", no_argument, NULL, NO_CHECKSUM},
+        {"set", required_argument, NULL, SET},
+        {"skip-bad-rules", no_argument, NULL, SKIP},
+        {"stats", required_argument, NULL, STATS},
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (o) {
+        case RULES:
+            if (r->rule_file_count == RULE_FILES_MAX) {
+                fprintf(stderr, "sekisho-gateway: more than %d rule files\n", RULE_FILES_MAX);
+                return 2;
+            }
+            r->rule_files[r->rule_file_count++] = optarg;
+            break;
+        case EVE:
+            r->eve_path = optarg;
+            break;
+        case IPS:
+            r->options.ips = true;
+            break;
+        case MIDSTREAM:
+            r->options.midstream = true;
+            break;
+        case INLINE:
+            r->options.inline_stream = true;
+            break;
+        case NO_CHECKSUM:
+            r->options.verify_checksum = false;
+            break;
+        case SET:
+            if (!set_option(r, optarg))
+                return 2;
+            break;
+        case SKIP:
+            r->skip_bad_rules = true;
+            break;
+        case STATS:
+            r->stats_path = optarg;
+            break;
+        case HELP:
+            fputs(help, stdout);
+            return -1;
+        default:
+            fputs(help, stderr);
+            return 2;
+        }
+    }
+    if (optind + 1 != argc || !r->rule_file_count) {
+        fputs(help, stderr);
+        return 2;
+    }
+    r->capture = argv[optind];
+    return 0;
+}
+
+static enum sek_error run_capture(struct replay *r, struct sek_engine *engine,
+                                  struct sek_fault *fault)
+{
+    struct capture_file *file = NULL;
+    const uint8_t *data;
+    uint32_t len;
+    uint64_t ts_us, number = 0;
+    enum sek_error rc = capture_file_open(r->capture, &file, fault);
+    if (rc)
+        return rc;
+    while (!(rc = capture_file_next(file, &data, &len, &ts_us, fault)))
+        sek_engine_packet(engine, capture_file_link(file), data, len, ts_us, ++number);
+    capture_file_close(file);
+    return rc == SEK_EAGAIN ? SEK_OK : rc;
+}
+
+static void write_stats(const struct replay *r, const struct sek_engine *engine,
+                        const struct sek_compiled *rules, double load, double run)
+{
+    const struct sek_engine_stats *s = sek_engine_stats(engine);
+    FILE *f = fopen(r->stats_path, "w");
+    struct sek_text t = {0};
+    if (!f) {
+        fprintf(stderr, "sekisho-gateway: %s: %s\n", r->stats_path, strerror(errno));
+        return;
+    }
+    sek_json_open(&t, NULL, '{');
+    sek_json_uint(&t, "packets", s->packets);
+    sek_json_uint(&t, "bytes", s->bytes);
+    sek_json_real(&t, "load_seconds", load);
+    sek_json_real(&t, "run_seconds", run);
+    sek_json_uint(&t, "alerts", s->alerts);
+    sek_json_uint(&t, "drops", s->drops);
+    sek_json_uint(&t, "flows", s->flows);
+    sek_json_uint(&t, "invalid_checksums", s->invalid_checksums);
+    sek_json_uint(&t, "stream_gaps", s->stream_gaps);
+    sek_json_uint(&t, "rules", rules->rules->loaded);
+    sek_json_uint(&t, "matcher_bytes", rules->database_bytes);
+    sek_json_close(&t, '}');
+    fprintf(f, "%s\n", t.data);
+    fclose(f);
+    sek_text_free(&t);
+}
+
+static int replay(struct replay *r)
+{
+    struct sek_fault fault;
+    struct gateway_rules_summary summary = {0};
+    int status = 1;
+    uint64_t begin = sek_clock_mono_us();
+    struct sek_compiled *rules =
+        gateway_load_rules(r->rule_files, r->rule_file_count, r->config, &summary, &fault);
+    struct sek_engine *engine = NULL;
+    if (!rules)
+        goto failed;
+    if (summary.failed && !r->skip_bad_rules) {
+        fprintf(stderr, "sekisho-gateway: %u of %u rules did not load; --skip-bad-rules goes on "
+                        "without them\n",
+                summary.failed, summary.failed + summary.loaded);
+        goto done;
+    }
+    if (r->eve_path) {
+        r->out = strcmp(r->eve_path, "-") ? fopen(r->eve_path, "w") : stdout;
+        if (!r->out) {
+            sek_fail(&fault, SEK_EIO, "%s: %s", r->eve_path, strerror(errno));
+            goto failed;
+        }
+    }
+    engine = sek_engine_new(&r->options, rules, &fault);
+    if (!engine)
+        goto failed;
+    uint64_t loaded = sek_clock_mono_us();
+    enum sek_error rc = run_capture(r, engine, &fault);
+    uint64_t ran = sek_clock_mono_us();
+    if (!rc && r->stats_path)
+        write_stats(r, engine, rules, (double)(loaded - begin) / 1e6, (double)(ran - loaded) / 1e6);
+    sek_engine_free(engine);
+    engine = NULL;
+    if (rc)
+        goto failed;
+    if (r->out && (fflush(r->out) || ferror(r->out))) {
+        sek_fail(&fault, SEK_EIO, "%s: cannot write: %s", r->eve_path, strerror(errno));
+        goto failed;
+    }
+    status = 0;
+    goto done;
+failed:
+    fprintf(stderr, "sekisho-gateway: %s\n", fault.message);
+done:
+    sek_engine_free(engine);
+    sek_compiled_free(rules);
+    if (r->out && r->out != stdout)
+        fclose(r->out);
+    return status;
+}
+
+int gateway_replay(int argc, char **argv)
+{
+    struct replay r = {.config = sek_config_new("--set")};
+    if (!r.config)
+        return 1;
+    sek_engine_options_default(&r.options);
+    int status = parse_options(&r, argc, argv);
+    if (!status) {
+        r.options.config = r.config;
+        r.options.on_alert = on_alert;
+        r.options.on_drop = on_drop;
+        r.options.ctx = &r;
+        r.eve.detail = SEK_EVE_PAYLOAD | SEK_EVE_PACKET;
+        r.eve.drop_alerts = !strcmp(sek_config_get(r.config, "eve.drop.alerts", "no"), "yes");
+        r.drop_all = !strcmp(sek_config_get(r.config, "eve.drop.flows", "start"), "all");
+        status = replay(&r);
+    }
+    sek_config_free(r.config);
+    sek_text_free(&r.line);
+    return status < 0 ? 0 : status;
+}

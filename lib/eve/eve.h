@@ -1,0 +1,32 @@
+/* EVE records: one JSON object per event, with the field names that tools for Suricata's EVE output
+ * expect, plus `layer` and `action` for Sekisho's own events. */
+#ifndef SEK_EVE_EVE_H
+#define SEK_EVE_EVE_H
+
+#include "lib/base/text.h"
+#include "lib/detect/engine.h"
+
+/* How much a record carries besides the match itself. */
+enum sek_eve_detail {
+    SEK_EVE_PAYLOAD = 1, /* payload and payload_printable */
+    SEK_EVE_PACKET  = 2, /* the frame in base64 */
+    SEK_EVE_LAYER   = 4, /* `layer`, `action`: for the event log of the fleet */
+};
+
+struct sek_eve_options {
+    unsigned detail;
+    const char *layer;  /* "network", "device" */
+    bool drop_alerts;   /* drop records carry the alert that caused them */
+};
+
+/* Append one line with its newline to OUT. */
+void sek_eve_alert(struct sek_text *out, const struct sek_eve_options *options,
+                   struct sek_engine *engine, const struct sek_event *event);
+void sek_eve_drop(struct sek_text *out, const struct sek_eve_options *options,
+                  struct sek_engine *engine, const struct sek_event *event);
+
+/* The fields that every record about a packet or flow begins with (no closing brace). */
+void sek_eve_begin(struct sek_text *out, const char *event_type, uint64_t ts_us,
+                   const struct sek_packet *packet, const struct sek_flow *flow, enum sek_dir dir);
+
+#endif
