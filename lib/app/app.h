@@ -26,6 +26,7 @@ struct sek_tx_detect {
     void *candidates; /* pool block; NULL: none */
     uint32_t count, cap;
     uint32_t body_seen; /* bytes of a growing body inspected so far */
+    uint8_t seen_progress; /* what on_progress was told last */
     bool began, done;
 };
 

@@ -126,7 +126,6 @@ void sek_engine_free(struct sek_engine *e)
 {
     if (!e)
         return;
-    e->ending = true;
     if (e->flows.buckets)
         sek_flow_table_close(&e->flows);
     sek_defrag_close(&e->defrag);
@@ -199,12 +198,18 @@ const char *sek_engine_flowint(const struct sek_engine *e, const struct sek_flow
     return NULL;
 }
 
-void sek_engine_drop_flow(struct sek_engine *e, struct sek_flow *flow)
+void sek_engine_trust_checksums(struct sek_engine *e, bool trusted)
 {
-    struct flow_detect *fd = flow_detect_get(e, flow);
-    flow->flags |= SEK_FLOW_DROPPED;
-    if (fd)
-        fd->reason = SEK_DROP_POLICY;
+    e->trust_checksums = trusted;
+}
+
+/* The program's own policy dropped the flow. */
+static void refuse(struct inspect *in, struct sek_result *result)
+{
+    in->flow->flags |= SEK_FLOW_DROPPED;
+    if (in->fd)
+        in->fd->reason = SEK_DROP_POLICY;
+    drop_flow(in, result, SEK_DROP_POLICY);
 }
 
 /* --- streams to the application layer --- */
@@ -225,14 +230,11 @@ static void feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, boo
         if (!b.len && (!last || s->closed))
             break;
         s->closed = last;
-        struct sek_app_state *before = f->app_state;
-        uint64_t done_before = before ? before->next_tx : 0;
         struct sek_app_result r = sek_app_data(&e->pool, &e->app, f, dir, b.data, b.len,
                                                flags | (last ? SEK_APP_END : 0));
         if (r.error)
             e->stats.app_errors++;
         s->app_offset += r.consumed;
-        (void)done_before;
         if (!r.consumed || !b.len)
             break;
         flags = 0;
@@ -313,6 +315,8 @@ static void run_rules(struct inspect *in, struct sek_result *result)
             inspect_transactions(in);
     }
     alerts_finish(in, result);
+    if (in->refused && result->verdict == SEK_VERDICT_PASS)
+        refuse(in, result);
 }
 
 static void tcp_packet(struct inspect *in, struct sek_result *result)
@@ -370,7 +374,8 @@ static void count_packet(struct inspect *in)
 static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_result *result)
 {
     struct inspect in = {.e = e, .p = p};
-    if (e->options.verify_checksum && p->ip_version && sek_packet_checksum_bad(p)) {
+    if (e->options.verify_checksum && !e->trust_checksums && p->ip_version &&
+        sek_packet_checksum_bad(p)) {
         p->bad_checksum = true;
         e->stats.invalid_checksums++;
     }
@@ -382,8 +387,15 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         result->dir = in.dir;
         e->stats.flows += fresh;
         count_packet(&in);
-        if (fresh && e->options.on_flow_start)
-            e->options.on_flow_start(e->options.ctx, e, in.flow, p);
+        bool answer = in.dir == SEK_TOCLIENT && in.flow->packets[SEK_TOCLIENT] == 1;
+        bool no = fresh && e->options.on_flow_start &&
+                  e->options.on_flow_start(e->options.ctx, e, in.flow, p);
+        no |= answer && e->options.on_flow_answer &&
+              e->options.on_flow_answer(e->options.ctx, e, in.flow, p);
+        if (no && e->options.ips) {
+            refuse(&in, result);
+            return;
+        }
         if (in.flow->flags & SEK_FLOW_DROPPED) {
             drop_flow(&in, result, in.fd && in.fd->reason ? in.fd->reason : SEK_DROP_FLOW);
             if (e->options.ips)

@@ -55,11 +55,15 @@ struct sek_engine_options {
     void (*on_alert)(void *ctx, struct sek_engine *engine, const struct sek_event *event);
     /* Called for each packet that is dropped (ips), before the verdict is returned. */
     void (*on_drop)(void *ctx, struct sek_engine *engine, const struct sek_event *event);
-    /* Called when a transaction ends (for DNS, TLS and HTTP policy), may be NULL. */
-    void (*on_tx)(void *ctx, struct sek_engine *engine, struct sek_flow *flow, struct sek_tx *tx,
-                  enum sek_dir dir);
-    void (*on_flow_start)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
+    /* Called each time a transaction has got further in one direction, after the rules, so that
+     * names and URLs can be judged before they pass. True: drop the flow. May be NULL. */
+    bool (*on_progress)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
+                        struct sek_tx *tx, enum sek_dir dir);
+    /* First packet of a flow, and first packet of the answering side. True: drop the flow. */
+    bool (*on_flow_start)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
                           const struct sek_packet *packet);
+    bool (*on_flow_answer)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
+                           const struct sek_packet *packet);
     void (*on_flow_end)(void *ctx, struct sek_engine *engine, struct sek_flow *flow);
     void *ctx;
 };
@@ -93,8 +97,9 @@ struct sek_result sek_engine_packet(struct sek_engine *engine, enum sek_link lin
                                     const uint8_t *frame, uint32_t len, uint64_t ts_us,
                                     uint64_t number);
 
-/* Drop this flow from now on, or let it pass unseen: for callers that decide by other means. */
-void sek_engine_drop_flow(struct sek_engine *engine, struct sek_flow *flow);
+/* From the next packet on: the capture has verified checksums already (or they are not filled in
+ * yet, as in packets of this host), so the engine need not. */
+void sek_engine_trust_checksums(struct sek_engine *engine, bool trusted);
 
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *engine);
 /* Names of the flowbits set on FLOW, one a call (NULL at the end), for records. */

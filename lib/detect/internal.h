@@ -64,7 +64,7 @@ struct sek_engine {
     void *pcre_context;
     uint8_t midstream_policy; /* enum policy */
     uint8_t app_error_policy;
-    bool ending; /* flows are being closed */
+    bool trust_checksums;
 };
 
 enum policy { POLICY_IGNORE, POLICY_DROP_PACKET, POLICY_DROP_FLOW, POLICY_REJECT, POLICY_PASS_PACKET,
@@ -84,7 +84,7 @@ struct inspect {
     bool has_stream;
     struct sek_app_state *app;
     struct sek_tx *tx;
-    bool established_before;
+    bool refused; /* the program's own policy says no */
 };
 
 /* --- content.c: detectors over one buffer --- */

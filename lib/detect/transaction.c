@@ -199,8 +199,12 @@ static void inspect_tx(struct inspect *in)
         sek_pool_put(&in->e->pool, det->candidates, det->cap * sizeof *list);
         det->candidates = NULL;
         det->count = det->cap = 0;
-        if (in->e->options.on_tx)
-            in->e->options.on_tx(in->e->options.ctx, in->e, in->flow, in->tx, in->dir);
+    }
+    uint8_t now = (uint8_t)(in->tx->progress[in->dir] + 1 + 100 * in->tx->complete[in->dir]);
+    if (in->e->options.on_progress && now != det->seen_progress) {
+        det->seen_progress = now;
+        in->refused |= in->e->options.on_progress(in->e->options.ctx, in->e, in->flow, in->tx,
+                                                  in->dir);
     }
 }
 

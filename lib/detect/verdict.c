@@ -151,7 +151,7 @@ static void take_action(struct inspect *in, const struct alert *a, struct sek_re
         result->verdict = SEK_VERDICT_DROP;
     if (r->action >= SEK_ACTION_REJECT && !result->reject_to) {
         result->verdict = SEK_VERDICT_REJECT;
-        result->reject_to = r->action == SEK_ACTION_REJECT ? 1 : r->action == SEK_ACTION_REJECT_DST ? 2 : 3;
+        result->reject_to = (uint8_t)(r->action - SEK_ACTION_REJECT + 1);
     }
     if (a->apply_to_flow && in->flow) {
         in->flow->flags |= SEK_FLOW_DROPPED;
