@@ -273,7 +273,9 @@ static enum sek_error open_link(struct sek_worker *w, const char *folder, struct
     if (rc != SEK_ENOTFOUND)
         return rc;
     /* Not enrolled: the device is protected all the same, by what is on it. */
-    return w->options->settings->standalone ? sek_worker_standalone(w, fault) : SEK_OK;
+    if (w->options->settings->standalone && sek_worker_standalone(w, fault))
+        sek_error_log("standalone: %s", fault->message);
+    return SEK_OK;
 }
 
 static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)

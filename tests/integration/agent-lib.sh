@@ -30,6 +30,7 @@ finish() {
     exit $status
 }
 trap finish EXIT
+trap "exit 1" TERM INT
 
 topology() {
     [ -n "$CGROOT" ] || { echo "no cgroup v2"; exit 77; }
