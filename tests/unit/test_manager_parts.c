@@ -1,0 +1,139 @@
+/* objects: manager/policy.c manager/limit.c manager/store/store.c manager/store/sqlite.c manager/store/schema.c manager/pki.c manager/keys.c */
+/* Parts of the manager that stand alone: policy fields, rate limits, transactions, certificates. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/wire/tls.h"
+#include "manager/bundles.h"
+
+static void the_default_policy_passes_its_own_check(void **state)
+{
+    json_t *policy = sek_policy_default();
+    (void)state;
+    assert_int_equal(sek_policy_check(policy, NULL), SEK_OK);
+    json_decref(policy);
+}
+
+static void a_wrong_policy_field_is_named_with_what_is_expected(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"{\"entry\":{\"mode\":\"maybe\"}}", "\"entry.mode\": \"maybe\", one of prevent, detect, off"},
+        {"{\"entry\":{\"probe_threshold\":0}}", "\"entry.probe_threshold\": a number from 1"},
+        {"{\"inside\":{\"scopes\":[\"usr\"]}}", "\"inside.scopes[0]\": an absolute path"},
+        {"{\"exit\":{\"speed\":1}}", "\"exit.speed\": no such field"},
+        {"{\"exits\":{}}", "\"exits\": no such field"},
+        {"{\"exit\":3}", "\"exit\": an object expected"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sek_fault fault = {0};
+        json_t *policy = json_loads(cases[i].text, 0, NULL);
+        assert_int_equal(sek_policy_check(policy, &fault), SEK_EINVAL);
+        if (!strstr(fault.message, cases[i].message))
+            fail_msg("\"%s\" does not say \"%s\"", fault.message, cases[i].message);
+        json_decref(policy);
+    }
+}
+
+static void a_rate_limit_stops_one_address_and_no_other(void **state)
+{
+    static struct sek_limit limit = {.per_minute = 3};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_true(sek_limit_allows(&limit, "a", 1000000));
+        sek_limit_take(&limit, "a", 1000000);
+    }
+    assert_false(sek_limit_allows(&limit, "a", 1000000));
+    assert_true(sek_limit_allows(&limit, "b", 1000000));
+    assert_true(sek_limit_allows(&limit, "a", 61000000));
+}
+
+static void a_failed_inner_transaction_undoes_the_outer_one(void **state)
+{
+    struct sek_store *store = NULL;
+    struct sek_fault fault = {0};
+    (void)state;
+    assert_int_equal(sek_store_open(":memory:", &store, &fault), SEK_OK);
+    assert_int_equal(sek_store_begin(store, &fault), SEK_OK);
+    assert_int_equal(sek_store_run(store, &fault, "INSERT INTO tenants VALUES('a','A',1)", ""),
+                     SEK_OK);
+    assert_int_equal(sek_store_begin(store, &fault), SEK_OK);
+    assert_int_equal(sek_store_end(store, SEK_EINVAL, &fault), SEK_EINVAL);
+    assert_int_equal(sek_store_end(store, SEK_OK, &fault), SEK_ESTATE);
+    assert_int_equal(sek_store_number(store, -1, "SELECT count(*) FROM tenants", ""), 0);
+    sek_store_close(store);
+}
+
+static void a_device_gets_a_client_certificate_for_its_own_key_only(void **state)
+{
+    char folder[] = "/tmp/test-pki-XXXXXX", command[64], serial[48];
+    const char *const names[] = {"localhost", "127.0.0.1"};
+    char *key = NULL, *request = NULL, *certificate = NULL;
+    struct sek_pki *pki = NULL;
+    struct sek_fault fault = {0};
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(sek_pki_open(folder, names, 2, &pki, &fault), SEK_OK);
+    assert_int_equal(strlen(sek_pki_ca_pin(pki)), 43);
+    assert_int_equal(sek_tls_request(&key, &request, &fault), SEK_OK);
+    assert_int_equal(sek_pki_issue(pki, request, "d-1", "default", &certificate, serial, &fault),
+                     SEK_OK);
+    assert_non_null(strstr(certificate, "BEGIN CERTIFICATE"));
+    free(certificate);
+    assert_int_equal(sek_pki_issue(pki, "no request", "d-1", "t", &certificate, serial, &fault),
+                     SEK_EINVAL);
+    free(key);
+    free(request);
+    sek_pki_free(pki);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void rotated_keys_come_with_a_root_that_the_old_root_trusts(void **state)
+{
+    char folder[] = "/tmp/test-keys-XXXXXX", command[64];
+    struct sek_keys *keys = NULL;
+    struct sek_fault fault = {0};
+    json_t *old = NULL, *new = NULL;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(sek_keys_open(folder, &keys, &fault), SEK_OK);
+    sek_keys_free(keys);
+    assert_int_equal(sek_keys_rotate(folder, folder, &fault), SEK_OK);
+    assert_int_equal(sek_keys_open(folder, &keys, &fault), SEK_OK);
+    const json_t *roots = sek_keys_roots(keys);
+    assert_int_equal(json_array_size(roots), 2);
+    const char *a = json_string_value(json_array_get(roots, 0));
+    const char *b = json_string_value(json_array_get(roots, 1));
+    assert_int_equal(sek_metadata_parse("root", a, strlen(a), &old, &fault), SEK_OK);
+    assert_int_equal(sek_metadata_parse("root", b, strlen(b), &new, &fault), SEK_OK);
+    assert_int_equal(sek_metadata_verify(old, "root", new, &fault), SEK_OK);
+    assert_int_equal(sek_metadata_version(new), 2);
+    json_decref(old);
+    json_decref(new);
+    sek_keys_free(keys);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_policy_passes_its_own_check),
+        cmocka_unit_test(a_wrong_policy_field_is_named_with_what_is_expected),
+        cmocka_unit_test(a_rate_limit_stops_one_address_and_no_other),
+        cmocka_unit_test(a_failed_inner_transaction_undoes_the_outer_one),
+        cmocka_unit_test(a_device_gets_a_client_certificate_for_its_own_key_only),
+        cmocka_unit_test(rotated_keys_come_with_a_root_that_the_old_root_trusts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
