@@ -2,13 +2,13 @@
 #include "agent/guard/guard.h"
 #include "agent/filehash.h"
 #include "agent/guard/queue.h"
+#include "agent/settle.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -29,6 +29,7 @@
 #define HEALTHY_US     30000000u
 #define SETTLE_US      1000000u  /* after the package database changed */
 #define RESTART_MAX_US 10000000u
+#define SETTLE_AGAIN_US 30000000u
 
 static void send_connect(void *arg, const struct sek_connect *connect)
 {
@@ -286,6 +287,10 @@ static void serve_time(struct sek_guard *g)
         sek_error_log("%s", fault.message);
     if (now >= g->inventory_at)
         sek_guard_collect_inventory(g);
+    if (now >= g->settle_at) {
+        g->settle_at = now + SETTLE_AGAIN_US;
+        sek_settle();
+    }
 }
 
 static void guard_loop(struct sek_guard *g)
@@ -357,7 +362,6 @@ enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fau
     enum sek_error rc = guard_open(&g, fault);
     if (!rc) {
         sek_info("protecting this device");
-        malloc_trim(0);
         guard_loop(&g);
     }
     guard_close(&g);

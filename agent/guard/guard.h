@@ -30,7 +30,7 @@ struct sek_guard {
     int worker_fd;
     int keeper_fd, record_fd; /* commands to the keeper; records from it */
     uint64_t ping_sent, worker_seen, worker_started, restart_at; /* us, monotonic */
-    uint64_t inventory_at;
+    uint64_t inventory_at, settle_at;
     unsigned failures; /* of the worker, one after the other */
 };
 

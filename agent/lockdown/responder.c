@@ -4,6 +4,7 @@
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/lease.h"
 #include "agent/lockdown/updater.h"
+#include "agent/settle.h"
 #include "lib/base/clock.h"
 
 #include <errno.h>
@@ -311,8 +312,10 @@ int sek_responder_run(const struct sek_responder_options *options)
     };
     for (;;) {
         int n = poll(wait, 3, SWEEP_MS);
-        if (n == 0)
+        if (n == 0) {
             sek_leases_sweep(options->fan_fd);
+            sek_settle();
+        }
         if (wait[0].revents)
             serve_events(r);
         if (wait[1].revents)

@@ -163,6 +163,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
+    w->settle_in = 2;
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +

@@ -1,8 +1,7 @@
 /* The engine of lib/detect behind a narrow interface. It is made when the first rules come, so that
  * a device without virtual patches pays nothing for it. */
 #include "agent/worker/entry.h"
-#include "lib/base/clock.h"
-#include "lib/detect/engine.h"
+#include "lib/eve/eve.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -43,65 +42,11 @@ void sek_entry_free(struct sek_entry *e)
     free(e);
 }
 
-static void write_metadata(struct sek_text *t, const struct sek_rule *rule)
-{
-    if (!rule->metadata)
-        return;
-    sek_json_open(t, "metadata", '{');
-    for (const struct sek_metadata *m = rule->metadata; m; m = m->next) {
-        bool first = true;
-        for (const struct sek_metadata *before = rule->metadata; before != m; before = before->next)
-            first = first && strcmp(before->key, m->key) != 0;
-        if (!first)
-            continue; /* its values were written with the first of this key */
-        sek_json_open(t, m->key, '[');
-        for (const struct sek_metadata *same = m; same; same = same->next) {
-            if (!strcmp(same->key, m->key))
-                sek_json_str(t, NULL, same->value);
-        }
-        sek_json_close(t, ']');
-    }
-    sek_json_close(t, '}');
-}
-
-static void write_alert(struct sek_text *t, const struct sek_event *event, bool blocked,
-                        const struct sek_endpoints *endpoints)
-{
-    const struct sek_packet *p = event->packet;
-    const struct sek_rule *rule = event->rule;
-    char timestamp[SEK_CLOCK_TEXT], community[32];
-    sek_clock_format(p->ts_us, timestamp);
-    sek_json_open(t, NULL, '{');
-    sek_json_str(t, "timestamp", timestamp);
-    sek_json_str(t, "event_type", "alert");
-    sek_event_endpoints(t, endpoints);
-    if (sek_packet_community_id(p->ip_version, p->proto, &p->src, &p->dst, p->src_port, p->dst_port,
-                                community))
-        sek_json_str(t, "community_id", community);
-    sek_json_open(t, "alert", '{');
-    sek_json_str(t, "action", blocked ? "blocked" : "allowed");
-    sek_json_uint(t, "gid", rule->gid);
-    sek_json_uint(t, "signature_id", rule->sid);
-    sek_json_uint(t, "rev", rule->rev);
-    sek_json_str(t, "signature", rule->msg ? rule->msg : "");
-    sek_json_str(t, "category", rule->class_text ? rule->class_text : "");
-    sek_json_uint(t, "severity", rule->priority);
-    write_metadata(t, rule);
-    sek_json_close(t, '}');
-    if (event->tx) {
-        const struct sek_app_ops *ops = sek_app_ops(event->tx->app);
-        if (ops)
-            sek_json_str(t, "app_proto", ops->name);
-    }
-    sek_json_close(t, '}');
-}
-
 static void take_alert(void *ctx, struct sek_engine *engine, const struct sek_event *event)
 {
     struct sek_entry *e = ctx;
     const struct sek_packet *p = event->packet;
     struct sek_entry_alert alert = {.blocked = event->blocked && e->prevent};
-    (void)engine;
     if (!event->rule || !p)
         return;
     sek_address_map(p->src.bytes, p->ip_version == 4, alert.endpoints.source);
@@ -109,10 +54,15 @@ static void take_alert(void *ctx, struct sek_engine *engine, const struct sek_ev
     alert.endpoints.source_port = p->src_port;
     alert.endpoints.target_port = p->dst_port;
     alert.endpoints.protocol = p->proto;
+    const struct sek_eve_options eve = {.detail = SEK_EVE_LAYER, .layer = "device"};
+    struct sek_event told = *event;
+    told.blocked = alert.blocked; /* in detect mode nothing is */
     sek_text_clear(&e->text);
-    write_alert(&e->text, event, alert.blocked, &alert.endpoints);
+    sek_eve_alert(&e->text, &eve, engine, &told);
+    if (!e->text.len)
+        return;
     alert.json = e->text.data;
-    alert.len = e->text.len;
+    alert.len = e->text.len - 1; /* without the newline */
     e->on_alert(e->arg, &alert);
 }
 

@@ -186,18 +186,11 @@ void sek_worker_report_attacker(struct sek_worker *w, const struct sek_prober *p
     sek_text_free(&t);
 }
 
-/* An EVE record of the engine becomes the device's event: layer and action are added in front. */
 void sek_worker_alert(void *arg, const struct sek_entry_alert *alert)
 {
     struct sek_worker *w = arg;
-    struct sek_text t = {0};
-    if (alert->len < 3 || alert->json[0] != '{')
-        return;
-    sek_text_printf(&t, "{\"layer\":\"device\",\"action\":\"%s\",",
-                    alert->blocked ? "blocked" : "detected");
-    sek_text_add(&t, alert->json + 1, alert->len - 1);
+    const struct sek_text t = {.data = (char *)(uintptr_t)alert->json, .len = alert->len};
     sek_worker_event(w, &t);
-    sek_text_free(&t);
     if (!alert->blocked)
         return;
     w->counters.entry_blocked++;

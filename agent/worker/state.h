@@ -55,6 +55,7 @@ struct sek_worker {
     struct sek_verdict verdicts[SEK_VERDICTS];
     unsigned verdict_count;
     uint64_t started_us;
+    unsigned settle_in; /* seconds until memory is given back */
     json_t *last_status;
 };
 

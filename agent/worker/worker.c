@@ -2,6 +2,7 @@
 #include "agent/worker/state.h"
 #include "agent/worker/packets.h"
 #include "agent/worker/sandbox.h"
+#include "agent/settle.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
@@ -18,6 +19,8 @@
 
 #define BURST           32 /* datagrams taken from one socket before the others have their turn */
 #define INVENTORY_LIMIT (64u << 20)
+#define SETTLE_S        2  /* after a burst of work */
+#define SETTLE_AGAIN_S  30
 
 static void send_patiently(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
                            uint32_t len)
@@ -148,7 +151,7 @@ static void take_inventory(struct sek_worker *w, int fd)
     json_decref(inventory);
     if (text)
         munmap(text, len);
-    malloc_trim(0);
+    w->settle_in = SETTLE_S;
 }
 
 static void take_lockdown(struct sek_worker *w, struct sek_lockdown_record *record)
@@ -246,6 +249,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     sek_worker_expire_pending(w);
+    if (w->settle_in && --w->settle_in == 0) {
+        sek_settle();
+        w->settle_in = SETTLE_AGAIN_S;
+    }
 }
 
 static enum sek_error watch(struct sek_worker *w, int fd, event_callback_fn callback,
@@ -331,7 +338,7 @@ int sek_worker_run(const struct sek_worker_options *options)
     }
     if (!w.client)
         sek_warning("no manager: %s", w.client_fault);
-    malloc_trim(0);
+    w.settle_in = SETTLE_S;
     event_base_dispatch(w.base);
     sek_client_close(w.client);
     return 0;
