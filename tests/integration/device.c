@@ -166,13 +166,15 @@ static int run(const char *state)
     return 0;
 }
 
-/* Check the bundle document in PATH against STATE's trust, with the clock as it is. */
+/* Check the bundle document in PATH against STATE's trust, DEVICE_LATER_DAYS from now. */
 static int check(const char *state, const char *path)
 {
     char place[4096];
     char *root = NULL;
     size_t len = 0;
     struct sek_fault fault = {0};
+    const char *days = getenv("DEVICE_LATER_DAYS");
+    uint64_t now = sek_clock_wall_us() + (days ? strtoull(days, NULL, 10) * 86400 * 1000000 : 0);
     struct sek_bundle_store *store = NULL;
     struct sek_bundle_candidate *good = NULL, *candidate = NULL;
     json_t *doc = json_load_file(path, 0, NULL);
@@ -184,7 +186,7 @@ static int check(const char *state, const char *path)
     if (!rc)
         good = sek_bundle_store_good(store, NULL);
     if (!rc)
-        rc = sek_bundle_store_check(store, doc, sek_clock_wall_us(), &candidate, &fault);
+        rc = sek_bundle_store_check(store, doc, now, &candidate, &fault);
     printf("%s: %s\n", sek_error_name(rc), rc ? fault.message : "accepted");
     sek_bundle_candidate_free(good);
     sek_bundle_candidate_free(candidate);
