@@ -134,7 +134,8 @@ static enum sek_error list_segments(struct sek_spool *spool, struct sek_fault *f
             rc = segment_add(spool, first, fault);
     }
     closedir(dir);
-    qsort(spool->segments, spool->count, sizeof *spool->segments, by_first);
+    if (spool->count)
+        qsort(spool->segments, spool->count, sizeof *spool->segments, by_first);
     return rc;
 }
 

@@ -27,7 +27,7 @@ ctl --json findings "$id" | grep -q '"state": "patched"' || fail "the finding is
 # Bad feeds: named with line and byte; the good one stays.
 head -c 300 "$root/content/advisories/CVE-2014-6271.json" >"$work/CVE-2014-6271.json"
 ! ctl advisories import "$work/CVE-2014-6271.json" 2>"$work/import.log" || fail "a cut feed was taken"
-grep -q "CVE-2014-6271.json: line [0-9]*, byte [0-9]*: .*cut off" "$work/import.log" || fail "$(cat "$work/import.log")"
+grep -q "CVE-2014-6271.json: line [0-9]*, byte [0-9]*: .*\(cut off\|premature end\)" "$work/import.log" || fail "$(cat "$work/import.log")"
 echo "<html>busy</html>" >"$work/CVE-2014-6271.json"
 ! ctl advisories import "$work/CVE-2014-6271.json" 2>"$work/import.log" || fail "HTML was taken"
 grep -q "found '<', a JSON object or array expected" "$work/import.log" || fail "$(cat "$work/import.log")"
