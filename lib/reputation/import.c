@@ -72,6 +72,7 @@ static char *list_value(char *line, const char **reason)
         *hash = '\0';
         hash++;
         hash += strspn(hash, " \t");
+        hash[strcspn(hash, "\r")] = '\0';
         if (*hash)
             *reason = hash;
     }

@@ -1,0 +1,194 @@
+/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/filehash.c */
+/* Lockdown's parts that need no privileges: allowlist, digest cache, scopes, updater's files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/lockdown/judge.h"
+#include "agent/lockdown/learn.h"
+#include "agent/lockdown/scope.h"
+#include "agent/lockdown/updater.h"
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+
+static int64_t later(void)
+{
+    return (int64_t)(sek_clock_wall_us() * 1000u) + 1000000000;
+}
+
+static void every_registered_digest_is_found_and_no_other(void **state)
+{
+    (void)state;
+    struct sek_allowlist list = {0};
+    uint8_t d[32];
+    for (uint32_t i = 0; i < 5000; i++) {
+        sek_sha256(&i, sizeof i, d);
+        assert_int_equal(sek_allowlist_add(&list, d), SEK_OK);
+        assert_int_equal(sek_allowlist_add(&list, d), SEK_EEXIST);
+    }
+    for (uint32_t i = 0; i < 10000; i++) {
+        sek_sha256(&i, sizeof i, d);
+        assert_int_equal(sek_allowlist_has(&list, d), i < 5000);
+    }
+    memset(d, 0, sizeof d);
+    assert_false(sek_allowlist_has(&list, d));
+    sek_allowlist_free(&list);
+}
+
+static void a_bad_allowlist_line_is_named(void **state)
+{
+    (void)state;
+    struct sek_allowlist list = {0};
+    struct sek_fault fault;
+    const char good[] = "# c\n\n"
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  /bin/x y\n"
+        "E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856";
+    assert_int_equal(sek_allowlist_parse(&list, "a", good, sizeof good - 1, &fault), SEK_OK);
+    assert_int_equal(list.count, 2);
+    const char bad[] = "\ne3b0c4 /bin/x\n";
+    assert_int_equal(sek_allowlist_parse(&list, "a", bad, sizeof bad - 1, &fault), SEK_EINVAL);
+    assert_non_null(strstr(fault.message, "a:2: found 'e3b0c4"));
+    assert_int_equal(list.count, 2);
+    sek_allowlist_free(&list);
+}
+
+static void a_changed_file_is_hashed_again_and_an_unchanged_one_is_not(void **state)
+{
+    (void)state;
+    struct sek_judge *judge = calloc(1, sizeof *judge);
+    char path[] = "/tmp/sekisho-judge.XXXXXX";
+    int fd = mkstemp(path);
+    struct stat st;
+    uint8_t a[32], b[32];
+    assert_int_equal(write(fd, "one", 3), 3);
+    fstat(fd, &st);
+    assert_int_equal(sek_judge_digest(judge, fd, &st, false, later(), NULL, a), SEK_OK);
+    assert_int_equal(sek_judge_digest(judge, fd, &st, false, later(), NULL, b), SEK_OK);
+    assert_int_equal(judge->hashed, 1);
+    assert_memory_equal(a, b, 32);
+    usleep(20000);
+    assert_int_equal(pwrite(fd, "two", 3, 0), 3);
+    struct timespec times[2] = {st.st_atim, st.st_mtim};
+    futimens(fd, times); /* the old time is restored: the change time still tells */
+    fstat(fd, &st);
+    assert_int_equal(sek_judge_digest(judge, fd, &st, false, later(), NULL, b), SEK_OK);
+    assert_memory_not_equal(a, b, 32);
+    close(fd);
+    unlink(path);
+    free(judge);
+}
+
+static void a_file_that_may_be_changing_is_never_remembered(void **state)
+{
+    (void)state;
+    struct sek_judge *judge = calloc(1, sizeof *judge);
+    char path[] = "/tmp/sekisho-judge.XXXXXX";
+    int fd = mkstemp(path);
+    struct stat st;
+    uint8_t d[32];
+    fstat(fd, &st);
+    int64_t now = (int64_t)(sek_clock_wall_us() * 1000u);
+    sek_judge_digest(judge, fd, &st, true, later(), NULL, d);
+    sek_judge_digest(judge, fd, &st, false, now, NULL, d);
+    sek_judge_digest(judge, fd, &st, false, now, NULL, d);
+    assert_int_equal(judge->hashed, 3);
+    close(fd);
+    unlink(path);
+    free(judge);
+}
+
+static void kinds_are_told_by_the_first_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(sek_file_kind_of((const uint8_t *)"\x7f" "ELF", 4), SEK_FILE_ELF);
+    assert_int_equal(sek_file_kind_of((const uint8_t *)"\x7f" "EL", 3), SEK_FILE_DATA);
+    assert_int_equal(sek_file_kind_of((const uint8_t *)"#!", 2), SEK_FILE_SCRIPT);
+    assert_int_equal(sek_file_kind_of(NULL, 0), SEK_FILE_DATA);
+}
+
+static void a_scope_is_a_mount_and_a_shared_file_system_is_not_taken_whole(void **state)
+{
+    (void)state;
+    struct sek_scope s;
+    struct sek_fault fault;
+    const char mounts[] = "25 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+                          "40 25 0:30 / /mnt/a\\040b rw shared:1 - tmpfs tmpfs rw\n"
+                          "41 25 8:1 /srv /jail rw - ext4 /dev/sda1 rw\nbroken line\n";
+    assert_int_equal(sek_scope_find("/mnt/a b", mounts, &s, &fault), SEK_OK);
+    assert_true(s.whole);
+    assert_int_equal(sek_scope_find("/jail", mounts, &s, &fault), SEK_OK);
+    assert_false(s.whole);
+    assert_int_equal(sek_scope_find("/", mounts, &s, &fault), SEK_OK);
+    assert_false(s.whole);
+    assert_int_equal(sek_scope_find("/mnt", mounts, &s, &fault), SEK_EINVAL);
+    assert_non_null(strstr(fault.message, "not a mount point"));
+}
+
+static void what_an_updater_wrote_is_remembered_until_forgotten(void **state)
+{
+    (void)state;
+    struct sek_updaters u = {0};
+    for (uint64_t i = 1; i <= 4000; i++)
+        sek_updaters_wrote(&u, 8, i);
+    for (uint64_t i = 1; i <= 4000; i++)
+        assert_true(sek_updaters_has(&u, 8, i));
+    assert_false(sek_updaters_has(&u, 9, 1));
+    sek_updaters_forget(&u, 8, 7);
+    assert_false(sek_updaters_has(&u, 8, 7));
+    assert_false(sek_updaters_process(&u, getpid()));
+    free(u.files);
+}
+
+static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sekisho-learn.XXXXXX", path[64];
+    struct sek_allowlist list = {0};
+    struct sek_learned learned = {0};
+    struct sek_fault fault;
+    static const struct {
+        const char *name, *text;
+        mode_t mode;
+    } files[] = {{"elf", "\x7f" "ELFx", 0644}, {"script", "#!/bin/sh\n", 0644},
+                 {"tool", "x", 0755}, {"data", "y", 0644}};
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
+        int fd = open(path, O_WRONLY | O_CREAT, files[i].mode);
+        assert_true(write(fd, files[i].text, strlen(files[i].text)) > 0);
+        close(fd);
+    }
+    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_int_equal(learned.files, 4);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(sek_learn_folder("/nonexistent", &list, -1, &learned, &fault), SEK_ENOTFOUND);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
+        unlink(path);
+    }
+    rmdir(folder);
+    sek_allowlist_free(&list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_registered_digest_is_found_and_no_other),
+        cmocka_unit_test(a_bad_allowlist_line_is_named),
+        cmocka_unit_test(a_changed_file_is_hashed_again_and_an_unchanged_one_is_not),
+        cmocka_unit_test(a_file_that_may_be_changing_is_never_remembered),
+        cmocka_unit_test(kinds_are_told_by_the_first_bytes),
+        cmocka_unit_test(a_scope_is_a_mount_and_a_shared_file_system_is_not_taken_whole),
+        cmocka_unit_test(what_an_updater_wrote_is_remembered_until_forgotten),
+        cmocka_unit_test(learning_takes_programs_and_scripts_and_leaves_data),
+    };
+    return cmocka_run_group_tests_name("agent lockdown", tests, NULL, NULL);
+}
