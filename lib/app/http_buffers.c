@@ -114,7 +114,9 @@ static bool get_header(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir 
     struct http_message *m = &TX(tx)->message[dir];
     if (i)
         return false;
-    for (unsigned k = 0; !m->headers.data && k < m->field_count; k++) {
+    if (m->headers.data) /* made before */
+        return give(sek_buffer_view(&m->headers), out);
+    for (unsigned k = 0; k < m->field_count; k++) {
         const struct http_field *f = &m->fields[k];
         if (repeated(m, k) || name_is(m, f, dir ? "set-cookie" : "cookie"))
             continue;

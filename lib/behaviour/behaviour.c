@@ -284,12 +284,13 @@ void sek_behaviour_answer(struct sek_behaviour *b, const struct sek_packet *p)
     }
 }
 
-bool sek_behaviour_missing_name(struct sek_behaviour *b, const struct sek_packet *p,
+bool sek_behaviour_missing_name(struct sek_behaviour *b, int ip_version,
+                                const struct sek_addr *device, uint64_t now_us,
                                 struct sek_behaviour_judgement *out)
 {
-    struct device *d = device_get(b, p->ip_version, &p->dst, p->ts_us);
-    d->last_us = p->ts_us;
-    window_turn(d, p->ts_us);
+    struct device *d = device_get(b, ip_version, device, now_us);
+    d->last_us = now_us;
+    window_turn(d, now_us);
     d->missing++;
     return judge(b, d, out);
 }

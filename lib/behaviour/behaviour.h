@@ -54,8 +54,9 @@ bool sek_behaviour_attempt(struct sek_behaviour *b, const struct sek_packet *p,
                            struct sek_behaviour_judgement *out);
 /* The first answer to a flow: ADDRESS is the device that opened it. A reset is no answer. */
 void sek_behaviour_answer(struct sek_behaviour *b, const struct sek_packet *p);
-/* A name that does not exist was answered to the destination of P. */
-bool sek_behaviour_missing_name(struct sek_behaviour *b, const struct sek_packet *p,
+/* A name that DEVICE asked for does not exist. */
+bool sek_behaviour_missing_name(struct sek_behaviour *b, int ip_version,
+                                const struct sek_addr *device, uint64_t now_us,
                                 struct sek_behaviour_judgement *out);
 /* Start over with a device (released from quarantine). */
 void sek_behaviour_forget(struct sek_behaviour *b, int ip_version, const struct sek_addr *device);

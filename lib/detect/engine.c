@@ -98,6 +98,7 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
         return NULL;
     }
     e->options = *options;
+    e->prevent = options->ips;
     e->pool.limit = options->memory_limit;
     e->candidates = calloc(CANDIDATES_MAX, sizeof *e->candidates);
     e->pcre_match = pcre2_match_data_create(16, NULL);
@@ -196,6 +197,11 @@ const char *sek_engine_flowint(const struct sek_engine *e, const struct sek_flow
         }
     }
     return NULL;
+}
+
+void sek_engine_prevent(struct sek_engine *e, bool prevent)
+{
+    e->prevent = prevent && e->options.ips;
 }
 
 void sek_engine_trust_checksums(struct sek_engine *e, bool trusted)

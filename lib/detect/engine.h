@@ -97,6 +97,9 @@ struct sek_result sek_engine_packet(struct sek_engine *engine, enum sek_link lin
                                     const uint8_t *frame, uint32_t len, uint64_t ts_us,
                                     uint64_t number);
 
+/* Do drop and reject of rules take effect? True at first; the program's own refusals always do. */
+void sek_engine_prevent(struct sek_engine *engine, bool prevent);
+
 /* From the next packet on: the capture has verified checksums already (or they are not filled in
  * yet, as in packets of this host), so the engine need not. */
 void sek_engine_trust_checksums(struct sek_engine *engine, bool trusted);

@@ -65,6 +65,7 @@ struct sek_engine {
     uint8_t midstream_policy; /* enum policy */
     uint8_t app_error_policy;
     bool trust_checksums;
+    bool prevent; /* drop and reject of rules take effect */
 };
 
 enum policy { POLICY_IGNORE, POLICY_DROP_PACKET, POLICY_DROP_FLOW, POLICY_REJECT, POLICY_PASS_PACKET,

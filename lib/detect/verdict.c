@@ -26,7 +26,7 @@ static void track_key(const struct inspect *in, const struct sek_rule *r, enum s
 {
     const struct sek_packet *p = in->p;
     memset(key, 0, sizeof *key);
-    key->what = (uint64_t)r->gid << 40 ^ (uint64_t)r->sid << 8 | (0x80u + kind);
+    key->what = (((uint64_t)r->gid << 40) ^ ((uint64_t)r->sid << 8)) | (0x80u + kind);
     key->version = p->ip_version;
     switch (track) {
     case SEK_TRACK_SRC:
@@ -145,7 +145,7 @@ static bool is_drop(const struct sek_rule *r)
 static void take_action(struct inspect *in, const struct alert *a, struct sek_result *result)
 {
     const struct sek_rule *r = a->rule;
-    if (!is_drop(r) || !in->e->options.ips)
+    if (!is_drop(r) || !in->e->prevent)
         return;
     if (result->verdict == SEK_VERDICT_PASS)
         result->verdict = SEK_VERDICT_DROP;
@@ -200,7 +200,7 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
             continue;
         struct sek_event event = {
             .packet = in->p, .flow = in->flow, .dir = in->dir, .rule = r, .tx = a->tx,
-            .stream_match = a->stream_match, .blocked = is_drop(r) && e->options.ips,
+            .stream_match = a->stream_match, .blocked = is_drop(r) && e->prevent,
             .verdict = result->verdict, .reject_to = result->reject_to,
             .reason = dropper ? SEK_DROP_RULES : SEK_DROP_NONE, .pass = pass,
             .stream = in->has_stream ? in->stream : (struct sek_bytes){0},
@@ -209,6 +209,6 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
         if (e->options.on_alert)
             e->options.on_alert(e->options.ctx, e, &event);
     }
-    if (dropper && e->options.ips)
+    if (dropper && e->prevent)
         report_drop(in, result, SEK_DROP_RULES, dropper);
 }

@@ -1,0 +1,256 @@
+/* `run`: the event loop of an inline gateway between two interfaces. When the process is not running
+ * nothing crosses: the gateway fails closed. */
+#include "gateway/command.h"
+#include "gateway/gateway.h"
+#include "gateway/load.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_EVERY_S 30
+
+static const char help[] =
+    "usage: sekisho-gateway run --inside IF --outside IF [OPTION ...]\n"
+    "\n"
+    "  --inside IF        interface on the side of the devices\n"
+    "  --outside IF       interface on the side of the network\n"
+    "  --state DIR        identity, last bundle and spool (/var/lib/sekisho-gateway)\n"
+    "  --config FILE      settings in YAML: vars, stream, app-layer\n"
+    "  --rules FILE       local rules besides those of the manager; several times\n"
+    "  --eve FILE         also write events here\n"
+    "  --control PATH     status socket (/run/sekisho-gateway.sock)\n"
+    "  --detect           report, but let everything pass\n";
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct gateway *g = arg;
+    struct live_frame frames[LIVE_BATCH];
+    int from = fd == live_fd(g->link[1]);
+    (void)what;
+    g->now_us = sek_clock_wall_us();
+    unsigned n = live_receive(g->link[from], frames);
+    for (unsigned i = 0; i < n; i++) {
+        struct sek_result r;
+        if (gateway_frame(g, from, frames[i].data, frames[i].len, frames[i].checksum_known, &r))
+            live_forward(g->link[!from], &frames[i]);
+        else if (r.reject_to)
+            gateway_send_reset(g, from, frames[i].data, frames[i].len, r.reject_to);
+    }
+}
+
+static void send_status(struct gateway *g)
+{
+    struct sek_fault fault;
+    struct sek_text t = {0};
+    json_error_t error;
+    if (!g->client)
+        return;
+    gateway_status_json(g, &t);
+    json_t *status = json_loadb(t.data, t.len, 0, &error);
+    if (status && sek_client_status(g->client, status, &fault))
+        sek_debug("status: %s", fault.message);
+    json_decref(status);
+    sek_text_free(&t);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct gateway *g = arg;
+    (void)fd, (void)what;
+    g->now_us = sek_clock_wall_us();
+    send_status(g);
+}
+
+static void on_link(void *arg, bool up)
+{
+    struct gateway *g = arg;
+    g->link_up = up;
+    sek_info("manager %s", up ? "reachable" : "away; protection goes on with the last bundle");
+    if (up)
+        send_status(g);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    event_base_loopbreak(arg);
+}
+
+static int parse_options(struct gateway *g, int argc, char **argv)
+{
+    enum { INSIDE = 1, OUTSIDE, STATE, CONFIG, RULES, EVE, CONTROL, DETECT, HELP };
+    static const struct option options[] = {
+        {"inside", required_argument, NULL, INSIDE},   {"outside", required_argument, NULL, OUTSIDE},
+        {"state", required_argument, NULL, STATE},     {"config", required_argument, NULL, CONFIG},
+        {"rules", required_argument, NULL, RULES},     {"eve", required_argument, NULL, EVE},
+        {"control", required_argument, NULL, CONTROL}, {"detect", no_argument, NULL, DETECT},
+        {"help", no_argument, NULL, HELP},             {0}};
+    struct sek_fault fault;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (o) {
+        case INSIDE:
+            g->interface[0] = optarg;
+            break;
+        case OUTSIDE:
+            g->interface[1] = optarg;
+            break;
+        case STATE:
+            g->state = optarg;
+            break;
+        case CONTROL:
+            g->control_path = optarg;
+            break;
+        case CONFIG:
+            sek_config_free(g->config);
+            g->config = NULL;
+            if (sek_config_load(optarg, &g->config, &fault)) {
+                fprintf(stderr, "sekisho-gateway: %s\n", fault.message);
+                return 1;
+            }
+            break;
+        case RULES:
+            if (g->rule_file_count == GATEWAY_RULE_FILES) {
+                fprintf(stderr, "sekisho-gateway: more than %d rule files\n", GATEWAY_RULE_FILES);
+                return 2;
+            }
+            g->rule_files[g->rule_file_count++] = optarg;
+            break;
+        case EVE:
+            if (!(g->eve = fopen(optarg, "ae"))) {
+                fprintf(stderr, "sekisho-gateway: %s: %s\n", optarg, strerror(errno));
+                return 1;
+            }
+            break;
+        case DETECT:
+            g->policy.entry = g->policy.exit = g->policy.behaviour = MODE_DETECT;
+            break;
+        case HELP:
+            fputs(help, stdout);
+            return -1;
+        default:
+            fputs(help, stderr);
+            return 2;
+        }
+    }
+    if (!g->interface[0] || !g->interface[1] || optind != argc) {
+        fputs(help, stderr);
+        return 2;
+    }
+    return 0;
+}
+
+static enum sek_error open_client(struct gateway *g, struct sek_fault *fault)
+{
+    struct sek_client_options options = {.state = g->state};
+    struct sek_client_callbacks callbacks = {
+        .on_bundle = gateway_on_bundle, .on_indicators = gateway_on_indicators,
+        .on_command = gateway_on_command, .on_link = on_link, .arg = g};
+    enum sek_error rc = sek_client_open(g->base, &options, &callbacks, &g->client, fault);
+    if (rc == SEK_ENOTFOUND) {
+        sek_warning("not enrolled: running with local rules only");
+        return SEK_OK;
+    }
+    return rc;
+}
+
+static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
+{
+    struct gateway_rules_summary summary = {0};
+    struct sek_behaviour_settings behaviour;
+    struct timeval every = {.tv_sec = STATUS_EVERY_S};
+    enum sek_error rc;
+    g->now_us = g->started_us = sek_clock_wall_us();
+    sek_behaviour_settings_default(&behaviour);
+    g->behaviour = sek_behaviour_new(&behaviour);
+    g->base = event_base_new();
+    if (!g->behaviour || !g->base || !blocklist_open(&g->blocked))
+        return sek_fail(fault, SEK_ENOMEM, "out of memory");
+    g->rules = gateway_load_rules(g->rule_files, g->rule_file_count, g->config, &summary, fault);
+    if (!g->rules)
+        return fault->code;
+    if (summary.failed)
+        return sek_fail(fault, SEK_EINVAL, "%u local rules did not load", summary.failed);
+    if ((rc = gateway_engine_open(g, fault)) || (rc = live_open(g->interface[0], &g->link[0], fault)) ||
+        (rc = live_open(g->interface[1], &g->link[1], fault)) ||
+        (rc = gateway_control_open(g, fault)) || (rc = open_client(g, fault)))
+        return rc;
+    for (int i = 0; i < 2; i++) {
+        g->readable[i] = event_new(g->base, live_fd(g->link[i]), EV_READ | EV_PERSIST, on_readable, g);
+        if (!g->readable[i] || event_add(g->readable[i], NULL))
+            return sek_fail(fault, SEK_ENOMEM, "out of memory");
+    }
+    g->tick = event_new(g->base, -1, EV_PERSIST, on_tick, g);
+    if (!g->tick || event_add(g->tick, &every))
+        return sek_fail(fault, SEK_ENOMEM, "out of memory");
+    malloc_trim(0);
+    return SEK_OK;
+}
+
+static void close_all(struct gateway *g)
+{
+    for (int i = 0; i < 2; i++) {
+        if (g->readable[i])
+            event_free(g->readable[i]);
+    }
+    if (g->tick)
+        event_free(g->tick);
+    if (g->control) {
+        evconnlistener_free(g->control);
+        unlink(g->control_path);
+    }
+    sek_engine_free(g->engine); /* its last events still go to the spool */
+    sek_client_close(g->client);
+    live_close(g->link[0]);
+    live_close(g->link[1]);
+    sek_compiled_free(g->rules);
+    sek_reputation_free(g->reputation);
+    sek_behaviour_free(g->behaviour);
+    blocklist_close(&g->blocked);
+    if (g->eve)
+        fclose(g->eve);
+    if (g->base)
+        event_base_free(g->base);
+    sek_text_free(&g->line);
+    sek_config_free(g->config);
+}
+
+int gateway_run(int argc, char **argv)
+{
+    struct gateway *g = calloc(1, sizeof *g);
+    struct sek_fault fault;
+    if (!g)
+        return 1;
+    g->state = "/var/lib/sekisho-gateway";
+    g->control_path = "/run/sekisho-gateway.sock";
+    gateway_policy_default(&g->policy);
+    sek_engine_options_default(&g->options);
+    int status = parse_options(g, argc, argv);
+    if (!status && open_all(g, &fault)) {
+        fprintf(stderr, "sekisho-gateway: %s\n", fault.message);
+        status = 1;
+    }
+    if (!status) {
+        struct event *term = evsignal_new(g->base, SIGTERM, on_signal, g->base);
+        struct event *intr = evsignal_new(g->base, SIGINT, on_signal, g->base);
+        event_add(term, NULL);
+        event_add(intr, NULL);
+        sek_info("protecting %s (inside) against %s (outside), %u rules", g->interface[0],
+                 g->interface[1], g->rules->rules->count);
+        event_base_dispatch(g->base);
+        event_free(term);
+        event_free(intr);
+    }
+    close_all(g);
+    free(g);
+    return status < 0 ? 0 : status;
+}
