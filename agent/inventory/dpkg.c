@@ -54,6 +54,8 @@ static void set_field(struct paragraph *p, struct sek_field key, struct sek_fiel
 /* The third word of Status says what is on the disk. */
 static bool is_present(struct sek_field status)
 {
+    if (!status.len)
+        return false; /* no Status: a paragraph of another database */
     static const char *const absent[] = {"config-files", "not-installed", "half-installed"};
     const char *end = status.data + status.len, *word = end;
     while (word > status.data && word[-1] != ' ')
