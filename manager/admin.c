@@ -5,6 +5,7 @@
 #include "manager/intel.h"
 #include "manager/push.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,15 +240,11 @@ static enum sek_error metrics(struct sek_request *r, struct sek_fault *fault)
 
 static enum sek_error openapi(struct sek_request *r, struct sek_fault *fault)
 {
-    char path[4096];
+    char path[PATH_MAX];
     char *text = NULL;
     size_t len = 0;
-    snprintf(path, sizeof path, "%s/../docs/api/openapi.yaml", r->manager->content_folder);
-    enum sek_error rc = sek_file_read(path, 4u << 20, &text, &len, NULL);
-    if (rc) {
-        snprintf(path, sizeof path, "/usr/share/doc/sekisho/openapi.yaml");
-        rc = sek_file_read(path, 4u << 20, &text, &len, fault);
-    }
+    snprintf(path, sizeof path, "%s/openapi.yaml", r->manager->api_folder);
+    enum sek_error rc = sek_file_read(path, 4u << 20, &text, &len, fault);
     if (!rc)
         sek_reply_text(r, 200, "application/yaml", text, len);
     free(text);

@@ -13,7 +13,8 @@
 #include <strings.h>
 
 #define BODY_LIMIT     (32 << 20)  /* as it comes */
-#define EXPANDED_LIMIT (256u << 20) /* only for sessions and devices, never for the public */
+#define EXPANDED_LIMIT (256u << 20) /* of a session's request: a feed */
+#define DEVICE_LIMIT   (16u << 20)
 #define PUBLIC_LIMIT   (64u << 10)
 #define COMPRESS_FROM  2048
 
@@ -306,7 +307,10 @@ static enum sek_error identify(struct sek_request *r, struct sek_fault *fault)
                         tenant);
     memcpy(r->device, device, sizeof device);
     memcpy(r->tenant, tenant, sizeof tenant);
-    sek_store_run(r->manager->store, NULL, "UPDATE devices SET last_seen=?, address=? WHERE id=?",
+    /* Not at every request: each write is a flush to the disk. */
+    sek_store_run(r->manager->store, NULL,
+                  "UPDATE devices SET last_seen=?1, address=?2 WHERE id=?3 AND"
+                  " (last_seen IS NULL OR last_seen < ?1 - 10 OR address IS NOT ?2)",
                   "iss", sek_now(), r->address, device);
     return SEK_OK;
 }
@@ -325,7 +329,7 @@ static void on_device(struct evhttp_request *http, void *arg)
     if (!rc)
         rc = identify(&r, &fault);
     if (!rc)
-        rc = take_body(&r, EXPANDED_LIMIT, &fault);
+        rc = take_body(&r, DEVICE_LIMIT, &fault);
     if (!rc)
         rc = route->handler(&r, &fault);
     if (rc)

@@ -319,7 +319,7 @@ int main(int argc, char **argv)
                         .listen = "0.0.0.0:8443",
                         .device_listen = "0.0.0.0:8444"};
     static struct sek_manager m; /* the rate limits' tables are too large for the stack */
-    char console[PATH_MAX], content[PATH_MAX];
+    char console[PATH_MAX], content[PATH_MAX], api[PATH_MAX];
     struct sek_fault fault = {0};
     sek_log_open("sekisho-manager", SEK_LOG_INFO);
     int status = read_options(argc, argv, &o);
@@ -332,6 +332,9 @@ int main(int argc, char **argv)
     m.content_folder = find_folder(o.content, "content", content);
     if (!m.content_folder)
         m.content_folder = "/usr/share/sekisho/content";
+    m.api_folder = find_folder(NULL, "docs/api", api);
+    if (!m.api_folder)
+        m.api_folder = "/usr/share/sekisho/docs/api";
     m.started_us = sek_clock_mono_us();
     m.logins.per_minute = 10;
     m.enrolments.per_minute = 120;

@@ -31,6 +31,7 @@ struct sek_manager {
     const char *console;         /* folder of static files, or NULL */
     struct sek_content *content;
     const char *content_folder;
+    const char *api_folder; /* of openapi.yaml */
     int device_port;
     uint64_t started_us;
     struct {
