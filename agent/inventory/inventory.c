@@ -143,7 +143,8 @@ static void find_components(const char *root, struct wanted *wanted, size_t coun
     char folder[PATH_MAX], path[2 * PATH_MAX], package[128];
     snprintf(folder, sizeof folder, "%s/var/lib/dpkg/info", root);
     DIR *dir = opendir(folder);
-    qsort(wanted, count, sizeof *wanted, compare_wanted);
+    if (count)
+        qsort(wanted, count, sizeof *wanted, compare_wanted);
     for (struct dirent *e; dir && (e = readdir(dir));) {
         char *text;
         size_t len;
@@ -195,7 +196,8 @@ static enum sek_error write_services(const char *root, struct collect *c, struct
     if (rc || !wanted)
         goto done;
     /* Sorted, so that the same services make the same text: only differences travel. */
-    qsort(list, count, sizeof *list, compare_listeners);
+    if (count)
+        qsort(list, count, sizeof *list, compare_listeners);
     for (size_t i = 0; i < count; i++)
         wanted[i].path = without_usr(list[i].path);
     if (count)
