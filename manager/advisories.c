@@ -1,8 +1,10 @@
 /* Advisories, virtual patches, indicators and the allowlist over the API. */
+#include "lib/base/log.h"
 #include "manager/bundles.h"
 #include "manager/content.h"
 #include "manager/indicators.h"
 #include "manager/intel.h"
+#include "manager/worker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,19 +30,72 @@ static bool feed_name_allowed(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
 }
 
+/* An import while its feed is read: the request stays open until then. */
+struct import {
+    struct sek_request request; /* `http` is NULL when the caller has gone */
+    struct sek_feed *feed;
+};
+
+static void on_caller_gone(struct evhttp_connection *connection, void *arg)
+{
+    (void)connection;
+    ((struct import *)arg)->request.http = NULL;
+}
+
+static void read_import(void *arg)
+{
+    sek_feed_read(((struct import *)arg)->feed);
+}
+
+/* The feed takes effect even when the caller did not wait for it. */
+static void finish_import(void *arg)
+{
+    struct import *import = arg;
+    struct sek_request *r = &import->request;
+    struct sek_feed *feed = import->feed;
+    struct sek_fault fault = feed->fault;
+    json_t *summary = NULL;
+    enum sek_error rc = feed->rc;
+    if (!rc)
+        rc = sek_intel_apply(r->manager, feed, &summary, &fault);
+    if (rc)
+        sek_warning("advisories not taken: %s", fault.message);
+    if (r->http)
+        evhttp_connection_set_closecb(evhttp_request_get_connection(r->http), NULL, NULL);
+    if (r->http && rc)
+        sek_reply_fault(r, rc, &fault);
+    else if (r->http)
+        sek_reply(r, 200, json_incref(summary));
+    json_decref(summary);
+    sek_feed_free(feed);
+    free(import);
+}
+
 /* Feeds serve all tenants, so only a system administrator changes them. */
 static enum sek_error import_feed(struct sek_request *r, struct sek_fault *fault)
 {
     const char *name = sek_request_query(r, "name");
-    json_t *summary = NULL;
     if (!feed_name_allowed(name))
         return sek_fail(fault, SEK_EINVAL,
                         "parameter \"name\": letters, digits, '.', '_' and '-' expected");
     if (!r->body.len)
         return sek_fail(fault, SEK_EINVAL, "%s: the body is empty, advisories expected", name);
+    struct import *import = calloc(1, sizeof *import);
+    if (!import || !(import->feed = sek_feed_make(r->manager->intel, name, &r->body))) {
+        free(import);
+        return sek_fail(fault, SEK_ENOMEM, "%s: out of memory", name);
+    }
+    import->request.manager = r->manager;
+    import->request.http = r->http;
     enum sek_error rc =
-        sek_intel_import(r->manager, name, r->body.data, r->body.len, &summary, fault);
-    return rc ? rc : sek_reply(r, 200, summary);
+        sek_worker_run(r->manager->worker, read_import, finish_import, import, fault);
+    if (rc) {
+        sek_feed_free(import->feed);
+        free(import);
+        return rc;
+    }
+    evhttp_connection_set_closecb(evhttp_request_get_connection(r->http), on_caller_gone, import);
+    return SEK_OK;
 }
 
 static enum sek_error list_patches(struct sek_request *r, struct sek_fault *fault)

@@ -249,7 +249,7 @@ static const struct sek_route *find_route(const struct sek_route *const *tables,
     return NULL;
 }
 
-static void answer_fault(struct sek_request *r, enum sek_error rc, const struct sek_fault *fault)
+void sek_reply_fault(struct sek_request *r, enum sek_error rc, const struct sek_fault *fault)
 {
     int status = status_of(rc);
     if (status == 500)
@@ -280,7 +280,7 @@ static void on_rest(struct evhttp_request *http, void *arg)
         rc = sek_fail(&fault, SEK_ENOTFOUND, "%.200s: no such path", r.path);
     }
     if (rc)
-        answer_fault(&r, rc, &fault);
+        sek_reply_fault(&r, rc, &fault);
     request_clear(&r);
 }
 
@@ -333,7 +333,7 @@ static void on_device(struct evhttp_request *http, void *arg)
     if (!rc)
         rc = route->handler(&r, &fault);
     if (rc)
-        answer_fault(&r, rc, &fault);
+        sek_reply_fault(&r, rc, &fault);
     request_clear(&r);
 }
 

@@ -62,6 +62,9 @@ enum sek_error sek_reply_text(struct sek_request *r, int status, const char *typ
 enum sek_error sek_reply_problem(struct sek_request *r, int status, const char *detail,
                                  json_t *extra);
 
+/* The problem that FAULT is. */
+void sek_reply_fault(struct sek_request *r, enum sek_error rc, const struct sek_fault *fault);
+
 /* The body as a JSON object (new reference); a message names line and byte. */
 enum sek_error sek_request_json(struct sek_request *r, json_t **out, struct sek_fault *fault);
 /* Query parameter or NULL. */

@@ -473,64 +473,100 @@ static void package_changed(void *arg, const char *package)
                        "s", package);
 }
 
-static enum sek_error save_feed(struct sek_intel *intel, const char *name, const char *text,
-                                size_t len, struct sek_fault *fault)
+static enum sek_error save_feed(const struct sek_feed *feed, struct sek_fault *fault)
 {
     char path[PATH_MAX];
     struct sek_text packed = {0};
-    int n = snprintf(path, sizeof path, "%s/%s.json.zst", intel->folder, name);
-    enum sek_error rc = n < PATH_MAX ? sek_zstd_compress(text, len, &packed, fault)
-                                     : sek_fail(fault, SEK_EINVAL, "feed name too long");
+    int n = snprintf(path, sizeof path, "%s/%s.json.zst", feed->folder, feed->name);
+    enum sek_error rc = n < PATH_MAX
+                            ? sek_zstd_compress(feed->text.data, feed->text.len, &packed, fault)
+                            : sek_fail(fault, SEK_EINVAL, "feed name too long");
     if (!rc)
         rc = sek_file_replace(path, packed.data, packed.len, 0600, fault);
     sek_text_free(&packed);
     return rc;
 }
 
-enum sek_error sek_intel_import(struct sek_manager *m, const char *name, const char *text,
-                                size_t len, json_t **summary, struct sek_fault *fault)
+struct sek_feed *sek_feed_make(const struct sek_intel *intel, const char *name,
+                               struct sek_text *text)
 {
-    struct sek_advisory_set *set = NULL;
-    struct rematch x = {.manager = m};
+    struct sek_feed *feed = calloc(1, sizeof *feed);
+    if (!feed)
+        return NULL;
+    snprintf(feed->name, sizeof feed->name, "%s", name);
+    memcpy(feed->folder, intel->folder, sizeof feed->folder);
+    feed->text = *text;
+    *text = (struct sek_text){0};
+    feed->rc = sek_fail(&feed->fault, SEK_ESTATE, "%s: the manager is stopping", name);
+    return feed;
+}
+
+void sek_feed_free(struct sek_feed *feed)
+{
+    if (!feed)
+        return;
+    sek_advisories_free(feed->set);
+    sek_text_free(&feed->text);
+    free(feed);
+}
+
+void sek_feed_read(void *arg)
+{
+    struct sek_feed *feed = arg;
+    feed->rc = sek_advisories_read(feed->name, feed->text.data, feed->text.len, &feed->set,
+                                   &feed->fault);
+    if (!feed->rc)
+        feed->rc = save_feed(feed, &feed->fault);
+}
+
+static enum sek_error rematch_all(struct sek_manager *m, const json_t *pairs,
+                                  struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
     size_t i;
     json_t *pair;
-    enum sek_error rc = sek_advisories_read(name, text, len, &set, fault);
-    if (!rc)
-        rc = save_feed(m->intel, name, text, len, fault);
-    if (rc) {
-        sek_advisories_free(set);
-        return rc;
-    }
-    x.pairs = json_array();
-    x.devices = json_object();
-    sek_advisories_changed(find_feed(m->intel, name), set, package_changed, &x);
-    rc = put_feed(m->intel, name, set, fault);
-    if (!rc)
-        rc = sek_store_begin(m->store, fault);
-    bool open = !rc;
-    json_array_foreach(x.pairs, i, pair)
+    json_array_foreach(pairs, i, pair)
     {
         if (!rc)
             rc = sek_intel_match(m, json_string_value(json_array_get(pair, 1)),
                                  json_string_value(json_array_get(pair, 0)),
                                  json_string_value(json_array_get(pair, 2)), fault);
     }
+    return rc;
+}
+
+enum sek_error sek_intel_apply(struct sek_manager *m, struct sek_feed *feed, json_t **summary,
+                               struct sek_fault *fault)
+{
+    struct rematch x = {.manager = m};
+    const struct sek_advisory_set *set = feed->set;
+    x.pairs = json_array();
+    x.devices = json_object();
+    sek_advisories_changed(find_feed(m->intel, feed->name), set, package_changed, &x);
+    enum sek_error rc = put_feed(m->intel, feed->name, feed->set, fault);
+    if (rc)
+        goto done;
+    feed->set = NULL; /* the registry's now */
+    rc = sek_store_begin(m->store, fault);
+    if (rc)
+        goto done;
+    rc = rematch_all(m, x.pairs, fault);
     if (!rc)
         rc = sek_store_run(m->store, fault,
                            "INSERT INTO feeds(name, kind, advisories, bytes, imported)"
                            " VALUES(?,?,?,?,?) ON CONFLICT DO UPDATE SET kind=excluded.kind,"
                            " advisories=excluded.advisories, bytes=excluded.bytes,"
                            " imported=excluded.imported",
-                           "ssiii", name, sek_advisories_kind(set),
-                           (int64_t)sek_advisories_count(set), (int64_t)len, sek_now());
-    if (open)
-        rc = sek_store_end(m->store, rc, fault);
+                           "ssiii", feed->name, sek_advisories_kind(set),
+                           (int64_t)sek_advisories_count(set), (int64_t)feed->text.len, sek_now());
+    rc = sek_store_end(m->store, rc, fault);
     if (!rc)
-        *summary = json_pack("{s:s, s:s, s:I, s:I, s:I}", "name", name, "kind",
+        *summary = json_pack("{s:s, s:s, s:I, s:I, s:I}", "name", feed->name, "kind",
                              sek_advisories_kind(set), "advisories",
                              (json_int_t)sek_advisories_count(set), "packages_changed",
                              (json_int_t)x.packages, "devices_matched",
                              (json_int_t)json_object_size(x.devices));
+done:
     json_decref(x.pairs);
     json_decref(x.devices);
     return rc;

@@ -5,16 +5,32 @@
 
 #include "manager/http.h"
 
+#include <limits.h>
+
 /* Loads the curated advisories in CONTENT_FOLDER/advisories and the feeds imported before. */
 enum sek_error sek_intel_open(struct sek_manager *m, const char *content_folder,
                               struct sek_intel **out, struct sek_fault *fault);
 void sek_intel_close(struct sek_intel *intel);
 
-/* Check TEXT, put it in force as feed NAME (replacing an older one of that name) and match again
- * what changed. On failure the old feed stays. *SUMMARY is {"name","kind","advisories",
- * "packages_changed","devices_matched"}. */
-enum sek_error sek_intel_import(struct sek_manager *m, const char *name, const char *text,
-                                size_t len, json_t **summary, struct sek_fault *fault);
+/* A feed on its way into force. */
+struct sek_feed {
+    char name[80];
+    char folder[PATH_MAX]; /* where imported feeds are kept */
+    struct sek_text text;
+    struct sek_advisory_set *set;
+    enum sek_error rc;
+    struct sek_fault fault;
+};
+
+struct sek_feed *sek_feed_make(const struct sek_intel *intel, const char *name,
+                               struct sek_text *text); /* takes TEXT; NULL: out of memory */
+void sek_feed_free(struct sek_feed *feed);
+/* Check and save; sets rc and fault. Touches nothing but FEED: it may run in another thread. */
+void sek_feed_read(void *feed);
+/* Put FEED (read with SEK_OK) in force, replacing an older one of its name, and match again what
+ * changed. *SUMMARY is {"name","kind","advisories","packages_changed","devices_matched"}. */
+enum sek_error sek_intel_apply(struct sek_manager *m, struct sek_feed *feed, json_t **summary,
+                               struct sek_fault *fault);
 
 /* Match DEVICE's components again: all, or those of one source PACKAGE. Assigns and withdraws
  * patches and announces a changed bundle. */

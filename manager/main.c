@@ -13,6 +13,7 @@
 #include "manager/push.h"
 #include "manager/sandbox.h"
 #include "manager/stream.h"
+#include "manager/worker.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -209,11 +210,14 @@ static enum sek_error open_parts(const struct options *o, struct sek_manager *m,
         rc = sek_streams_open(m, &m->streams, fault);
     if (!rc)
         rc = sek_bundles_open(m, &m->bundles, fault);
+    if (!rc)
+        rc = sek_worker_open(m->base, &m->worker, fault);
     return rc;
 }
 
 static void close_parts(struct sek_manager *m)
 {
+    sek_worker_close(m->worker);
     sek_streams_close(m->streams);
     sek_push_close(m->hub);
     sek_bundles_close(m->bundles);
@@ -284,6 +288,8 @@ static enum sek_error serve(const struct options *o, struct sek_manager *m, stru
                  o->device_listen);
         event_base_dispatch(m->base);
     }
+    sek_worker_close(m->worker);
+    m->worker = NULL;
     sek_streams_close(m->streams);
     m->streams = NULL;
     sek_push_close(m->hub);

@@ -14,6 +14,7 @@ struct sek_intel;
 struct sek_push_hub;
 struct sek_streams;
 struct sek_bundles;
+struct sek_worker;
 struct sek_content;
 
 struct sek_manager {
@@ -25,6 +26,7 @@ struct sek_manager {
     struct sek_push_hub *hub;
     struct sek_streams *streams;
     struct sek_bundles *bundles;
+    struct sek_worker *worker;
     struct sek_limit logins;     /* failed logins by address */
     struct sek_limit enrolments; /* by address */
     const char *state;           /* folder */

@@ -77,6 +77,7 @@ enum sek_error sek_sandbox_filter(struct sek_fault *fault)
         if (call != __NR_SCMP_ERROR) /* a name that this architecture does not have is passed over */
             seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
     }
+    seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1); /* the worker's thread too */
     int error = seccomp_load(filter);
     if (error)
         rc = sek_fail(fault, SEK_EIO, "seccomp: cannot load the filter: %s", strerror(-error));
