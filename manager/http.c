@@ -348,26 +348,30 @@ static struct bufferevent *make_connection(struct event_base *base, void *ctx)
     return bev;
 }
 
-enum sek_error sek_http_listen(struct sek_manager *m, const char *address, int port, bool clients,
-                               struct evhttp **out, struct sek_fault *fault)
+enum sek_error sek_listener_open(struct sek_manager *m, const char *address, int port, bool clients,
+                                 struct sek_listener *out, struct sek_fault *fault)
 {
-    SSL_CTX *ctx = NULL;
-    enum sek_error rc = sek_pki_server(m->pki, clients, &ctx, fault);
+    enum sek_error rc = sek_pki_server(m->pki, clients, &out->tls, fault);
     if (rc)
         return rc;
-    struct evhttp *http = evhttp_new(m->base);
-    evhttp_set_bevcb(http, make_connection, ctx); /* CTX lives as long as the process */
+    struct evhttp *http = out->http = evhttp_new(m->base);
+    evhttp_set_bevcb(http, make_connection, out->tls);
     evhttp_set_gencb(http, clients ? on_device : on_rest, m);
     evhttp_set_allowed_methods(http,
                                EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
     evhttp_set_max_headers_size(http, 16384);
     evhttp_set_max_body_size(http, BODY_LIMIT);
     evhttp_set_timeout(http, 60);
-    if (!evhttp_bind_socket_with_handle(http, address, (ev_uint16_t)port)) {
-        evhttp_free(http);
+    if (!evhttp_bind_socket_with_handle(http, address, (ev_uint16_t)port))
         return sek_fail(fault, SEK_EIO, "%s:%d: cannot listen: %s", address, port,
                         evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-    }
-    *out = http;
     return SEK_OK;
+}
+
+void sek_listener_close(struct sek_listener *listener)
+{
+    if (listener->http)
+        evhttp_free(listener->http);
+    SSL_CTX_free(listener->tls);
+    *listener = (struct sek_listener){0};
 }

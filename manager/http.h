@@ -50,8 +50,13 @@ extern const struct sek_route sek_routes_session[], sek_routes_fleet[], sek_rout
     sek_routes_intel[], sek_routes_admin[], sek_routes_audit[], sek_routes_device[];
 
 /* Both listeners. CLIENTS true: the device listener. */
-enum sek_error sek_http_listen(struct sek_manager *m, const char *address, int port, bool clients,
-                               struct evhttp **out, struct sek_fault *fault);
+struct sek_listener {
+    struct evhttp *http;
+    SSL_CTX *tls;
+};
+enum sek_error sek_listener_open(struct sek_manager *m, const char *address, int port, bool clients,
+                                 struct sek_listener *out, struct sek_fault *fault);
+void sek_listener_close(struct sek_listener *listener);
 
 /* Answer with DOC (taken). */
 enum sek_error sek_reply(struct sek_request *r, int status, json_t *doc);

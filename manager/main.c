@@ -263,7 +263,7 @@ static enum sek_error serve(const struct options *o, struct sek_manager *m, stru
 {
     char host[128], device_host[128];
     int port;
-    struct evhttp *rest = NULL, *devices = NULL;
+    struct sek_listener rest = {0}, devices = {0};
     struct timeval minute = {60, 0};
     struct event *events[3] = {evsignal_new(m->base, SIGTERM, on_stop, m->base),
                                evsignal_new(m->base, SIGINT, on_stop, m->base),
@@ -275,9 +275,9 @@ static enum sek_error serve(const struct options *o, struct sek_manager *m, stru
     if (!rc)
         rc = split_address(o->device_listen, "device-listen", device_host, &m->device_port, fault);
     if (!rc)
-        rc = sek_http_listen(m, host, port, false, &rest, fault);
+        rc = sek_listener_open(m, host, port, false, &rest, fault);
     if (!rc)
-        rc = sek_http_listen(m, device_host, m->device_port, true, &devices, fault);
+        rc = sek_listener_open(m, device_host, m->device_port, true, &devices, fault);
     if (!rc && o->user && !geteuid())
         rc = sek_sandbox_user(o->user, o->state, fault);
     if (!rc)
@@ -294,10 +294,9 @@ static enum sek_error serve(const struct options *o, struct sek_manager *m, stru
     m->streams = NULL;
     sek_push_close(m->hub);
     m->hub = NULL;
-    if (rest)
-        evhttp_free(rest);
-    if (devices)
-        evhttp_free(devices);
+    sek_listener_close(&rest);
+    sek_listener_close(&devices);
+    event_base_loop(m->base, EVLOOP_NONBLOCK); /* connections are freed from the loop */
     for (int i = 0; i < 3; i++)
         event_free(events[i]);
     return rc;
