@@ -121,6 +121,7 @@ static void keeper_main(struct sek_guard *g, int command, int record)
         .allowlist = allowlist,
         .updaters = g->settings->updaters,
         .stall_closed = g->settings->stall_closed,
+        .learn_all = true,
         .command_fd = command,
         .own = {getppid(), g->worker},
         .on_record = forward_record,

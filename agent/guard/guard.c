@@ -13,6 +13,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -139,6 +140,21 @@ static void watch_packages(struct sek_guard *g)
     inotify_add_watch(g->watch_fd, path, IN_MOVED_TO | IN_CLOSE_WRITE);
 }
 
+/* A list that names the manager must not cut the device off from it. */
+static void spare_manager(struct sek_guard *g)
+{
+    char path[512], host[64];
+    char *text;
+    size_t len;
+    snprintf(path, sizeof path, "%s/link/identity.json", g->settings->state);
+    if (sek_file_read(path, 65536, &text, &len, NULL))
+        return;
+    const char *member = strstr(text, "\"host\"");
+    if (member && sscanf(member + 6, " : \"%63[0-9a-fA-F.:]\"", host) == 1)
+        sek_guard_spare(g, host);
+    free(text);
+}
+
 static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
 {
     enum sek_error rc;
@@ -162,6 +178,7 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
             return sek_fail(fault, SEK_EINVAL, "%s: spare: found '%s', expected an address",
                             g->settings->path, g->settings->spare[i]);
     }
+    spare_manager(g);
     sek_filehash_prepare();
     setpriority(PRIO_PROCESS, 0, -5);
     open_protection(g);

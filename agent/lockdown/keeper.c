@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "agent/lockdown/allowlist.h"
+#include "agent/lockdown/learn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +27,9 @@ struct keeper {
     unsigned scope_count;
     int fan_fd, signal_fd, allowlist_fd;
     int record_fd[2]; /* ours, the responder's */
+    int learn_fd[2];  /* starts the learner */
     int control_fd;   /* ours */
-    pid_t responder;
+    pid_t responder, learner;
     uint64_t seen_progress, waiting_since; /* us; 0: nothing waits */
 };
 
@@ -170,6 +172,45 @@ static void send_allowlist(struct keeper *k)
     close(fd);
 }
 
+static void learner_main(struct keeper *k)
+{
+    struct sek_allowlist list = {0};
+    struct sek_learned learned = {0};
+    struct sek_fault fault;
+    char go;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "sekisho-learn");
+    setpriority(PRIO_PROCESS, 0, 19);
+    if (read(k->learn_fd[0], &go, 1) != 1)
+        _exit(1);
+    enum sek_error rc = sek_allowlist_load(&list, k->options->allowlist, &fault);
+    for (unsigned i = 0; i < k->scope_count && !rc; i++)
+        rc = sek_learn_folder(k->scopes[i].path, &list, k->allowlist_fd, &learned, &fault);
+    if (rc)
+        sek_warning("lockdown: learning: %s", fault.message);
+    else
+        sek_info("lockdown: %llu programs of %llu files registered",
+                 (unsigned long long)learned.added, (unsigned long long)learned.files);
+    _exit(rc != SEK_OK);
+}
+
+/* Learn mode registers what is there, in a process of its own, besides what runs meanwhile. */
+static void start_learner(struct keeper *k)
+{
+    if (k->shared->mode != SEK_LOCKDOWN_LEARN || k->learner > 0 || !k->options->allowlist ||
+        !k->options->learn_all || pipe2(k->learn_fd, O_CLOEXEC))
+        return;
+    k->learner = fork();
+    if (k->learner == 0)
+        learner_main(k);
+    /* It begins when the responder knows it as one of ours. */
+    k->shared->own[SEK_LOCKDOWN_PIDS - 1] = k->learner;
+    if (write(k->learn_fd[1], "g", 1) != 1)
+        sek_warning("lockdown: learning does not begin: %s", strerror(errno));
+    close(k->learn_fd[0]);
+    close(k->learn_fd[1]);
+}
+
 /* False at the end of the command socket. */
 static bool take_command(struct keeper *k)
 {
@@ -180,11 +221,12 @@ static bool take_command(struct keeper *k)
     if (n != sizeof c)
         return errno == EAGAIN || errno == EINTR;
     if (c.command == SEK_KEEPER_MODE && c.value >= SEK_LOCKDOWN_OFF &&
-        c.value <= SEK_LOCKDOWN_ENFORCE)
+        c.value <= SEK_LOCKDOWN_ENFORCE) {
         k->shared->mode = c.value;
-    else if (c.command == SEK_KEEPER_ALLOWLIST)
+        start_learner(k);
+    } else if (c.command == SEK_KEEPER_ALLOWLIST)
         send_allowlist(k);
-    for (int i = 2; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS; i++) {
+    for (int i = 2; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS - 1; i++) {
         if (!k->shared->own[i] || kill(k->shared->own[i], 0)) {
             k->shared->own[i] = c.value;
             break;
@@ -236,6 +278,11 @@ static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
             if (waitpid(k->responder, NULL, WNOHANG) == k->responder &&
                 (rc = replace_responder(k, "died", fault)))
                 return rc;
+            if (k->learner > 0 && waitpid(k->learner, NULL, WNOHANG) == k->learner) {
+                k->learner = 0;
+                k->shared->own[SEK_LOCKDOWN_PIDS - 1] = 0;
+                send_allowlist(k);
+            }
         }
         if (wait[1].revents)
             take_records(k);
@@ -267,7 +314,7 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
         return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
     k->shared->mode = k->options->mode;
     k->shared->own[0] = getpid();
-    for (int i = 2; i < SEK_LOCKDOWN_PIDS && k->options->own[i - 2]; i++)
+    for (int i = 2; i < SEK_LOCKDOWN_PIDS - 1 && k->options->own[i - 2]; i++)
         k->shared->own[i] = k->options->own[i - 2];
     if (k->options->allowlist)
         k->allowlist_fd = open(k->options->allowlist, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -297,8 +344,12 @@ enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct s
     if (!rc && options->on_ready)
         options->on_ready(options->arg);
     if (!rc)
+        start_learner(&k);
+    if (!rc)
         rc = watch(&k, fault);
     /* Closing the group removes every mark and allows what waits. */
+    if (k.learner > 0)
+        kill(k.learner, SIGKILL);
     if (k.responder > 0)
         stop_responder(&k);
     close(k.fan_fd);

@@ -18,6 +18,7 @@ struct sek_keeper_options {
     const char *allowlist;             /* file: loaded, and appended to when something is learned */
     const char *const *updaters;       /* NULL-terminated paths */
     bool stall_closed;                 /* policy */
+    bool learn_all;                    /* learn mode registers what is there, not only what runs */
     int command_fd;                    /* see below; -1: signals only */
     int own[SEK_LOCKDOWN_PIDS];        /* more processes to answer at once; 0 after the last */
     void (*on_record)(void *arg, const struct sek_lockdown_record *record);

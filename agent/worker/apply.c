@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ATTACKERS 256 /* of a bundle that are put into the block sets */
+
 struct prefix_list {
     struct sek_prefix *list;
     size_t count, cap;
@@ -135,6 +137,33 @@ static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundl
     return SEK_OK;
 }
 
+struct attackers {
+    struct sek_worker *w;
+    uint64_t now_s;
+    unsigned count;
+};
+
+/* Addresses that devices of the fleet reported are blocked both ways; others only on their way out. */
+static bool block_attacker(void *arg, const struct sek_reputation_hit *hit)
+{
+    struct attackers *a = arg;
+    bool v4 = hit->type == SEK_INDICATOR_IP4;
+    if ((!v4 && hit->type != SEK_INDICATOR_IP6) || hit->key[0] != (v4 ? 32 : 128) ||
+        strncmp(hit->source, "device", 6) != 0 || !hit->expiry || hit->expiry <= a->now_s)
+        return true;
+    struct sek_block b = {.ttl_s = (uint32_t)(hit->expiry - a->now_s)};
+    sek_address_map(hit->key + 1, v4, b.address);
+    sek_worker_ask(a->w, SEK_MESSAGE_BLOCK, 0, &b, sizeof b);
+    return ++a->count < ATTACKERS;
+}
+
+static void block_attackers(struct sek_worker *w)
+{
+    struct attackers a = {w, sek_clock_wall_us() / 1000000u, 0};
+    if (w->policy.entry_mode == SEK_MODE_PREVENT)
+        sek_indicators_each(&w->indicators, block_attacker, &a);
+}
+
 enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
                                  struct sek_fault *fault)
 {
@@ -156,8 +185,10 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     if ((rc = apply_patches(w, view, fault)))
         return rc;
     w->policy = fresh;
-    if (lists)
+    if (lists) {
         sek_worker_send_prefixes(w);
+        block_attackers(w);
+    }
     if (changed(allowlist, w->allowlist_digest)) {
         hand_allowlist(w, allowlist);
         remember(allowlist, w->allowlist_digest);

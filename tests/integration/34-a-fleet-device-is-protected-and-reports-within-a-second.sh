@@ -20,7 +20,6 @@ cat > "$T/agent.yaml" <<EOF
 state: $T/state
 runtime: $T/run
 user: nobody
-spare: [10.99.0.2]
 exit: {cgroup: $CG}
 EOF
 nsenter --net=/run/netns/$D "$AGENT" --config "$T/agent.yaml" enrol --manager https://10.99.0.2:8443 --token "$(ctl tokens create --kind agent)" --name camera > /dev/null || fail "enrol"
