@@ -1,4 +1,5 @@
-/* One digest context for the process: hashing is never nested, and nothing is allocated per file. */
+/* One digest context for the process: hashing is never nested, and nothing is allocated per file.
+ */
 #include "agent/filehash.h"
 
 #include <errno.h>

@@ -75,8 +75,8 @@ enum sek_error sek_message_receive(int socket, bool from_worker, struct sek_mess
     struct wire_header header;
     char space[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec parts[2] = {{&header, sizeof header}, {m->data, sizeof m->data}};
-    struct msghdr h = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = space,
-                       .msg_controllen = sizeof space};
+    struct msghdr h = {
+        .msg_iov = parts, .msg_iovlen = 2, .msg_control = space, .msg_controllen = sizeof space};
     ssize_t n;
     m->fd = -1;
     m->type = SEK_MESSAGE_NONE;

@@ -61,7 +61,7 @@ struct sek_filter {
     uint8_t unused;
     uint16_t port_count;
     struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
-    char scopes[4][200]; /* lockdown mounts; "" after the last */
+    char scopes[4][200];                     /* lockdown mounts; "" after the last */
 };
 
 struct sek_prefix {

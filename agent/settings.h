@@ -10,21 +10,21 @@
 #define SEK_SETTINGS_LIST 9 /* entries of a list, with the NULL */
 
 struct sek_settings {
-    const char *path;    /* of the file, for messages */
-    const char *state;   /* /var/lib/sekisho-agent */
-    const char *runtime; /* /run/sekisho-agent */
-    const char *user;    /* the sandboxed worker runs as this user */
-    const char *root;    /* folder prefix of the system that is inventoried */
-    const char *cgroup;  /* exit control covers this cgroup v2 folder */
+    const char *path;                        /* of the file, for messages */
+    const char *state;                       /* /var/lib/sekisho-agent */
+    const char *runtime;                     /* /run/sekisho-agent */
+    const char *user;                        /* the sandboxed worker runs as this user */
+    const char *root;                        /* folder prefix of the system that is inventoried */
+    const char *cgroup;                      /* exit control covers this cgroup v2 folder */
     const char *spare[SEK_SETTINGS_LIST];    /* addresses and prefixes that are never blocked */
     const char *updaters[SEK_SETTINGS_LIST]; /* programs that install software */
     const char *scopes[SEK_SETTINGS_LIST];   /* lockdown mounts, when the policy names none */
-    const char *standalone; /* folder in a bundle's form, used while the device is not enrolled */
+    const char *standalone;  /* folder in a bundle's form, used while the device is not enrolled */
     long inventory_interval; /* seconds */
     long entry_queue, exit_queue; /* NFQUEUE numbers */
-    bool entry_closed;   /* what happens to queued ports while the worker is stopped */
+    bool entry_closed;            /* what happens to queued ports while the worker is stopped */
     bool exit_closed;
-    bool stall_closed;   /* lockdown: what happens to waiting programs when the responder stalls */
+    bool stall_closed; /* lockdown: what happens to waiting programs when the responder stalls */
     struct sek_config *config;
 };
 

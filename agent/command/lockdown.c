@@ -198,8 +198,9 @@ static int explain(const struct sek_command_context *context, const char *allowl
         printf("%s\n  kind        %s\n  sha256      %s\n  registered  %s%.*s\n  enforced    %s\n",
                path, sek_file_kind_name(kind), hex, label ? "yes, from " : "no", label_len,
                label ? label : "",
-               label                   ? "may run and be loaded"
-               : kind == SEK_FILE_ELF  ? "refused: execution, and opening (the dynamic loader reads it)"
+               label ? "may run and be loaded"
+               : kind == SEK_FILE_ELF
+                   ? "refused: execution, and opening (the dynamic loader reads it)"
                : kind == SEK_FILE_DATA ? "refused as a program; reading it as data is free"
                                        : "refused: execution, and reading by an interpreter");
     sek_text_free(&out);

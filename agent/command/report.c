@@ -40,9 +40,8 @@ static void print_protection(const json_t *status)
 {
     size_t i;
     json_t *part;
-    json_array_foreach(json_object_get(status, "protection"), i, part)
-        printf("  %-22s %-8s %s\n", text_of(part, "part"), text_of(part, "level"),
-               text_of(part, "why"));
+    json_array_foreach(json_object_get(status, "protection"), i, part) printf(
+        "  %-22s %-8s %s\n", text_of(part, "part"), text_of(part, "level"), text_of(part, "why"));
 }
 
 int sek_command_status(const struct sek_command_context *context, int argc, char **argv)
@@ -80,8 +79,8 @@ int sek_command_doctor(const struct sek_command_context *context, int argc, char
     json_t *s = ask(&plain, "status", &rc);
     if (!s)
         return rc;
-    json_array_foreach(json_object_get(s, "protection"), i, part)
-        absent += !strcmp(text_of(part, "level"), "absent");
+    json_array_foreach(json_object_get(s, "protection"), i, part) absent +=
+        !strcmp(text_of(part, "level"), "absent");
     if (context->json) {
         char *text = json_dumps(json_object_get(s, "protection"), JSON_COMPACT);
         printf("%s\n", text ? text : "[]");

@@ -93,8 +93,7 @@ static bool send6(const struct sek_answer *a)
 
 bool sek_answer_send(const struct sek_answer *a)
 {
-    if (a->query.protocol != IPPROTO_UDP || a->query.target_port != 53 ||
-        a->len > sizeof a->data)
+    if (a->query.protocol != IPPROTO_UDP || a->query.target_port != 53 || a->len > sizeof a->data)
         return false;
     return sek_address_is4(a->query.target) ? send4(a) : send6(a);
 }

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,8 +67,8 @@ static enum sek_error attach(struct sek_exits *exits, struct exit *skel, int cgr
         {skel->progs.exit_egress, BPF_CGROUP_INET_EGRESS},
     };
     for (int i = 0; i < PROGRAMS; i++) {
-        exits->links[i] = bpf_link_create(bpf_program__fd(table[i].program), cgroup, table[i].type,
-                                          NULL);
+        exits->links[i] =
+            bpf_link_create(bpf_program__fd(table[i].program), cgroup, table[i].type, NULL);
         if (exits->links[i] < 0)
             return sek_fail(fault, SEK_EUNSUPPORTED, "eBPF %s: cannot attach to the cgroup: %s",
                             bpf_program__name(table[i].program), strerror(errno));
@@ -78,6 +79,33 @@ static enum sek_error attach(struct sek_exits *exits, struct exit *skel, int cgr
 static int keep(const struct bpf_map *map)
 {
     return fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
+}
+
+/* A network namespace made by ip-netns, and many containers, have a /sys without the cgroup tree:
+ * then the tree is mounted for ourselves only, attached nowhere, and PATH is found in it. */
+static int open_cgroup(const char *path)
+{
+    static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
+        size_t len = strlen(mounts[i]);
+        if (strncmp(path, mounts[i], len) != 0 || (path[len] != '/' && path[len] != '\0'))
+            continue;
+        const char *rest = path + len + strspn(path + len, "/");
+        int tree = -1, context = fsopen("cgroup2", FSOPEN_CLOEXEC);
+        if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+            tree = fsmount(context, FSMOUNT_CLOEXEC, 0);
+        if (tree >= 0)
+            fd = openat(tree, *rest ? rest : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (context >= 0)
+            close(context);
+        if (tree >= 0)
+            close(tree);
+        break;
+    }
+    return fd;
 }
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
@@ -95,7 +123,7 @@ enum sek_error sek_exits_open(const char *cgroup,
     enum sek_error rc = SEK_OK;
     struct exit *skel = NULL;
     struct sek_exits *exits = calloc(1, sizeof *exits);
-    int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open_cgroup(cgroup);
     if (!exits || fd < 0) {
         rc = sek_fail(fault, SEK_ENOTFOUND, "%s: cannot open the cgroup: %s", cgroup,
                       strerror(errno));

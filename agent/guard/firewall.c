@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MULTIPORT 15 /* ports that one multiport match holds */
+#define MULTIPORT   15 /* ports that one multiport match holds */
 #define FIRST_BYTES 24 /* packets of a TLS connection that are looked at, at most */
 
 const char *sek_queue_backend_name(enum sek_queue_backend backend)
@@ -35,8 +35,8 @@ static void remove_chains(bool v6)
     static const char *const pairs[][2] = {{"INPUT", "SEKISHO-IN"}, {"OUTPUT", "SEKISHO-OUT"}};
     const char *program = v6 ? "ip6tables-nft" : "iptables-nft";
     for (int i = 0; i < 2; i++) {
-        const char *const unhook[] = {program, "-w", "-t", "mangle", "-D", pairs[i][0],
-                                      "-j",    pairs[i][1], NULL};
+        const char *const unhook[] = {program,     "-w", "-t",        "mangle", "-D",
+                                      pairs[i][0], "-j", pairs[i][1], NULL};
         const char *const flush[] = {program, "-w", "-t", "mangle", "-F", pairs[i][1], NULL};
         const char *const drop[] = {program, "-w", "-t", "mangle", "-X", pairs[i][1], NULL};
         while (!sek_program_run(unhook, "", 0, NULL))
@@ -50,7 +50,8 @@ static enum sek_error make_chains(bool v6, struct sek_fault *fault)
 {
     return restore(v6,
                    "*mangle\n:SEKISHO-IN - [0:0]\n:SEKISHO-OUT - [0:0]\n"
-                   "-I INPUT 1 -j SEKISHO-IN\n-I OUTPUT 1 -j SEKISHO-OUT\nCOMMIT\n", fault);
+                   "-I INPUT 1 -j SEKISHO-IN\n-I OUTPUT 1 -j SEKISHO-OUT\nCOMMIT\n",
+                   fault);
 }
 
 /* `add` and then `delete` never fail, whether the table was there or not. */
@@ -95,7 +96,8 @@ enum sek_error sek_firewall_open(struct sek_firewall *f, struct sek_fault *fault
         return rc;
     f->table = true;
     if (!nft("add rule inet sekisho queue_in tcp dport 0 queue num 0 bypass\n"
-             "flush chain inet sekisho queue_in\n", NULL)) {
+             "flush chain inet sekisho queue_in\n",
+             NULL)) {
         f->backend = SEK_BACKEND_NFT;
         return SEK_OK;
     }
@@ -218,9 +220,10 @@ static void ipt_exit(struct sek_text *t, const struct sek_firewall *f,
         ipt_queue(t, f, SEK_QUEUE_EXIT);
     }
     if (filter->names) {
-        sek_text_printf(t, "-A SEKISHO-OUT -p tcp --dport 443 -m connmark ! --mark %#x/%#x "
-                           "-m connbytes --connbytes 0:%d --connbytes-mode packets "
-                           "--connbytes-dir original",
+        sek_text_printf(t,
+                        "-A SEKISHO-OUT -p tcp --dport 443 -m connmark ! --mark %#x/%#x "
+                        "-m connbytes --connbytes 0:%d --connbytes-mode packets "
+                        "--connbytes-dir original",
                         SEK_MARK_SETTLED, SEK_MARK_MASK, FIRST_BYTES);
         ipt_queue(t, f, SEK_QUEUE_EXIT);
     }
@@ -257,12 +260,13 @@ enum sek_error sek_firewall_apply(struct sek_firewall *f, const struct sek_filte
         return apply_nft(f, filter, fault);
     if (f->backend == SEK_BACKEND_IPTABLES)
         return apply_iptables(f, filter, fault);
-    return sek_fail(fault, SEK_EUNSUPPORTED,
-                    "packets cannot be queued: neither nft's queue nor iptables-nft's NFQUEUE works");
+    return sek_fail(
+        fault, SEK_EUNSUPPORTED,
+        "packets cannot be queued: neither nft's queue nor iptables-nft's NFQUEUE works");
 }
 
-enum sek_error sek_firewall_block(struct sek_firewall *f, const uint8_t address[16],
-                                  uint32_t ttl_s, struct sek_fault *fault)
+enum sek_error sek_firewall_block(struct sek_firewall *f, const uint8_t address[16], uint32_t ttl_s,
+                                  struct sek_fault *fault)
 {
     char script[512], text[46];
     const char *set = sek_address_is4(address) ? "attackers4" : "attackers6";
@@ -272,7 +276,8 @@ enum sek_error sek_firewall_block(struct sek_firewall *f, const uint8_t address[
     /* Added first, so that the deletion finds it; added again, its time begins anew. */
     int n = snprintf(script, sizeof script,
                      "add element inet sekisho %s { %s timeout 1d }\n"
-                     "delete element inet sekisho %s { %s }\n", set, text, set, text);
+                     "delete element inet sekisho %s { %s }\n",
+                     set, text, set, text);
     if (ttl_s)
         snprintf(script + n, sizeof script - (size_t)n,
                  "add element inet sekisho %s { %s timeout %us }\n", set, text, ttl_s);

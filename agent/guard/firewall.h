@@ -17,7 +17,7 @@ enum sek_queue_backend { SEK_BACKEND_NONE, SEK_BACKEND_NFT, SEK_BACKEND_IPTABLES
 
 struct sek_firewall {
     enum sek_queue_backend backend;
-    bool table;          /* `inet sekisho` is there */
+    bool table;            /* `inet sekisho` is there */
     bool chains4, chains6; /* iptables chains are there */
     uint16_t queue[SEK_QUEUES];
     bool closed[SEK_QUEUES]; /* packets are dropped, not passed, while nobody serves the queue */
@@ -31,8 +31,8 @@ void sek_firewall_close(struct sek_firewall *f);
 enum sek_error sek_firewall_apply(struct sek_firewall *f, const struct sek_filter *filter,
                                   struct sek_fault *fault);
 /* Drop all packets from and to ADDRESS for TTL_S seconds; 0: end it. */
-enum sek_error sek_firewall_block(struct sek_firewall *f, const uint8_t address[16],
-                                  uint32_t ttl_s, struct sek_fault *fault);
+enum sek_error sek_firewall_block(struct sek_firewall *f, const uint8_t address[16], uint32_t ttl_s,
+                                  struct sek_fault *fault);
 const char *sek_queue_backend_name(enum sek_queue_backend backend);
 
 /* Run PROGRAM with ARGV and INPUT on its standard input; its messages go into FAULT. */

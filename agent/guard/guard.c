@@ -25,11 +25,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PING_US        2000000u
-#define SILENCE_US     10000000u /* of the worker, then it is replaced */
-#define HEALTHY_US     30000000u
-#define SETTLE_US      1000000u  /* after the package database changed */
-#define RESTART_MAX_US 10000000u
+#define PING_US         2000000u
+#define SILENCE_US      10000000u /* of the worker, then it is replaced */
+#define HEALTHY_US      30000000u
+#define SETTLE_US       1000000u /* after the package database changed */
+#define RESTART_MAX_US  10000000u
 #define SETTLE_AGAIN_US 30000000u
 
 static void send_connect(void *arg, const struct sek_connect *connect)
@@ -125,7 +125,8 @@ static enum sek_error make_folders(const struct sek_settings *s, struct sek_faul
     if (!user)
         user = getpwnam("nobody");
     if (!user)
-        return sek_fail(fault, SEK_ENOTFOUND, "user: '%s' does not exist, nor does nobody", s->user);
+        return sek_fail(fault, SEK_ENOTFOUND, "user: '%s' does not exist, nor does nobody",
+                        s->user);
     char owner[64];
     const char *const argv[] = {"chown", "-hR", owner, path, NULL};
     snprintf(owner, sizeof owner, "%u:%u", user->pw_uid, user->pw_gid);
@@ -236,8 +237,7 @@ static void serve_records(struct sek_guard *g)
         char text[600];
     } u;
     ssize_t n;
-    while (g->record_fd >= 0 &&
-           (n = recv(g->record_fd, &u, sizeof u, MSG_DONTWAIT)) > 0) {
+    while (g->record_fd >= 0 && (n = recv(g->record_fd, &u, sizeof u, MSG_DONTWAIT)) > 0) {
         if (n == sizeof u.record) {
             if (g->worker_fd >= 0)
                 sek_message_send(g->worker_fd, SEK_MESSAGE_LOCKDOWN, 0, &u.record, sizeof u.record,

@@ -1,6 +1,7 @@
 /* The guard: the small privileged process of `sekisho-agent run`. It sets up what needs privileges
  * (packet queues, filter tables, cgroup programs, lockdown), starts the worker and the lockdown
- * keeper, and afterwards only carries out typed requests. It never parses bytes from the network. */
+ * keeper, and afterwards only carries out typed requests. It never parses bytes from the network.
+ */
 #ifndef SEK_AGENT_GUARD_H
 #define SEK_AGENT_GUARD_H
 

@@ -77,9 +77,8 @@ static enum sek_error end_paragraph(struct paragraph *p, const char *name, unsig
     if (!done.any || !is_present(done.status))
         return SEK_OK;
     if (!done.package.name.len || !done.package.version.len)
-        return sek_fail(fault, SEK_EINVAL,
-                        "%s:%u: the paragraph that ends here has no %s field", name, line,
-                        done.package.name.len ? "Version" : "Package");
+        return sek_fail(fault, SEK_EINVAL, "%s:%u: the paragraph that ends here has no %s field",
+                        name, line, done.package.name.len ? "Version" : "Package");
     if (!done.package.source.len)
         done.package.source = done.package.name;
     if (!done.package.source_version.len)

@@ -171,8 +171,8 @@ static int compare_listeners(const void *left, const void *right)
     return address ? address : strcmp(a->path, b->path);
 }
 
-static void write_service(struct collect *c, const struct sek_listener *l,
-                          struct wanted *wanted, size_t count)
+static void write_service(struct collect *c, const struct sek_listener *l, struct wanted *wanted,
+                          size_t count)
 {
     char address[INET6_ADDRSTRLEN];
     struct wanted key = {.path = without_usr(l->path)};

@@ -38,8 +38,10 @@ size_t sek_listeners_parse(const char *text, bool v6, bool udp, struct sek_liste
         unsigned port, remote_port, state;
         unsigned long long inode;
         line++;
-        int n = sscanf(line, " %*u: %39[0-9A-Fa-f]:%4x %39[0-9A-Fa-f]:%4x %2x %*s %*s %*s %*u %*u "
-                             "%llu", local, &port, remote, &remote_port, &state, &inode);
+        int n = sscanf(line,
+                       " %*u: %39[0-9A-Fa-f]:%4x %39[0-9A-Fa-f]:%4x %2x %*s %*s %*s %*u %*u "
+                       "%llu",
+                       local, &port, remote, &remote_port, &state, &inode);
         if (n != 6 || state != (udp ? 7u : 10u) || remote_port)
             continue;
         struct sek_listener l = {.port = (uint16_t)port, .udp = udp, .inode = inode};

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAYS       4
-#define COARSE_NS  50000000
-#define SECOND_NS  1000000000
+#define WAYS      4
+#define COARSE_NS 50000000
+#define SECOND_NS 1000000000
 
 const char *sek_file_kind_name(enum sek_file_kind kind)
 {
@@ -17,7 +17,10 @@ const char *sek_file_kind_name(enum sek_file_kind kind)
 
 enum sek_file_kind sek_file_kind_of(const uint8_t *head, size_t len)
 {
-    if (len >= 4 && !memcmp(head, "\x7f" "ELF", 4))
+    if (len >= 4 && !memcmp(head,
+                            "\x7f"
+                            "ELF",
+                            4))
         return SEK_FILE_ELF;
     if (len >= 2 && head[0] == '#' && head[1] == '!')
         return SEK_FILE_SCRIPT;

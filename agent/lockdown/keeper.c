@@ -78,8 +78,8 @@ static enum sek_error start_responder(struct keeper *k, struct sek_fault *fault)
 
 static enum sek_error open_group(struct keeper *k, struct sek_fault *fault)
 {
-    k->fan_fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
-                                  FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
+    k->fan_fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
+                                  FAN_UNLIMITED_MARKS,
                               O_RDONLY | O_LARGEFILE | O_CLOEXEC);
     if (k->fan_fd < 0)
         return sek_fail(fault, errno == ENOSYS ? SEK_EUNSUPPORTED : SEK_EIO,
@@ -157,8 +157,8 @@ static void send_allowlist(struct keeper *k)
 {
     char space[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec part = {"a", 1};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                       .msg_controllen = sizeof space};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     int fd = open(k->options->allowlist, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
@@ -272,8 +272,7 @@ static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
         poll(wait, 4, busy ? SEK_KEEPER_STALL_MS / 2 : -1);
         if (wait[0].revents) {
             struct signalfd_siginfo info;
-            if (read(k->signal_fd, &info, sizeof info) == sizeof info &&
-                info.ssi_signo != SIGCHLD)
+            if (read(k->signal_fd, &info, sizeof info) == sizeof info && info.ssi_signo != SIGCHLD)
                 return SEK_OK;
             if (waitpid(k->responder, NULL, WNOHANG) == k->responder &&
                 (rc = replace_responder(k, "died", fault)))
@@ -307,8 +306,8 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
         rc = sek_scope_open(k->options->scopes[k->scope_count], &k->scopes[k->scope_count], fault);
     if (rc)
         return rc;
-    k->shared = mmap(NULL, sizeof *k->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                     -1, 0);
+    k->shared =
+        mmap(NULL, sizeof *k->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (k->shared == MAP_FAILED ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, k->record_fd))
         return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
@@ -317,7 +316,8 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     for (int i = 2; i < SEK_LOCKDOWN_PIDS - 1 && k->options->own[i - 2]; i++)
         k->shared->own[i] = k->options->own[i - 2];
     if (k->options->allowlist)
-        k->allowlist_fd = open(k->options->allowlist, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+        k->allowlist_fd =
+            open(k->options->allowlist, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (k->options->allowlist && k->allowlist_fd < 0)
         return sek_fail(fault, SEK_EIO, "%s: cannot open: %s", k->options->allowlist,
                         strerror(errno));

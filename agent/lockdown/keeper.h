@@ -15,12 +15,12 @@
 struct sek_keeper_options {
     const char *scopes[SEK_KEEPER_SCOPES]; /* mount points; NULL after the last */
     enum sek_lockdown_mode mode;
-    const char *allowlist;             /* file: loaded, and appended to when something is learned */
-    const char *const *updaters;       /* NULL-terminated paths */
-    bool stall_closed;                 /* policy */
-    bool learn_all;                    /* learn mode registers what is there, not only what runs */
-    int command_fd;                    /* see below; -1: signals only */
-    int own[SEK_LOCKDOWN_PIDS];        /* more processes to answer at once; 0 after the last */
+    const char *allowlist;       /* file: loaded, and appended to when something is learned */
+    const char *const *updaters; /* NULL-terminated paths */
+    bool stall_closed;           /* policy */
+    bool learn_all;              /* learn mode registers what is there, not only what runs */
+    int command_fd;              /* see below; -1: signals only */
+    int own[SEK_LOCKDOWN_PIDS];  /* more processes to answer at once; 0 after the last */
     void (*on_record)(void *arg, const struct sek_lockdown_record *record);
     /* Called about once a second while something changes, and at the end. May be NULL. */
     void (*on_counters)(void *arg, const struct sek_lockdown_shared *shared);

@@ -62,8 +62,9 @@ void sek_leases_serve(int fan_fd, int signal_fd)
     struct signalfd_siginfo info;
     while (read(signal_fd, &info, sizeof info) == sizeof info) {
         for (unsigned i = kept_count; i-- > 0;) {
-            bool broken = info.ssi_signo == (uint32_t)BREAK_SIGNAL ? kept[i] == info.ssi_fd
-                                                 : fcntl(kept[i], F_GETLEASE) != F_RDLCK;
+            bool broken = info.ssi_signo == (uint32_t)BREAK_SIGNAL
+                              ? kept[i] == info.ssi_fd
+                              : fcntl(kept[i], F_GETLEASE) != F_RDLCK;
             if (broken)
                 give_up(fan_fd, i);
         }

@@ -91,9 +91,9 @@ static void tell(struct responder *r, const struct question *q, enum sek_lockdow
 /* Does the opener run scripts that it reads? Then reading a script is running it. */
 static bool is_interpreter(pid_t pid)
 {
-    static const char *const names[] = {"sh",   "dash", "bash", "ash",  "busybox", "zsh",
-                                        "ksh",  "node", "lua",  "ruby", "awk",     "gawk",
-                                        "mawk", "python", "perl", "php", "tclsh"};
+    static const char *const names[] = {"sh",   "dash",   "bash", "ash",  "busybox", "zsh",
+                                        "ksh",  "node",   "lua",  "ruby", "awk",     "gawk",
+                                        "mawk", "python", "perl", "php",  "tclsh"};
     char program[256];
     program_of(pid, program, sizeof program);
     const char *base = strrchr(program, '/');
@@ -268,8 +268,8 @@ static bool serve_control(struct responder *r)
 {
     char byte, space[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec part = {&byte, 1};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                       .msg_controllen = sizeof space};
+    struct msghdr m = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     ssize_t n = recvmsg(r->options->control_fd, &m, MSG_CMSG_CLOEXEC);
     if (n <= 0)
         return n < 0 && (errno == EINTR || errno == EAGAIN);

@@ -29,9 +29,9 @@ bool sek_lockdown_mode_parse(const char *name, enum sek_lockdown_mode *mode);
 
 /* Memory that the responder shares with its keeper. */
 struct sek_lockdown_shared {
-    _Atomic uint64_t progress;  /* raised with every step: a watchdog sees life */
-    _Atomic int pending_fd;     /* the event that is being judged, or -1 */
-    _Atomic int mode;           /* enum sek_lockdown_mode */
+    _Atomic uint64_t progress; /* raised with every step: a watchdog sees life */
+    _Atomic int pending_fd;    /* the event that is being judged, or -1 */
+    _Atomic int mode;          /* enum sek_lockdown_mode */
     _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
     _Atomic int own[SEK_LOCKDOWN_PIDS]; /* the agent's processes: answered at once */
 };
@@ -64,8 +64,8 @@ struct sek_responder_options {
     const char *allowlist;       /* loaded before the first event; may be NULL */
 };
 
-/* Runs until control_fd ends; returns an exit status. When it is ready for the first event it writes
- * one byte to control_fd. */
+/* Runs until control_fd ends; returns an exit status. When it is ready for the first event it
+ * writes one byte to control_fd. */
 int sek_responder_run(const struct sek_responder_options *options);
 
 #endif

@@ -1,4 +1,5 @@
-/* Mount points from mountinfo (proc_pid_mountinfo(5)): "36 35 98:0 /root /point opts - type ...". */
+/* Mount points from mountinfo (proc_pid_mountinfo(5)): "36 35 98:0 /root /point opts - type ...".
+ */
 #include "agent/lockdown/scope.h"
 #include "lib/base/file.h"
 
@@ -68,7 +69,8 @@ enum sek_error sek_scope_find(const char *path, const char *text, struct sek_sco
         if (!found.device[0])
             return sek_fail(fault, SEK_EINVAL,
                             "%.300s: not a mount point; a lockdown scope is a whole mount "
-                            "(`mount --bind DIR DIR` makes one)", path);
+                            "(`mount --bind DIR DIR` makes one)",
+                            path);
     }
     if (strlen(path) >= sizeof scope->path)
         return sek_fail(fault, SEK_ELIMIT, "%.100s...: path too long", path);

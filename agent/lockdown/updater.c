@@ -29,8 +29,10 @@ static bool read_stat(pid_t pid, pid_t *parent, uint64_t *started)
     char *p = strrchr(text, ')');
     int ppid;
     unsigned long long ticks;
-    if (!p || sscanf(p + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                            "%*d %*d %llu", &ppid, &ticks) != 2)
+    if (!p || sscanf(p + 1,
+                     " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+                     "%*d %*d %llu",
+                     &ppid, &ticks) != 2)
         return false;
     *parent = ppid;
     *started = ticks;
@@ -71,8 +73,7 @@ bool sek_updaters_process(struct sek_updaters *u, pid_t pid)
         at = parent;
     }
     if (updater)
-        u->pids[u->next_pid++ % SEK_UPDATER_PIDS] =
-            (struct sek_updater_pid){pid, started, true};
+        u->pids[u->next_pid++ % SEK_UPDATER_PIDS] = (struct sek_updater_pid){pid, started, true};
     return updater;
 }
 

@@ -143,7 +143,8 @@ struct attackers {
     unsigned count;
 };
 
-/* Addresses that devices of the fleet reported are blocked both ways; others only on their way out. */
+/* Addresses that devices of the fleet reported are blocked both ways; others only on their way out.
+ */
 static bool block_attacker(void *arg, const struct sek_reputation_hit *hit)
 {
     struct attackers *a = arg;

@@ -25,26 +25,28 @@ static json_t *protection(const struct sek_worker *w)
                                           w->landlock ? "full" : "partial", "why",
                                           w->landlock ? "own user, seccomp, Landlock"
                                                       : "own user, seccomp; no Landlock"));
-    json_array_append_new(
-        list, json_pack("{s:s, s:s, s:s}", "part", "manager", "level",
-                        !w->client ? "absent" : w->link_up ? "full" : "partial", "why",
-                        !w->client   ? w->client_fault
-                        : w->link_up ? "link is up"
-                                     : "link is down; the last bundle stays in force"));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:s}", "part", "manager", "level",
+                                    !w->client   ? "absent"
+                                    : w->link_up ? "full"
+                                                 : "partial",
+                                    "why",
+                                    !w->client   ? w->client_fault
+                                    : w->link_up ? "link is up"
+                                                 : "link is down; the last bundle stays in force"));
     return list;
 }
 
 static json_t *counters(const struct sek_worker *w)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets",
-                     (json_int_t)w->counters.packets, "entry_blocked",
-                     (json_int_t)w->counters.entry_blocked, "exit_blocked",
-                     (json_int_t)w->counters.exit_blocked, "attackers",
-                     (json_int_t)w->counters.attackers, "events", (json_int_t)w->counters.events,
-                     "lockdown_asked", (json_int_t)w->guard.lockdown_asked, "lockdown_denied",
-                     (json_int_t)w->guard.lockdown_denied, "lockdown_learned",
-                     (json_int_t)w->guard.lockdown_learned, "prefixes",
-                     (json_int_t)w->guard.prefixes);
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)w->counters.packets,
+        "entry_blocked", (json_int_t)w->counters.entry_blocked, "exit_blocked",
+        (json_int_t)w->counters.exit_blocked, "attackers", (json_int_t)w->counters.attackers,
+        "events", (json_int_t)w->counters.events, "lockdown_asked",
+        (json_int_t)w->guard.lockdown_asked, "lockdown_denied",
+        (json_int_t)w->guard.lockdown_denied, "lockdown_learned",
+        (json_int_t)w->guard.lockdown_learned, "prefixes", (json_int_t)w->guard.prefixes);
 }
 
 static json_t *policy(const struct sek_worker *w)
@@ -65,16 +67,16 @@ static json_t *status(const struct sek_worker *w)
 {
     json_t *patches = w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL) : NULL;
     json_t *list = json_object_get(patches, "patches");
-    json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}", "version",
-        SEK_VERSION, "device", w->client ? sek_client_device(w->client) : "", "tenant",
-        w->client ? sek_client_tenant(w->client) : "", "link", (int)w->link_up, "bundle",
-        (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
-        (json_int_t)(w->client ? sek_client_backlog(w->client) : 0), "patches",
-        (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry), "lockdown",
-        sek_lockdown_mode_name(w->filter.inside_mode), "uptime_s",
-        (json_int_t)((sek_clock_mono_us() - w->started_us) / 1000000u), "policy", policy(w),
-        "counters", counters(w), "protection", protection(w));
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}", "version",
+                  SEK_VERSION, "device", w->client ? sek_client_device(w->client) : "", "tenant",
+                  w->client ? sek_client_tenant(w->client) : "", "link", (int)w->link_up, "bundle",
+                  (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
+                  (json_int_t)(w->client ? sek_client_backlog(w->client) : 0), "patches",
+                  (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry),
+                  "lockdown", sek_lockdown_mode_name(w->filter.inside_mode), "uptime_s",
+                  (json_int_t)((sek_clock_mono_us() - w->started_us) / 1000000u), "policy",
+                  policy(w), "counters", counters(w), "protection", protection(w));
     json_decref(patches);
     return out;
 }
@@ -154,7 +156,7 @@ static void on_client(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 enum sek_error sek_control_open(struct sek_worker *w, struct sek_fault *fault)
 {
-    struct evconnlistener *l = evconnlistener_new(w->base, on_client, w,
-                                                  LEV_OPT_CLOSE_ON_EXEC, 0, w->options->control_fd);
+    struct evconnlistener *l =
+        evconnlistener_new(w->base, on_client, w, LEV_OPT_CLOSE_ON_EXEC, 0, w->options->control_fd);
     return l ? SEK_OK : sek_fail(fault, SEK_EIO, "control socket: cannot listen");
 }

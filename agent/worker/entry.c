@@ -14,7 +14,7 @@
 struct sek_entry {
     void (*on_alert)(void *arg, const struct sek_entry_alert *alert);
     void *arg;
-    struct sek_engine *engine;      /* NULL: no rules yet */
+    struct sek_engine *engine; /* NULL: no rules yet */
     struct sek_compiled *compiled;
     unsigned rules;
     bool prevent; /* of the packet under way */
@@ -104,7 +104,7 @@ enum sek_error sek_entry_load(struct sek_entry *e, const char *name, const char 
         sek_engine_options_default(&options);
         options.ips = true;
         options.inline_stream = true;
-        options.midstream = true; /* connections that were open before the patch came */
+        options.midstream = true;        /* connections that were open before the patch came */
         options.verify_checksum = false; /* the kernel did, and local packets have none yet */
         options.flow_limit = FLOWS;
         options.memory_limit = MEMORY_LIMIT;

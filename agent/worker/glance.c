@@ -103,8 +103,8 @@ static void header_line(const uint8_t *line, uint32_t len, struct sek_glance_htt
     if (name == 4 && !strncasecmp((const char *)line, "host", 4) && !out->host.len) {
         out->host = value;
     } else if (name == 14 && !strncasecmp((const char *)line, "content-length", 14)) {
-        for (uint32_t i = 0; i < value.len && value.data[i] >= '0' && value.data[i] <= '9' && i < 15;
-             i++)
+        for (uint32_t i = 0;
+             i < value.len && value.data[i] >= '0' && value.data[i] <= '9' && i < 15; i++)
             out->body = out->body * 10 + (uint64_t)(value.data[i] - '0');
     } else if ((name == 17 && !strncasecmp((const char *)line, "transfer-encoding", 17)) ||
                (name == 7 && !strncasecmp((const char *)line, "upgrade", 7))) {

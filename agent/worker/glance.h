@@ -1,7 +1,7 @@
 /* Short looks at the first bytes of outgoing connections: which name a DNS query asks for, which
- * server a TLS ClientHello names, which host and target an HTTP request names. Nothing is kept; every
- * read is bounded. (Full parsing, for detection, is lib/app; this runs on every connection of the
- * device, so it looks at nothing else.) */
+ * server a TLS ClientHello names, which host and target an HTTP request names. Nothing is kept;
+ * every read is bounded. (Full parsing, for detection, is lib/app; this runs on every connection of
+ * the device, so it looks at nothing else.) */
 #ifndef SEK_AGENT_GLANCE_H
 #define SEK_AGENT_GLANCE_H
 
@@ -24,7 +24,7 @@ struct sek_glance_http {
     struct sek_bytes target; /* "/path?query" or an absolute URL */
     uint32_t head;           /* bytes of the request line and headers */
     uint64_t body;           /* Content-Length; 0 when there is none */
-    bool unknown_body;       /* chunked, or an upgrade: where the next request begins is not known */
+    bool unknown_body; /* chunked, or an upgrade: where the next request begins is not known */
 };
 enum sek_glance sek_glance_http(const uint8_t *data, uint32_t len, struct sek_glance_http *out);
 /* Could DATA be the beginning of a request? */

@@ -73,8 +73,7 @@ static json_t *next_list(json_t *old, json_t *add, json_t *remove)
         if (keep)
             json_array_append(list, item);
     }
-    json_array_foreach(add, n, item)
-        json_array_append(list, item);
+    json_array_foreach(add, n, item) json_array_append(list, item);
     return list;
 }
 

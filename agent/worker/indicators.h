@@ -10,7 +10,7 @@
 struct sek_indicators {
     struct sek_reputation *bundle;
     struct sek_reputation *pushed;
-    json_t *pushed_list;  /* array of indicator objects */
+    json_t *pushed_list; /* array of indicator objects */
 };
 
 void sek_indicators_free(struct sek_indicators *i);

@@ -8,8 +8,8 @@
 #define LEAST_S 60
 #define MOST_S  86400
 
-void sek_names_add(struct sek_names *n, const uint8_t address[16], const char *name,
-                   uint32_t ttl_s, uint64_t now_us)
+void sek_names_add(struct sek_names *n, const uint8_t address[16], const char *name, uint32_t ttl_s,
+                   uint64_t now_us)
 {
     uint64_t keep = ttl_s < LEAST_S ? LEAST_S : ttl_s > MOST_S ? MOST_S : ttl_s;
     unsigned at = n->next++ % SEK_NAMES;

@@ -16,8 +16,8 @@ struct sek_names {
     unsigned next;
 };
 
-void sek_names_add(struct sek_names *n, const uint8_t address[16], const char *name,
-                   uint32_t ttl_s, uint64_t now_us);
+void sek_names_add(struct sek_names *n, const uint8_t address[16], const char *name, uint32_t ttl_s,
+                   uint64_t now_us);
 /* NULL: not known. */
 const char *sek_names_find(const struct sek_names *n, const uint8_t address[16], uint64_t now_us);
 

@@ -277,8 +277,8 @@ static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
 }
 
 void sek_outgoing_packet(struct sek_outgoing *o, const struct sek_indicators *indicators,
-                         struct sek_names *names, const uint8_t *packet, uint32_t len,
-                         bool prevent, uint64_t now_us, struct sek_outgoing_result *result)
+                         struct sek_names *names, const uint8_t *packet, uint32_t len, bool prevent,
+                         uint64_t now_us, struct sek_outgoing_result *result)
 {
     static struct sek_packet layers[SEK_PACKET_LAYERS];
     struct sek_endpoints e = {0};

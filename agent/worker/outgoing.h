@@ -35,7 +35,7 @@ struct sek_outgoing *sek_outgoing_new(void);
 void sek_outgoing_free(struct sek_outgoing *o);
 /* Judge one packet (IP header first). PREVENT: listed destinations are dropped, else only told. */
 void sek_outgoing_packet(struct sek_outgoing *o, const struct sek_indicators *indicators,
-                         struct sek_names *names, const uint8_t *packet, uint32_t len,
-                         bool prevent, uint64_t now_us, struct sek_outgoing_result *result);
+                         struct sek_names *names, const uint8_t *packet, uint32_t len, bool prevent,
+                         uint64_t now_us, struct sek_outgoing_result *result);
 
 #endif

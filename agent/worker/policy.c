@@ -63,7 +63,8 @@ static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct 
     if (word && !sek_lockdown_mode_parse(word, &mode))
         return sek_fail(fault, SEK_EINVAL,
                         "policy.json: inside.mode: found '%.20s', expected learn, detect, enforce "
-                        "or off", word);
+                        "or off",
+                        word);
     if (word)
         p->inside_mode = (uint8_t)mode;
     if (json_array_size(scopes) > SEK_POLICY_SCOPES)
@@ -98,8 +99,8 @@ enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t l
              !(rc = parse_mode(exit, "exit", &fresh.exit_mode, fault)) &&
              !(rc = parse_number(entry, "probe_threshold", 0, 10000, &fresh.probe_threshold,
                                  fault)) &&
-             !(rc = parse_number(entry, "probe_window_s", 1, 86400, &fresh.probe_window_s,
-                                 fault)) &&
+             !(rc =
+                   parse_number(entry, "probe_window_s", 1, 86400, &fresh.probe_window_s, fault)) &&
              !(rc = parse_number(entry, "block_ttl_s", 1, 31536000, &fresh.block_ttl_s, fault)))
         rc = parse_inside(&fresh, json_object_get(root, "inside"), fault);
     json_decref(root);
@@ -137,8 +138,10 @@ enum sek_error sek_patches_ports(const char *text, size_t len,
             json_int_t number = json_integer_value(json_object_get(port, "port"));
             const char *proto = json_string_value(json_object_get(port, "proto"));
             if (number < 1 || number > 65535 || !proto)
-                rc = sek_fail(fault, SEK_EINVAL, "patches.json: patches[%zu].ports[%zu]: expected "
-                              "{\"proto\",\"port\"}", i, k);
+                rc = sek_fail(fault, SEK_EINVAL,
+                              "patches.json: patches[%zu].ports[%zu]: expected "
+                              "{\"proto\",\"port\"}",
+                              i, k);
             else
                 add_port(ports, count, (uint16_t)number, !strcmp(proto, "udp"));
         }

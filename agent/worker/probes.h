@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SEK_PROBERS 256
+#define SEK_PROBERS     256
 #define SEK_PROBE_PORTS 16 /* different ports that are told apart */
 
 struct sek_prober {

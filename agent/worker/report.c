@@ -229,8 +229,7 @@ void sek_worker_status(struct sek_worker *w)
         return;
     json_t *protection = json_object();
     for (int i = 0; i < SEK_STATES; i++)
-        json_object_set_new(protection, parts[i],
-                            json_string(levels[w->guard.part[i].level % 3]));
+        json_object_set_new(protection, parts[i], json_string(levels[w->guard.part[i].level % 3]));
     json_t *status = json_pack(
         "{s:s, s:s, s:s, s:s, s:o}", "agent_version", SEK_VERSION, "lockdown",
         sek_lockdown_mode_name(w->guard.inside_mode <= SEK_LOCKDOWN_ENFORCE ? w->guard.inside_mode

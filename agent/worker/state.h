@@ -39,7 +39,7 @@ struct sek_worker {
     struct sek_probes probes;
     struct sek_policy policy;
     uint8_t local_inside; /* lockdown mode chosen on the device; 0xff: the policy's */
-    char *patches; /* patches.json in force, or NULL */
+    char *patches;        /* patches.json in force, or NULL */
     size_t patches_len;
     char patches_digest[65];
     char indicators_digest[65];

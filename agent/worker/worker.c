@@ -19,7 +19,7 @@
 
 #define BURST           32 /* datagrams taken from one socket before the others have their turn */
 #define INVENTORY_LIMIT (64u << 20)
-#define SETTLE_S        2  /* after a burst of work */
+#define SETTLE_S        2 /* after a burst of work */
 #define SETTLE_AGAIN_S  30
 
 static void send_patiently(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
@@ -163,9 +163,8 @@ static void take_lockdown(struct sek_worker *w, struct sek_lockdown_record *reco
     /* What is learned is many and no alarm: it stays on the device, in the allowlist. */
     if (record->what == SEK_LOCKDOWN_LEARNED)
         return;
-    sek_event_lockdown(&t, record,
-                       sek_lockdown_mode_name(mode <= SEK_LOCKDOWN_ENFORCE ? mode
-                                                                           : SEK_LOCKDOWN_OFF));
+    sek_event_lockdown(
+        &t, record, sek_lockdown_mode_name(mode <= SEK_LOCKDOWN_ENFORCE ? mode : SEK_LOCKDOWN_OFF));
     w->counters.lockdown_events++;
     sek_worker_event(w, &t);
     sek_text_free(&t);
@@ -308,6 +307,7 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
         return sek_fail(fault, SEK_ENOMEM, "worker: out of memory");
     sek_policy_default(&w->policy);
     w->local_inside = 0xff;
+    memset(&w->filter, 0xff, sizeof w->filter); /* the first one is sent, whatever it says */
     if ((rc = watch(w, o->guard_fd, on_guard, fault)) ||
         (rc = watch(w, o->queue_fd[SEK_QUEUE_ENTRY], on_entry, fault)) ||
         (rc = watch(w, o->queue_fd[SEK_QUEUE_EXIT], on_exit_queue, fault)) ||

@@ -162,7 +162,7 @@ static bool parse_address(const char *value, struct parsed *p)
         return false;
     p->key[0] = (uint8_t)(bits < 0 ? (long)size * 8 : bits);
     for (unsigned i = p->key[0]; i < size * 8; i++)
-        p->key[1 + i / 8] &= (uint8_t)~(0x80u >> i % 8);
+        p->key[1 + i / 8] &= (uint8_t) ~(0x80u >> i % 8);
     p->type = size == 4 ? SEK_INDICATOR_IP4 : SEK_INDICATOR_IP6;
     p->len = (uint16_t)(size + 1);
     return true;

@@ -81,8 +81,9 @@ static char *list_value(char *line, const char **reason)
     if (!*line || *line == '/' || *line == '!')
         return NULL;
     char *colon = strchr(line, ':');
-    bool v4_port = colon && !strchr(colon + 1, ':') && strspn(line, "0123456789.") ==
-                   (size_t)(colon - line) && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+    bool v4_port = colon && !strchr(colon + 1, ':') &&
+                   strspn(line, "0123456789.") == (size_t)(colon - line) &&
+                   strspn(colon + 1, "0123456789") == strlen(colon + 1);
     if (v4_port)
         *colon = '\0';
     return line;

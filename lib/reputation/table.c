@@ -111,8 +111,8 @@ bool sek_reputation_address(const struct sek_reputation *r, const uint8_t *addre
         len = 4;
     }
     if (len == 4)
-        return r->header->lengths4 && longest_prefix(r, SEK_INDICATOR_IP4, address, 4,
-                                                     &r->header->lengths4, now, hit);
+        return r->header->lengths4 &&
+               longest_prefix(r, SEK_INDICATOR_IP4, address, 4, &r->header->lengths4, now, hit);
     return len == 16 && r->header->counts[SEK_INDICATOR_IP6] &&
            longest_prefix(r, SEK_INDICATOR_IP6, address, 16, r->header->lengths6, now, hit);
 }
@@ -129,8 +129,8 @@ bool sek_reputation_domain(const struct sek_reputation *r, const char *name, siz
     if (look_up(r, SEK_INDICATOR_DOMAIN, key, used, 0, now, hit))
         return true;
     for (size_t i = 0; i < used; i++) {
-        if (key[i] == '.' && look_up(r, SEK_INDICATOR_DOMAIN, key + i + 1, used - i - 1,
-                                     RECORD_SUBTREE, now, hit))
+        if (key[i] == '.' &&
+            look_up(r, SEK_INDICATOR_DOMAIN, key + i + 1, used - i - 1, RECORD_SUBTREE, now, hit))
             return true;
     }
     return false;

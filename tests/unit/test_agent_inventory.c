@@ -43,10 +43,12 @@ static void installed_packages_are_read_with_their_source(void **state)
     const char text[] =
         "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5.2.15-2\n"
         "Description: shell\n with: a colon line\n .\n\n"
-        "Package: libssl3\nStatus: hold ok installed\nArchitecture: arm64\nSource: openssl (3.0.9-1)\n"
+        "Package: libssl3\nStatus: hold ok installed\nArchitecture: arm64\nSource: openssl "
+        "(3.0.9-1)\n"
         "Version: 3.0.9-1+b1\n\n"
         "Package: gone\nStatus: deinstall ok config-files\nArchitecture: all\nVersion: 1\n\n"
-        "Package: half\nStatus: install ok unpacked\nArchitecture: all\nVersion: 2\nSource: whole\n";
+        "Package: half\nStatus: install ok unpacked\nArchitecture: all\nVersion: 2\nSource: "
+        "whole\n";
     assert_int_equal(sek_dpkg_parse("status", text, sizeof text - 1, note, &s, &fault), SEK_OK);
     assert_int_equal(s.count, 3);
     assert_string_equal(s.text[0], "bash 5.2.15-2 amd64 bash 5.2.15-2");
@@ -60,7 +62,8 @@ static void a_damaged_status_file_is_named_by_line(void **state)
     static const struct {
         const char *text, *message;
     } bad[] = {
-        {"Package: a\nStatus: install ok installed\n\n", "status:3: the paragraph that ends here has no Version"},
+        {"Package: a\nStatus: install ok installed\n\n",
+         "status:3: the paragraph that ends here has no Version"},
         {"Package: a\nnonsense\n", "status:2: found 'nonsense'"},
         {": x\n", "status:1"},
         {"Status: install ok installed\nVersion: 1\n", "no Package field"},
@@ -68,8 +71,9 @@ static void a_damaged_status_file_is_named_by_line(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct seen s = {0};
         struct sek_fault fault = {0};
-        assert_int_equal(sek_dpkg_parse("status", bad[i].text, strlen(bad[i].text), note, &s, &fault),
-                         SEK_EINVAL);
+        assert_int_equal(
+            sek_dpkg_parse("status", bad[i].text, strlen(bad[i].text), note, &s, &fault),
+            SEK_EINVAL);
         if (!strstr(fault.message, bad[i].message))
             fail_msg("%s", fault.message);
     }
@@ -78,7 +82,8 @@ static void a_damaged_status_file_is_named_by_line(void **state)
 static void any_cut_of_a_status_file_is_read_safely(void **state)
 {
     (void)state;
-    const char text[] = "Package: libssl3\nStatus: hold ok installed\nSource: openssl (3.0.9\nVersion: 3\n";
+    const char text[] =
+        "Package: libssl3\nStatus: hold ok installed\nSource: openssl (3.0.9\nVersion: 3\n";
     for (size_t n = 0; n < sizeof text; n++) {
         struct seen s = {0};
         char *exact = malloc(n + 1);
@@ -92,11 +97,13 @@ static void listening_sockets_are_read_from_proc_tables(void **state)
 {
     (void)state;
     struct sek_listener l[4];
-    const char tcp[] =
-        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1588 1 0 100 0 0 10 0\n"
-        "   1: 0100007F:1F90 0100007F:C001 01 00000000:00000000 00:00000000 00000000     0        0 99 1 0 100\n"
-        "garbage\n   2: 01:zz\n";
+    const char tcp[] = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when "
+                       "retrnsmt   uid  timeout inode\n"
+                       "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 "
+                       "00000000     0        0 1588 1 0 100 0 0 10 0\n"
+                       "   1: 0100007F:1F90 0100007F:C001 01 00000000:00000000 00:00000000 "
+                       "00000000     0        0 99 1 0 100\n"
+                       "garbage\n   2: 01:zz\n";
     assert_int_equal(sek_listeners_parse(tcp, false, false, l, 4), 1);
     assert_int_equal(l[0].port, 8080);
     assert_int_equal(l[0].address[12], 127);
@@ -129,10 +136,13 @@ static void an_image_of_two_thousand_packages_is_inventoried_within_a_second(voi
     snprintf(path, sizeof path, "%s/etc", root);
     assert_int_equal(sek_make_folder(path, 0755, &fault), SEK_OK);
     snprintf(path, sizeof path, "%s/etc/os-release", root);
-    assert_int_equal(sek_file_replace(path, "ID=debian\nVERSION_ID=\"11\"\n", 26, 0644, &fault), SEK_OK);
+    assert_int_equal(sek_file_replace(path, "ID=debian\nVERSION_ID=\"11\"\n", 26, 0644, &fault),
+                     SEK_OK);
     for (int i = 0; i < 2000; i++)
-        sek_text_printf(&text, "Package: p%d\nStatus: install ok installed\nArchitecture: amd64\n"
-                               "Version: 1.%d-1\nDescription: x\n %0900d\n\n", i, i, i);
+        sek_text_printf(&text,
+                        "Package: p%d\nStatus: install ok installed\nArchitecture: amd64\n"
+                        "Version: 1.%d-1\nDescription: x\n %0900d\n\n",
+                        i, i, i);
     snprintf(path, sizeof path, "%s/var/lib/dpkg/status", root);
     assert_int_equal(sek_file_replace(path, text.data, text.len, 0644, &fault), SEK_OK);
     clock_gettime(CLOCK_MONOTONIC, &from);
@@ -142,7 +152,8 @@ static void an_image_of_two_thousand_packages_is_inventoried_within_a_second(voi
     json_t *inventory = json_loadb(out.data, out.len, 0, NULL);
     json_t *list = json_object_get(inventory, "components");
     assert_int_equal(json_array_size(list), 2000);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 7), "ecosystem")), "Debian:11");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 7), "ecosystem")),
+                        "Debian:11");
     assert_int_equal(json_array_size(json_object_get(inventory, "services")), 0);
     json_decref(inventory);
     sek_text_free(&text);

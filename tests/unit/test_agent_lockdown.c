@@ -48,7 +48,8 @@ static void a_bad_allowlist_line_is_named(void **state)
     (void)state;
     struct sek_allowlist list = {0};
     struct sek_fault fault;
-    const char good[] = "# c\n\n"
+    const char good[] =
+        "# c\n\n"
         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  /bin/x y\n"
         "E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856";
     assert_int_equal(sek_allowlist_parse(&list, "a", good, sizeof good - 1, &fault), SEK_OK);
@@ -108,8 +109,14 @@ static void a_file_that_may_be_changing_is_never_remembered(void **state)
 static void kinds_are_told_by_the_first_bytes(void **state)
 {
     (void)state;
-    assert_int_equal(sek_file_kind_of((const uint8_t *)"\x7f" "ELF", 4), SEK_FILE_ELF);
-    assert_int_equal(sek_file_kind_of((const uint8_t *)"\x7f" "EL", 3), SEK_FILE_DATA);
+    assert_int_equal(sek_file_kind_of((const uint8_t *)"\x7f"
+                                                       "ELF",
+                                      4),
+                     SEK_FILE_ELF);
+    assert_int_equal(sek_file_kind_of((const uint8_t *)"\x7f"
+                                                       "EL",
+                                      3),
+                     SEK_FILE_DATA);
     assert_int_equal(sek_file_kind_of((const uint8_t *)"#!", 2), SEK_FILE_SCRIPT);
     assert_int_equal(sek_file_kind_of(NULL, 0), SEK_FILE_DATA);
 }
@@ -157,8 +164,13 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
     static const struct {
         const char *name, *text;
         mode_t mode;
-    } files[] = {{"elf", "\x7f" "ELFx", 0644}, {"script", "#!/bin/sh\n", 0644},
-                 {"tool", "x", 0755}, {"data", "y", 0644}};
+    } files[] = {{"elf",
+                  "\x7f"
+                  "ELFx",
+                  0644},
+                 {"script", "#!/bin/sh\n", 0644},
+                 {"tool", "x", 0755},
+                 {"data", "y", 0644}};
     assert_non_null(mkdtemp(folder));
     for (size_t i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i].name);

@@ -1,5 +1,6 @@
 /* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/packets.c */
-/* The worker's parts: message framing, glances at hostile bytes, outgoing checks, probes, policy. */
+/* The worker's parts: message framing, glances at hostile bytes, outgoing checks, probes, policy.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +73,8 @@ static uint32_t hello(const char *name, uint8_t *out)
     body[n++] = 0;
     memcpy(body + n, "\0\2\x13\x01\1\0", 6);
     n += 6;
-    uint8_t ext[] = {0, (uint8_t)(len + 9), 0, 0, 0, (uint8_t)(len + 5), 0, (uint8_t)(len + 3), 0, 0, (uint8_t)len};
+    uint8_t ext[] = {0, (uint8_t)(len + 9), 0, 0, 0,           (uint8_t)(len + 5),
+                     0, (uint8_t)(len + 3), 0, 0, (uint8_t)len};
     memcpy(body + n, ext, sizeof ext);
     n += sizeof ext;
     memcpy(body + n, name, len);
@@ -93,7 +95,8 @@ static void a_server_name_is_found_however_the_hello_is_cut(void **state)
     assert_string_equal(name, "www.evil.example");
     for (uint32_t n = 1; n < len; n++)
         assert_int_equal(sek_glance_tls(data, n, name), SEK_GLANCE_MORE);
-    assert_int_equal(sek_glance_tls((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name), SEK_GLANCE_NONE);
+    assert_int_equal(sek_glance_tls((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name),
+                     SEK_GLANCE_NONE);
     /* The same hello in two records. */
     uint8_t split[700];
     memcpy(split, data, 5);
@@ -110,7 +113,8 @@ static void a_request_names_its_host_and_target(void **state)
 {
     (void)state;
     struct sek_glance_http h;
-    const char text[] = "POST /a?b HTTP/1.1\r\nhost:  x.example:8080 \r\nContent-Length: 12\r\n\r\nbody";
+    const char text[] =
+        "POST /a?b HTTP/1.1\r\nhost:  x.example:8080 \r\nContent-Length: 12\r\n\r\nbody";
     assert_int_equal(sek_glance_http((const uint8_t *)text, sizeof text - 1, &h), SEK_GLANCE_FOUND);
     assert_int_equal(h.host.len, 14);
     assert_memory_equal(h.host.data, "x.example:8080", 14);
@@ -152,11 +156,26 @@ static void a_dns_answer_gives_names_and_addresses_and_loops_end(void **state)
 }
 
 /* An IPv4 TCP packet of a connection from 10.0.0.1:4000 to 10.0.0.2:PORT. */
-static uint32_t tcp(uint8_t *out, uint16_t port, uint32_t seq, uint8_t flags, const void *data, uint32_t len)
+static uint32_t tcp(uint8_t *out, uint16_t port, uint32_t seq, uint8_t flags, const void *data,
+                    uint32_t len)
 {
     uint8_t ip[20] = {0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
-    uint8_t th[20] = {4000 >> 8, 4000 & 255, (uint8_t)(port >> 8), (uint8_t)port, (uint8_t)(seq >> 24), (uint8_t)(seq >> 16),
-                      (uint8_t)(seq >> 8), (uint8_t)seq, 0, 0, 0, 1, 0x50, flags, 0xff, 0xff};
+    uint8_t th[20] = {4000 >> 8,
+                      4000 & 255,
+                      (uint8_t)(port >> 8),
+                      (uint8_t)port,
+                      (uint8_t)(seq >> 24),
+                      (uint8_t)(seq >> 16),
+                      (uint8_t)(seq >> 8),
+                      (uint8_t)seq,
+                      0,
+                      0,
+                      0,
+                      1,
+                      0x50,
+                      flags,
+                      0xff,
+                      0xff};
     uint32_t total = 40 + len;
     ip[2] = (uint8_t)(total >> 8);
     ip[3] = (uint8_t)total;
@@ -178,24 +197,31 @@ static void a_listed_name_in_two_segments_is_dropped_and_stays_dropped(void **st
     struct sek_outgoing *o = sek_outgoing_new();
     uint8_t data[600], packet[800];
     uint32_t len = hello("cc.evil.example", data);
-    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 443, 99, 2, "", 0), true, 1, &r);
+    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 443, 99, 2, "", 0), true, 1,
+                        &r);
     assert_false(r.drop);
-    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 443, 100, 0x18, data, 40), true, 2, &r);
+    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 443, 100, 0x18, data, 40), true,
+                        2, &r);
     assert_false(r.drop || r.settled);
-    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 443, 140, 0x18, data + 40, len - 40), true, 3, &r);
+    sek_outgoing_packet(o, &indicators, &names, packet,
+                        tcp(packet, 443, 140, 0x18, data + 40, len - 40), true, 3, &r);
     assert_true(r.drop && r.hit);
     assert_string_equal(r.what.name, "cc.evil.example");
-    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 443, 140, 0x18, data + 40, len - 40), true, 4, &r);
+    sek_outgoing_packet(o, &indicators, &names, packet,
+                        tcp(packet, 443, 140, 0x18, data + 40, len - 40), true, 4, &r);
     assert_true(r.drop);
     assert_false(r.hit);
     /* Two requests on one connection: the second is listed; its body length is honoured. */
-    const char ok[] = "POST /fine HTTP/1.1\r\nHost: shared.example\r\nContent-Length: 20\r\n\r\nGET /bad HTTP/1.1\r\n\r\n";
+    const char ok[] = "POST /fine HTTP/1.1\r\nHost: shared.example\r\nContent-Length: "
+                      "20\r\n\r\nGET /bad HTTP/1.1\r\n\r\n";
     sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 80, 99, 2, "", 0), true, 5, &r);
-    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 80, 100, 0x18, ok, sizeof ok - 1), true, 6, &r);
+    sek_outgoing_packet(o, &indicators, &names, packet,
+                        tcp(packet, 80, 100, 0x18, ok, sizeof ok - 1), true, 6, &r);
     assert_false(r.drop);
     const char bad[] = "GET /bad HTTP/1.1\r\nHost: shared.example\r\n\r\n";
     uint32_t seq = 100 + (uint32_t)sizeof ok - 1;
-    sek_outgoing_packet(o, &indicators, &names, packet, tcp(packet, 80, seq, 0x18, bad, sizeof bad - 1), false, 7, &r);
+    sek_outgoing_packet(o, &indicators, &names, packet,
+                        tcp(packet, 80, seq, 0x18, bad, sizeof bad - 1), false, 7, &r);
     assert_true(r.hit && !r.drop);
     assert_string_equal(r.what.url, "/bad");
     sek_outgoing_free(o);
@@ -212,7 +238,7 @@ static void many_ports_make_an_attacker_and_one_port_does_not(void **state)
     assert_null(sek_probes_note(&p, b, 1, 10));
     assert_null(sek_probes_note(&p, b, 2, 10));
     assert_non_null(sek_probes_note(&p, b, 0, 20));
-    assert_null(sek_probes_note(&p, b, 5, 30)); /* told once */
+    assert_null(sek_probes_note(&p, b, 5, 30));   /* told once */
     assert_null(sek_probes_note(&p, b, 6, 5000)); /* a new window */
 }
 
@@ -229,7 +255,8 @@ static void a_policy_with_a_wrong_field_is_refused_and_changes_nothing(void **st
     assert_int_equal(p.exit_mode, SEK_MODE_PREVENT);
     assert_int_equal(p.inside_mode, SEK_LOCKDOWN_ENFORCE);
     assert_string_equal(p.scopes[0], "/opt");
-    static const char *const bad[] = {"{\"entry\":{\"mode\":\"on\"}}", "{\"entry\":{\"probe_threshold\":-1}}",
+    static const char *const bad[] = {"{\"entry\":{\"mode\":\"on\"}}",
+                                      "{\"entry\":{\"probe_threshold\":-1}}",
                                       "{\"inside\":{\"scopes\":[\"relative\"]}}", "[", "7"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(sek_policy_parse(&p, bad[i], strlen(bad[i]), &fault), SEK_EINVAL);

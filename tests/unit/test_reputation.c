@@ -1,4 +1,5 @@
-/* lib/reputation: what is listed is found, what is not is not, and bad input never becomes a table. */
+/* lib/reputation: what is listed is found, what is not is not, and bad input never becomes a table.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,10 +52,10 @@ static void the_longest_prefix_wins(void **state)
     (void)state;
     struct sek_reputation_hit hit;
     char text[SEK_INDICATOR_TEXT];
-    struct sek_reputation *r = table_of(
-        "[{\"type\":\"cidr\",\"value\":\"203.0.113.0/24\",\"reason\":\"net\"},"
-        "{\"type\":\"ip\",\"value\":\"203.0.113.9\",\"reason\":\"host\"},"
-        "{\"type\":\"cidr\",\"value\":\"2001:db8::/33\",\"reason\":\"six\"}]");
+    struct sek_reputation *r =
+        table_of("[{\"type\":\"cidr\",\"value\":\"203.0.113.0/24\",\"reason\":\"net\"},"
+                 "{\"type\":\"ip\",\"value\":\"203.0.113.9\",\"reason\":\"host\"},"
+                 "{\"type\":\"cidr\",\"value\":\"2001:db8::/33\",\"reason\":\"six\"}]");
     assert_true(has_address(r, "203.0.113.8", &hit));
     assert_string_equal(hit.reason, "net");
     sek_reputation_text(&hit, text);
@@ -102,8 +103,9 @@ static void a_url_is_found_in_every_spelling_and_its_neighbours_are_not(void **s
 static void expired_indicators_do_not_match(void **state)
 {
     (void)state;
-    struct sek_reputation *r = table_of("[{\"type\":\"domain\",\"value\":\"a.example\",\"expiry\":999},"
-                                        "{\"type\":\"domain\",\"value\":\"b.example\",\"expiry\":1001}]");
+    struct sek_reputation *r =
+        table_of("[{\"type\":\"domain\",\"value\":\"a.example\",\"expiry\":999},"
+                 "{\"type\":\"domain\",\"value\":\"b.example\",\"expiry\":1001}]");
     assert_false(has_domain(r, "a.example"));
     assert_true(has_domain(r, "b.example"));
     sek_reputation_free(r);
@@ -133,7 +135,8 @@ static void bad_json_names_the_item_and_the_field(void **state)
     (void)state;
     static const char *const bad[][2] = {
         {"[{\"type\":\"ip\",\"value\":\"1.2.3\"}]", "item 0: value: found '1.2.3'"},
-        {"[{\"type\":\"ip\",\"value\":\"1.2.3.4\"},{\"type\":\"x\",\"value\":\"y\"}]", "item 1: type"},
+        {"[{\"type\":\"ip\",\"value\":\"1.2.3.4\"},{\"type\":\"x\",\"value\":\"y\"}]",
+         "item 1: type"},
         {"[{\"type\":\"ip\",\"value\":\"0.0.0.0/0\"}]", "covers every address"},
         {"[{\"type\":\"ip\",\"value\":\"1.2.3.4\",\"confidence\":101}]", "confidence"},
         {"[{\"type\":\"domain\",\"value\":\"a..b\"}]", "a domain name"},
@@ -190,7 +193,8 @@ static void a_saved_table_is_mapped_back_and_an_altered_one_is_refused(void **st
     char path[] = "/tmp/sekisho-reputation.XXXXXX", *data;
     size_t len;
     close(mkstemp(path));
-    struct sek_reputation *r = table_of("[{\"type\":\"sha256\",\"value\":"
+    struct sek_reputation *r = table_of(
+        "[{\"type\":\"sha256\",\"value\":"
         "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"reason\":\"m\"}]");
     assert_int_equal(sek_reputation_save(r, path, &fault), SEK_OK);
     sek_reputation_free(r);
