@@ -7,8 +7,8 @@ CLANG ?= clang
 
 comma  := ,
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wvla
-OPT    := $(if $(SAN),-O1 -g -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2 -g)
-HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+OPT    := $(if $(FUZZER),-O1 -g -fsanitize=address$(comma)undefined$(comma)fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer,$(if $(SAN),-O1 -g -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2 -g))
+HARDEN := -fstack-protector-strong -fPIE $(if $(SAN)$(FUZZER),,-D_FORTIFY_SOURCE=2)
 VERSION := 0.1.0
 
 # One pkg-config name a line; the tests add cmocka.
@@ -41,9 +41,20 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 
 .PHONY: all programs unit help
 .DEFAULT_GOAL := all
-all: programs
+all: programs $(if $(wildcard console/package.json),console) ## build the programs and the console
+
+# The console is built when node is there; the manager serves console/dist.
+.PHONY: console
+console: console/dist/index.html
+CONSOLE_SRC := $(shell find console/src console/index.html console/*.ts console/package.json -type f 2>/dev/null)
+console/dist/index.html: $(CONSOLE_SRC)
+	@if command -v npm >/dev/null; then scripts/build-console; else \
+	    echo "npm is not here: the console is not built" >&2; fi
 programs: $(PROGRAMS)
 unit: $(UNIT)
+HELPERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/%,$(wildcard tests/integration/*.c))
+.PHONY: helpers
+helpers: $(HELPERS)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,13 +95,60 @@ $(BUILD)/cli/sekishoctl: $(call obj,$(CLI_SRC)) $(LIBA)
 # A unit test may name objects of a program: `/* objects: agent/foo.c agent/bar.c */`.
 unit_objects = $(call obj,$(shell sed -n 's|^/\* objects: \(.*\) \*/|\1|p' $(1)))
 .SECONDEXPANSION:
-$(BUILD)/tests/%: tests/unit/%.c $$(call unit_objects,tests/unit/%.c) $(LIBA)
+$(BUILD)/tests/%: tests/unit/%.c $$(call unit_objects,tests/unit/$$*.c) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap) -lm -lpthread
+	$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
 
 # Helper programs of the integration tests.
 $(BUILD)/tests/%: tests/integration/%.c $(LIBA)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LINK) $< $(LIBA) -o $@ $(call PL,$(LIB_PC)) -lm
 
--include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
+# Fuzz targets: `make BUILD=build/fuzz FUZZER=1 fuzzers`, which `make fuzz` and `make test` do.
+$(BUILD)/fuzz/%: tests/fuzz/%.c $$(call unit_objects,tests/fuzz/$$*.c) $(LIBA)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,$(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+.PHONY: fuzzers test demo bench fuzz lint format deb clean deps install
+fuzzers: $(FUZZERS)
+
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+
+demo: ## play the whole scenario with real programs; ONCE=1 ends by itself
+	@scripts/install-deps build run test
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@demo/run $(if $(ONCE),--once)
+
+test: ## install what is needed, build (also with sanitizers), run every test
+	@scripts/install-deps build run test
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit helpers
+	@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=$(BUILD)/san unit
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=$(CLANG) FUZZER=1 BUILD=$(BUILD)/fuzz fuzzers
+	@tests/run --build $(BUILD)
+
+fuzz: ## run each fuzz target; SECONDS_EACH=600
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory -j$(JOBS) CC=$(CLANG) FUZZER=1 BUILD=$(BUILD)/fuzz fuzzers
+	@tests/run --build $(BUILD) --only fuzz/ --fuzz-seconds $(or $(SECONDS_EACH),600)
+
+bench: ## measure on the real path; each figure is a ratio
+	@scripts/install-deps build run test
+	@$(MAKE) --no-print-directory -j$(JOBS) programs
+	@bench/run --build $(BUILD)
+
+lint: ## static checks of the C sources and the console
+	@cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr -I. lib agent gateway manager cli
+
+format: ## format the C sources
+	@clang-format -i $$(git ls-files '*.[ch]')
+
+deb: all ## build Debian packages into build/
+	@packaging/debian/build $(BUILD) $(VERSION)
+
+install: all ## install programs, console, content and units under DESTDIR
+	@packaging/install $(BUILD) "$(DESTDIR)"
+
+clean: ## remove what was built
+	rm -rf $(BUILD) console/dist console/node_modules
+
+-include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/fuzz -name '*.d' 2>/dev/null)
