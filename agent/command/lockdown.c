@@ -173,6 +173,10 @@ static int explain(const struct sek_command_context *context, const char *allowl
     int label_len = 0;
     snprintf(list_path, sizeof list_path, "%s/lockdown/allowlist", context->settings->state);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == EPERM) {
+        printf("%s\n  not registered: lockdown refuses to open it\n", path);
+        return 1;
+    }
     if (fd < 0 || sek_filehash(fd, digest, NULL)) {
         sek_fail(&fault, SEK_EIO, "%s: cannot read: %s", path, strerror(errno));
         return sek_command_failed(&fault);

@@ -1,0 +1,41 @@
+#!/bin/sh
+# A policy with a scope: learn mode registers what is there, enforce refuses the rest, the command
+# line changes the mode, and stopping the agent leaves no mark behind.
+. "$(dirname "$0")/agent-lib.sh"
+topology
+M=$T/mount
+mkdir -p "$M" "$T/bundle" && mount -t tmpfs tmpfs "$M" || exit 77
+trap 'status=$?; [ -n "${AGENT_PID:-}" ] && kill $AGENT_PID && wait $AGENT_PID; AGENT_PID=; umount "$M"; (exit $status); finish' EXIT
+cp /bin/echo "$M/known"
+policy() { echo "{\"version\":$1,\"inside\":{\"mode\":\"$2\",\"scopes\":[\"$M\"]}}" > "$T/bundle/policy.json"; }
+reload() { python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.send(b'{\"command\":\"reload\"}\n'); print(s.recv(999))" | grep -q done || fail reload; }
+policy 1 learn
+start_agent
+for i in $(seq 60); do grep -q " $M/known" "$T/state/lockdown/allowlist" 2>/dev/null && break; sleep 0.05; done
+grep -q " $M/known" "$T/state/lockdown/allowlist" || fail "learn mode does not register what is there"
+policy 2 enforce
+reload
+sleep 0.3
+[ "$("$M/known" yes)" = yes ] || fail "a registered program does not run"
+cp /bin/ls "$M/evil"
+"$M/evil" / 2>/dev/null && fail "an unregistered program runs"
+expect_event ".event_type==\"lockdown\" and .action==\"blocked\" and .lockdown.path==\"$M/evil\" and .lockdown.mode==\"enforce\""
+agent doctor | grep -q "lockdown *full" || fail "doctor"
+agent lockdown explain "$M/evil" 2>&1 | grep -q "not registered" || fail "explain of a refused file"
+agent lockdown explain "$M/known" | grep -q "registered  yes" || fail "explain"
+agent lockdown detect > /dev/null || fail "detect"
+sleep 0.2
+"$M/evil" / > /dev/null || fail "detect mode refuses"
+agent lockdown enforce > /dev/null
+sleep 0.2
+sha256sum /bin/ls | cut -d' ' -f1 > "$T/bundle/allowlist"
+"$M/evil" / 2>/dev/null && fail "enforce from the command line"
+reload
+sleep 0.3
+"$M/evil" / > /dev/null || fail "what the bundle allows does not run"
+cp /bin/cat "$M/evil2"
+kill $AGENT_PID; wait $AGENT_PID; AGENT_PID=
+"$M/evil2" /dev/null || fail "marks stay behind"
+exit 0
