@@ -20,6 +20,7 @@ trap finish EXIT
 fail() { echo "FAILED: $*"; exit 1; }
 loader=$(ls /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1 2>/dev/null | head -1)
 start() {
+    rm -f "$T/log"
     "$AGENT" lockdown run --scope "$M" --events "$T/events" "$@" 2>"$T/log" & P=$!
     for i in $(seq 100); do grep -q "in force" "$T/log" && return; sleep 0.05; done
     fail "lockdown did not start"
