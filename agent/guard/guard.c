@@ -1,6 +1,7 @@
 /* The guard's start, loop and stop. */
 #include "agent/guard/guard.h"
 #include "agent/filehash.h"
+#include "agent/guard/executed.h"
 #include "agent/guard/queue.h"
 #include "agent/settle.h"
 #include "lib/base/clock.h"
@@ -183,6 +184,8 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
     sek_filehash_prepare();
     setpriority(PRIO_PROCESS, 0, -5);
     open_protection(g);
+    if (!sek_executed_open())
+        sek_warning("short-lived programs may go unnamed: the kernel reports no executions");
     watch_packages(g);
     return sek_guard_start_worker(g, fault);
 }
@@ -292,6 +295,7 @@ static void serve_time(struct sek_guard *g)
     uint64_t now = sek_clock_mono_us();
     if (g->worker > 0 && now - g->ping_sent >= PING_US) {
         g->ping_sent = now;
+        sek_executed_drain(NULL);
         sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
         sek_guard_send_state(g);
     }
@@ -354,6 +358,7 @@ static void guard_close(struct sek_guard *g)
     if (g->lock_fd >= 0 && g->signal_fd >= 0)
         sek_firewall_close(&g->firewall);
     sek_exits_close(g->exits);
+    sek_executed_close();
     snprintf(path, sizeof path, "%s/control.sock", g->settings->runtime);
     if (g->control_fd >= 0)
         unlink(path);

@@ -1,6 +1,7 @@
 /* /proc/PID/exe is opened before anything else is read: from then on the hash no longer depends on
  * the process being there. */
 #include "agent/guard/process.h"
+#include "agent/guard/executed.h"
 #include "agent/filehash.h"
 
 #include <fcntl.h>
@@ -18,7 +19,7 @@ static struct {
 } cache[CACHE];
 static unsigned cache_next;
 
-static void digest_of(int fd, uint8_t digest[32])
+void sek_process_digest(int fd, uint8_t digest[32])
 {
     struct stat st;
     if (fstat(fd, &st))
@@ -76,7 +77,9 @@ void sek_process_look(int32_t pid, struct sek_process *out)
     if (!out->uid && !stat(link, &st))
         out->uid = st.st_uid;
     if (fd >= 0) {
-        digest_of(fd, out->digest);
+        sek_process_digest(fd, out->digest);
         close(fd);
     }
+    if (!out->path[0])
+        sek_executed_drain(out);
 }

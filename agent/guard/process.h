@@ -9,4 +9,7 @@
  * executable are taken first, because a refused process may end at once. */
 void sek_process_look(int32_t pid, struct sek_process *out);
 
+/* SHA-256 of the file behind FD, from the cache where it is known; unchanged when unreadable. */
+void sek_process_digest(int fd, uint8_t digest[32]);
+
 #endif
