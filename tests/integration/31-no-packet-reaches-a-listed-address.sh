@@ -5,8 +5,7 @@
 topology
 count_packets_to 10.99.0.66
 inet python3 -m http.server -d "$T" 80 >/dev/null 2>&1 & PIDS="$PIDS $!"
-sleep 0.5
-dev curl -s -m 3 -o /dev/null http://10.99.0.66/ || fail "unprotected: the C&C address is reachable"
+ready dev curl -s -m 3 -o /dev/null http://10.99.0.66/ || fail "unprotected: the C&C address is reachable"
 before=$(arrived 10.99.0.66)
 [ "$before" -gt 0 ] || fail "the counter does not count"
 

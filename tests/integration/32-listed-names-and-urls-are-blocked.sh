@@ -27,7 +27,9 @@ echo fine > "$T/www/ok/page"; echo malware > "$T/www/bad/payload"
 inet python3 -m http.server -d "$T/www" 80 > "$T/http.log" 2>&1 & PIDS="$PIDS $!"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/k.pem" -out "$T/c.pem" -subj /CN=test -days 2 2>/dev/null
 inet openssl s_server -accept 443 -key "$T/k.pem" -cert "$T/c.pem" -www >/dev/null 2>&1 & PIDS="$PIDS $!"
-sleep 0.7
+ready dev python3 "$T/ask.py" first.example || fail "no DNS server"
+ready dev curl -s -m 2 -o /dev/null http://10.99.0.2/ || fail "no HTTP server"
+ready dev curl -sk -m 2 -o /dev/null https://10.99.0.2/ || fail "no TLS server"
 mkdir -p "$T/bundle"
 cat > "$T/bundle/indicators.json" <<EOF
 [{"type":"domain","value":"evil.example","source":"test","reason":"C&C domain"},

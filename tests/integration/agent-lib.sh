@@ -73,6 +73,8 @@ EOF
 }
 agent() { "$AGENT" --config "$T/agent.yaml" "$@"; }
 EVENTS=$T/state/link/events.ndjson
+# Wait up to 10 s until COMMAND succeeds: services of a test begin in their own time.
+ready() { for i in $(seq 100); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
 fail() { echo "FAILED: $*"; exit 1; }
 # Wait up to 3 s for an event that matches a jq expression.
 expect_event() {
