@@ -37,8 +37,11 @@ static void unlink_connection(struct connection *c)
 
 static void on_closed(struct evhttp_connection *connection, void *arg)
 {
+    struct evhttp_request *http = ((struct connection *)arg)->http;
     (void)connection;
     unlink_connection(arg);
+    /* evhttp took the request off the broken connection: ending it now frees it. */
+    evhttp_send_reply_end(http);
 }
 
 static void send_line(struct connection *c, const char *line, size_t len)

@@ -71,8 +71,11 @@ static void remove_subscriber(struct subscriber *s)
 
 static void on_closed(struct evhttp_connection *connection, void *arg)
 {
+    struct evhttp_request *http = ((struct subscriber *)arg)->http;
     (void)connection;
     remove_subscriber(arg);
+    /* evhttp took the request off the broken connection: ending it now frees it. */
+    evhttp_send_reply_end(http);
 }
 
 static void send_chunk(struct subscriber *s, const struct sek_text *text)
