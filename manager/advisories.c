@@ -38,8 +38,11 @@ struct import {
 
 static void on_caller_gone(struct evhttp_connection *connection, void *arg)
 {
+    struct import *import = arg;
     (void)connection;
-    ((struct import *)arg)->request.http = NULL;
+    /* evhttp took the request off the broken connection: ending it now frees it. */
+    evhttp_send_reply_end(import->request.http);
+    import->request.http = NULL;
 }
 
 static void read_import(void *arg)
