@@ -301,7 +301,8 @@ static void file_name(struct http_state *h, struct http_tx *tx, enum sek_dir dir
         uint32_t begin = end;
         while (begin && uri.data[begin - 1] != '/')
             begin--;
-        name = (struct sek_bytes){uri.data + begin, end - begin};
+        if (uri.len)
+            name = (struct sek_bytes){uri.data + begin, end - begin};
         if (!name.len && uri.len)
             name = (struct sek_bytes){uri.data, end};
     }
@@ -311,7 +312,8 @@ static void file_name(struct http_state *h, struct http_tx *tx, enum sek_dir dir
     if (name.len > tx->file_names.cap - at)
         name.len = tx->file_names.cap - at;
     sek_buffer_add(h->base.pool, &tx->file_names, name.data, name.len, 0);
-    f->name = (struct sek_bytes){tx->file_names.data + at, name.len};
+    if (name.len)
+        f->name = (struct sek_bytes){tx->file_names.data + at, name.len};
 }
 
 void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
