@@ -1,6 +1,6 @@
 /* A bounded view of bytes that came from a network or a file. Every read checks the remaining
  * length; a read past the end yields zero and sets `failed`, which stays set, so a parser can read
- * several fields and test once. The view never owns its bytes. */
+ * several fields and test once; nothing is left after it. The view never owns its bytes. */
 #ifndef SEK_BASE_READER_H
 #define SEK_BASE_READER_H
 
@@ -34,6 +34,7 @@ static inline bool sek_reader_need(struct sek_reader *r, uint32_t n)
 {
     if (r->failed || r->len - r->pos < n) {
         r->failed = true;
+        r->pos = r->len; /* nothing is left: a loop over what is left ends */
         return false;
     }
     return true;

@@ -23,6 +23,7 @@ static void a_read_past_the_end_fails_and_yields_zero(void **state)
     assert_int_equal(sek_reader_u32(&r), 0);
     assert_true(r.failed);
     assert_int_equal(sek_reader_u8(&r), 0);
+    assert_int_equal(sek_reader_left(&r), 0);
 }
 
 static void any_bytes_become_valid_json(void **state)
