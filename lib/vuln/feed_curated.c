@@ -137,8 +137,9 @@ enum sek_error sek_feed_curated(struct sek_advisory_set *set, const char *where,
         return rc;
     if (json_integer_value(json_object_get(doc, "sekisho_advisory")) != 1)
         return sek_fail(fault, SEK_EINVAL, "%s: \"sekisho_advisory\" must be 1", where);
-    if (!id || strncmp(id, "CVE-", 4))
-        return sek_fail(fault, SEK_EINVAL, "%s: \"id\" must be a CVE number", where);
+    if (!id_is_safe(id))
+        return sek_fail(fault, SEK_EINVAL,
+                        "%s: \"id\": a CVE number or a maker's own advisory number expected", where);
     snprintf(place, sizeof place, "%s: %s", where, id);
     if (!json_array_size(json_object_get(doc, "affected")))
         return sek_fail(fault, SEK_EINVAL, "%s: \"affected\" must be a list that is not empty",
