@@ -23,7 +23,7 @@ void gateway_status_json(struct gateway *g, struct sek_text *out)
     sek_json_bool(out, "link", g->link_up);
     if (g->client) {
         sek_json_str(out, "device", sek_client_device(g->client));
-        sek_json_uint(out, "bundle", sek_client_bundle_version(g->client));
+        sek_json_uint(out, "bundle_version", sek_client_bundle_version(g->client));
         sek_json_uint(out, "backlog", sek_client_backlog(g->client));
     }
     sek_json_uint(out, "rules", g->rules->rules->count);

@@ -48,7 +48,7 @@ static void print_status(json_t *s)
                : "not enrolled");
     printf("rules %lld (bundle %lld), prevention %s, reputation %s, behaviour %s\n",
            json_integer_value(json_object_get(s, "rules")),
-           json_integer_value(json_object_get(s, "bundle")),
+           json_integer_value(json_object_get(s, "bundle_version")),
            json_string_value(json_object_get(s, "entry")),
            json_string_value(json_object_get(s, "exit")),
            json_string_value(json_object_get(s, "behaviour")));
