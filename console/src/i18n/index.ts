@@ -1,0 +1,68 @@
+// The language in use: the person's choice, else the browser's. Texts, numbers and times.
+import { en, type Dictionary, type Key } from "./en";
+import { ja } from "./ja";
+
+export type { Key } from "./en";
+export type Language = "en" | "ja";
+
+const dictionaries: Record<Language, Dictionary> = { en, ja };
+const remembered = "sekisho.language";
+
+function first(): Language {
+  const chosen = localStorage.getItem(remembered);
+  if (chosen === "en" || chosen === "ja") return chosen;
+  return navigator.language.toLowerCase().startsWith("ja") ? "ja" : "en";
+}
+
+let current: Language = first();
+
+export const language = (): Language => current;
+
+export function setLanguage(next: Language): void {
+  current = next;
+  localStorage.setItem(remembered, next);
+}
+
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return dictionaries[current][key].replace(/\{(\w+)\}/g, (all, name: string) => {
+    const value = values[name];
+    return value === undefined ? all : typeof value === "number" ? count(value) : value;
+  });
+}
+
+/** The text for PREFIX.WORD where there is one; WORD itself for what a newer device may send. */
+export function word(prefix: string, value: string | null | undefined): string {
+  const key = `${prefix}.${value}`;
+  return value && key in en ? t(key as Key) : (value ?? "");
+}
+
+export const count = (n: number): string => new Intl.NumberFormat(current).format(n);
+
+export function dateTime(seconds: number): string {
+  return new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
+}
+
+export function clock(seconds: number, long = false): string {
+  return new Intl.DateTimeFormat(current, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+    ...(long ? { second: "2-digit" } : {}),
+  }).format(seconds * 1000);
+}
+
+export function day(seconds: number): string {
+  return new Intl.DateTimeFormat(current, { month: "short", day: "numeric" }).format(seconds * 1000);
+}
+
+/** "3 minutes ago". */
+export function ago(seconds: number | null): string {
+  if (!seconds) return t("common.never");
+  const past = Math.round(seconds - Date.now() / 1000);
+  const format = new Intl.RelativeTimeFormat(current, { numeric: "auto" });
+  const size = Math.abs(past);
+  if (size < 60) return format.format(Math.min(past, 0), "second");
+  if (size < 3600) return format.format(Math.trunc(past / 60), "minute");
+  if (size < 86400) return format.format(Math.trunc(past / 3600), "hour");
+  return format.format(Math.trunc(past / 86400), "day");
+}

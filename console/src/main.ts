@@ -1,0 +1,164 @@
+// The frame: session, navigation by the address's fragment, language.
+import { api, Problem, whenExpired } from "./api";
+import { h } from "./dom";
+import { language, setLanguage, t, type Language } from "./i18n";
+import { devicePage } from "./pages/device";
+import { devicesPage } from "./pages/devices";
+import { eventsPage } from "./pages/events";
+import { loginPage } from "./pages/login";
+import { overviewPage } from "./pages/overview";
+import type { Page, Place } from "./pages/page";
+import { settingsPage } from "./pages/settings";
+import { dropDown } from "./parts/choice";
+import { attempt, explain, notice, passwordDialog } from "./parts/dialog";
+import { icon, logo } from "./parts/icons";
+import type { Session } from "./types";
+
+const places: Place[] = [
+  { path: "overview", name: "nav.overview", icon: "overview", open: overviewPage },
+  { path: "devices", name: "nav.devices", icon: "devices", open: devicesPage },
+  { path: "events", name: "nav.events", icon: "events", open: eventsPage },
+  { path: "settings", name: "nav.settings", icon: "settings", open: settingsPage },
+];
+
+let session: Session | undefined;
+let page: Page | undefined;
+
+function languageSwitch(): HTMLElement {
+  const select = dropDown([["en", "English"], ["ja", "日本語"]], language(), (value) => {
+    setLanguage(value as Language);
+    show();
+  });
+  select.setAttribute("aria-label", t("nav.language"));
+  select.classList.add("language");
+  return select;
+}
+
+function go(path: string): void {
+  location.hash = `#/${path}`;
+}
+
+/** "#/devices/d-1" and "#/events?layer=device" as place and argument. */
+function address(): { place: Place; argument: string } {
+  const [, path = "", argument = ""] = /^#\/?([a-z]*)[/?]?(.*)$/.exec(location.hash) ?? [];
+  return { place: places.find((one) => one.path === path) ?? (places[0] as Place), argument };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // typed by hand; the manager will not know it
+  }
+}
+
+function leave(): void {
+  page?.leave?.();
+  page = undefined;
+  document.querySelectorAll("dialog").forEach((element) => element.close());
+}
+
+function navigation(current: Place): HTMLElement {
+  return h(
+    "nav",
+    { "aria-label": t("nav.main") },
+    ...places.map((place) =>
+      h(
+        "a",
+        { href: `#/${place.path}`, "aria-current": place === current ? "page" : null },
+        icon(place.icon),
+        h("span", {}, t(place.name)),
+      ),
+    ),
+  );
+}
+
+function signOut(): void {
+  void attempt(() => api.logout()).then(() => {
+    session = undefined;
+    location.hash = "#/login";
+    show();
+  });
+}
+
+function header(current: Place, who: Session): HTMLElement {
+  return h(
+    "header",
+    { class: "top" },
+    h("a", { class: "brand", href: "#/overview" }, logo(), h("span", {}, "Sekisho")),
+    navigation(current),
+    h(
+      "div",
+      { class: "account" },
+      languageSwitch(),
+      h(
+        "button",
+        { type: "button", class: "quiet", title: who.account, "aria-label": `${t("nav.signout")}: ${who.account}`, click: signOut },
+        icon("signout"),
+        h("span", { class: "wide-only" }, t("nav.signout")),
+      ),
+    ),
+  );
+}
+
+function passwordBanner(who: Session): HTMLElement | null {
+  if (who.has_password) return null;
+  const set = h("button", { type: "button" }, t("password.set"));
+  set.addEventListener("click", () => passwordDialog(who.account, () => {
+    who.has_password = true;
+    banner.remove();
+  }));
+  const banner = h("div", { class: "banner" }, h("span", {}, t("password.banner")), set);
+  return banner;
+}
+
+function showLogin(): void {
+  const secret = new URLSearchParams(/^#\/?login\?(.*)$/.exec(location.hash)?.[1] ?? "").get("one_time") ?? "";
+  if (secret) history.replaceState(null, "", "#/login"); // a used secret has no place in the history
+  document.title = `${t("login.title")} · Sekisho`;
+  document.body.replaceChildren(loginPage(secret, languageSwitch(), () => void start()));
+}
+
+function show(): void {
+  leave();
+  document.documentElement.lang = language();
+  if (!session || location.hash.startsWith("#/login?")) return showLogin();
+  const { place, argument } = address();
+  const open = place.path === "devices" && argument ? devicePage : place.open;
+  page = open({ session, argument: place.path === "events" ? argument : decoded(argument), go });
+  document.title = `${page.title} · Sekisho`;
+  document.body.replaceChildren(
+    h("a", { class: "skip", href: "#main", click: skip }, t("app.skip")),
+    header(place, session),
+    h("main", { id: "main" }, passwordBanner(session), page.element),
+  );
+}
+
+function skip(event: Event): void {
+  event.preventDefault(); // the fragment is the page's address
+  document.querySelector<HTMLElement>("main h1")?.focus();
+}
+
+async function start(): Promise<void> {
+  try {
+    session = await api.session();
+    if (location.hash.startsWith("#/login")) history.replaceState(null, "", "#/overview");
+  } catch (fault) {
+    session = undefined;
+    if (!(fault instanceof Problem && fault.status === 401)) notice(explain(fault), "bad");
+  }
+  show();
+}
+
+whenExpired(() => {
+  if (!session) return;
+  session = undefined;
+  show();
+});
+window.addEventListener("hashchange", () => {
+  show();
+  document.querySelector<HTMLElement>("main h1")?.focus();
+  window.scrollTo(0, 0);
+});
+if (location.hash.startsWith("#/login?")) show();
+else void start();

@@ -1,0 +1,171 @@
+// What was stopped, where, and when; the state of the fleet; the newest blocked attacks; the audit log.
+import { api, follow } from "../api";
+import { calm, fill, h } from "../dom";
+import { count, t } from "../i18n";
+import { auditCard } from "../parts/audit";
+import { layerIcon, layers, upToDate } from "../parts/badges";
+import { timeChart } from "../parts/chart";
+import { segments } from "../parts/choice";
+import { attempt } from "../parts/dialog";
+import { eventRow, eventTable, type Names } from "../parts/event";
+import type { DeviceRow, EventRecord, Finding, Overview } from "../types";
+import type { Open } from "./page";
+
+const periods = ["1", "24", "168", "720"] as const;
+const remembered = "sekisho.period";
+const shownEvents = 8;
+
+function stoppedCard(data: Overview, hours: string): HTMLElement {
+  const total = data.stopped.reduce((sum, { count: n }) => sum + n, 0);
+  return h(
+    "section",
+    { class: "card hero", "aria-label": t("overview.chart") },
+    h(
+      "div",
+      { class: "hero-total" },
+      h("strong", { "data-stopped": total }, count(total)),
+      h("span", {}, total ? t(`overview.stopped.${hours}` as "overview.stopped.24") : t("overview.quiet")),
+    ),
+    h(
+      "ul",
+      { class: "layers" },
+      ...layers.map((layer) => {
+        const n = data.stopped.find((entry) => entry.layer === layer)?.count ?? 0;
+        return h(
+          "li",
+          { class: n ? layer : `${layer} zero` },
+          h(
+            "a",
+            { href: `#/events?layer=${layer}&action=blocked`, title: t(`layer.${layer}.what`) },
+            layerIcon(layer),
+            h("span", { class: "name" }, t(`layer.${layer}`)),
+            h("strong", {}, count(n)),
+          ),
+        );
+      }),
+    ),
+  );
+}
+
+function counter(name: string, value: string, hint: string, href: string, tone = ""): HTMLElement {
+  return h(
+    "a",
+    { class: `card counter ${tone}`, href },
+    h("span", { class: "name" }, name),
+    h("strong", {}, value),
+    h("span", { class: "hint" }, hint),
+  );
+}
+
+function counters(data: Overview, devices: DeviceRow[], findings: Finding[]): HTMLElement[] {
+  const current = devices.filter(upToDate).length;
+  const covered = findings.filter((finding) => finding.patches.length).length;
+  const open = findings.length - covered;
+  return [
+    counter(t("overview.devices"), count(devices.length), t("overview.devices.online", { n: data.totals.online }), "#/devices"),
+    counter(
+      t("overview.protected"),
+      count(current),
+      t("overview.protected.of", { n: devices.length }),
+      "#/devices",
+      devices.length && current === devices.length ? "fine" : "",
+    ),
+    counter(
+      t("overview.findings"),
+      count(covered),
+      open ? t("overview.findings.open", { n: open }) : t("overview.findings.none"),
+      "#/devices",
+      open ? "attention" : "fine",
+    ),
+    counter(t("overview.indicators"), count(data.totals.indicators), t("overview.indicators.hint"), "#/settings"),
+  ];
+}
+
+export const overviewPage: Open = () => {
+  const stopped = h("div", {});
+  const chart = h("div", {});
+  const numbers = h("div", { class: "counters" });
+  const latest = h("tbody", {});
+  const empty = h("p", { class: "empty" }, t("overview.empty"));
+  const table = eventTable(t("overview.latest"), latest);
+  const audit = auditCard();
+  let hours: string = periods.find((p) => p === localStorage.getItem(remembered)) ?? "24";
+  let names: Names = new Map();
+  let devices: DeviceRow[] = [];
+  let findings: Finding[] = [];
+  let events: EventRecord[] = [];
+
+  const showEvents = (): void => {
+    table.hidden = events.length === 0;
+    empty.hidden = events.length > 0;
+    latest.replaceChildren(...events.map((event) => eventRow(event, names)));
+  };
+  const loadNumbers = async (): Promise<void> => {
+    const data = await attempt(() => api.overview(Number(hours)));
+    if (!data) return;
+    const open = chart.querySelector("details")?.open ?? false;
+    fill(stopped, stoppedCard(data, hours));
+    fill(chart, timeChart(data, open));
+    fill(numbers, ...counters(data, devices, findings));
+  };
+  const loadFleet = async (): Promise<void> => {
+    const answer = await attempt(() => Promise.all([api.devices(), api.findings()]));
+    if (!answer) return;
+    [devices, findings] = answer;
+    names = new Map(devices.map((device) => [device.id, device.name]));
+  };
+  const loadAll = async (): Promise<void> => {
+    await loadFleet();
+    await loadNumbers();
+    const page = await attempt(() => api.events({ action: "blocked" }, shownEvents));
+    if (page) events = page.events;
+    showEvents();
+  };
+  const soon = calm(400, () => {
+    void loadNumbers();
+    audit.update();
+  });
+  const end = follow({}, (event) => {
+    soon();
+    if (event.action !== "blocked" || events.some((known) => known.id === event.id)) return;
+    events = [event, ...events].slice(0, shownEvents);
+    showEvents();
+  });
+  const timer = window.setInterval(() => void loadFleet().then(loadNumbers), 30000);
+  void loadAll();
+  audit.update();
+
+  const choose = (value: string): void => {
+    hours = value;
+    localStorage.setItem(remembered, value);
+    void loadNumbers();
+  };
+  return {
+    title: t("overview.title"),
+    element: h(
+      "div",
+      { class: "page overview" },
+      h(
+        "div",
+        { class: "page-head" },
+        h("h1", { tabindex: -1 }, t("overview.title")),
+        segments(t("period.label"), periods.map((p) => [p, t(`period.${p}`)]), hours, choose),
+      ),
+      stopped,
+      h("section", { class: "card" }, h("h2", {}, t("overview.chart")), chart),
+      numbers,
+      h(
+        "section",
+        { class: "card" },
+        h("div", { class: "card-head" }, h("h2", {}, t("overview.latest")), h("a", { href: "#/events" }, t("overview.latest.all"))),
+        empty,
+        table,
+      ),
+      audit.element,
+    ),
+    leave: () => {
+      end();
+      window.clearInterval(timer);
+    },
+  };
+};

@@ -1,0 +1,149 @@
+// The policy's modes, and the indicators.
+import { api } from "../api";
+import { fill, h } from "../dom";
+import { dateTime, t, word } from "../i18n";
+import { dropDown, segments } from "../parts/choice";
+import { attempt, field, notice } from "../parts/dialog";
+import { icon } from "../parts/icons";
+import type { Indicator, Policy } from "../types";
+import { mayAdminister, mayOperate, type Open } from "./page";
+
+const modes = {
+  entry: ["prevent", "detect", "off"],
+  exit: ["prevent", "detect", "off"],
+  inside: ["enforce", "detect", "learn", "off"],
+  behaviour: ["prevent", "detect", "off"],
+} as const;
+const sections = Object.keys(modes) as (keyof typeof modes)[];
+const kinds = ["ip", "cidr", "domain", "url", "sha256", "ja3"] as const;
+
+function policyCard(mayChange: boolean): HTMLElement {
+  const place = h("div", {});
+  const show = (policy: Policy): void => {
+    const change = (section: string) => (mode: string) =>
+      void attempt(() => api.setMode(section, mode)).then(async (changed) => {
+        if (changed) notice(t("policy.saved"));
+        show(changed ?? (await api.policy()));
+      });
+    fill(
+      place,
+      ...sections.map((name) =>
+        h(
+          "div",
+          { class: "mode" },
+          h("div", {}, h("strong", {}, t(`policy.${name}`)), h("div", { class: "sub" }, t(`policy.${name}.what`))),
+          segments(
+            t(`policy.${name}`),
+            modes[name].map((mode) => [mode, t(`mode.${mode}`)]),
+            policy[name].mode,
+            change(name),
+            !mayChange,
+          ),
+        ),
+      ),
+      h("p", { class: "sub" }, t("policy.version", { n: String(policy.version) })),
+    );
+  };
+  void attempt(() => api.policy()).then((policy) => policy && show(policy));
+  return h("section", { class: "card" }, h("h2", {}, t("policy.title")), place);
+}
+
+function addForm(added: () => void): HTMLElement {
+  const kind = dropDown(kinds.map((k) => [k, t(`indicator.${k}`)]), "ip", () => {});
+  const value = h("input", { type: "text", required: true, spellcheck: "false", autocapitalize: "none" });
+  const reason = h("input", { type: "text", maxlength: 200 });
+  const form = h(
+    "form",
+    { class: "filters" },
+    field(t("indicators.type"), kind),
+    field(t("indicators.value"), value),
+    field(t("indicators.reason"), reason),
+    h("button", { class: "primary" }, t("common.add")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const body = { type: kind.value, value: value.value.trim(), reason: reason.value.trim() };
+    void attempt(async () => {
+      await api.addIndicator(body);
+      value.value = reason.value = "";
+      added();
+    });
+  });
+  return form;
+}
+
+function indicatorRow(indicator: Indicator, remove: (() => void) | false): HTMLElement {
+  return h(
+    "tr",
+    {},
+    h("td", {}, word("indicator", indicator.type)),
+    h("th", { scope: "row" }, h("code", { class: "break" }, indicator.value)),
+    h("td", {}, indicator.reason || "–"),
+    h("td", {}, indicator.source),
+    h("td", {}, indicator.expiry ? dateTime(indicator.expiry) : t("common.never")),
+    h(
+      "td",
+      { class: "number" },
+      remove &&
+        h(
+          "button",
+          { type: "button", class: "quiet round", "aria-label": t("indicators.remove", { value: indicator.value }), click: remove },
+          icon("close"),
+        ),
+    ),
+  );
+}
+
+function indicatorsCard(mayChange: boolean): { element: HTMLElement; load: () => Promise<void> } {
+  const place = h("div", {});
+  const heads = ["indicators.type", "indicators.value", "indicators.reason", "indicators.source", "indicators.expiry"] as const;
+  const load = async (): Promise<void> => {
+    const list = await attempt(() => api.indicators());
+    if (!list) return;
+    const remove = (i: Indicator) => () => void attempt(() => api.removeIndicator(i.type, i.value)).then(load);
+    const rows = list.slice(0, 500).map((i) => indicatorRow(i, mayChange && remove(i)));
+    fill(
+      place,
+      rows.length
+        ? h(
+            "div",
+            { class: "scroll" },
+            h(
+              "table",
+              {},
+              h("caption", { class: "unseen" }, t("indicators.title")),
+              h("thead", {}, h("tr", {}, ...heads.map((key) => h("th", { scope: "col" }, t(key))), h("td", {}))),
+              h("tbody", {}, ...rows),
+            ),
+          )
+        : h("p", { class: "empty" }, t("indicators.empty")),
+      list.length > rows.length && h("p", { class: "sub" }, t("common.shown", { shown: rows.length, total: list.length })),
+    );
+  };
+  const element = h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t("indicators.title")),
+    h("p", { class: "sub" }, t("indicators.hint")),
+    mayChange && addForm(() => void load()),
+    place,
+  );
+  return { element, load };
+}
+
+export const settingsPage: Open = ({ session }) => {
+  const indicators = indicatorsCard(mayOperate(session));
+  void indicators.load();
+  const timer = window.setInterval(() => void indicators.load(), 10000);
+  return {
+    title: t("settings.title"),
+    element: h(
+      "div",
+      { class: "page" },
+      h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, t("settings.title"))),
+      policyCard(mayAdminister(session)),
+      indicators.element,
+    ),
+    leave: () => window.clearInterval(timer),
+  };
+};

@@ -1,0 +1,148 @@
+// The manager's answers, as docs/api/openapi.yaml describes them.
+export interface Session {
+  account: string;
+  role: "admin" | "operator" | "viewer";
+  tenant: string | null;
+  has_password: boolean;
+  current_tenant?: string;
+  version?: string;
+}
+
+export interface Overview {
+  totals: { devices: number; online: number; events: number; findings: number; patches: number; indicators: number };
+  stopped: { layer: string; count: number }[];
+  series: { time: number; layer: string; count: number }[];
+  since: number;
+  now: number;
+  bucket_s: number;
+}
+
+export interface Device {
+  id: string;
+  kind: string;
+  name: string;
+  enrolled: number;
+  last_seen: number | null;
+  address: string | null;
+  online: boolean;
+  os: { id?: string; version_id?: string; codename?: string; kernel?: string } | null;
+  status: { agent_version?: string; bundle?: { refused?: number; fault?: string } } | null;
+  lockdown: unknown;
+  bundle_version: number;
+  bundle_in_force: number | null;
+  chain_faults: number;
+}
+
+export interface DeviceRow extends Device {
+  findings: number;
+  patches: number;
+  blocked: number;
+}
+
+export interface Finding {
+  device?: string;
+  cve: string;
+  package: string;
+  version: string;
+  fixed: string | null;
+  severity: string | null;
+  state?: "open" | "patched";
+  patches: string[];
+}
+
+export interface Component {
+  ecosystem: string;
+  name: string;
+  arch: string;
+  version: string;
+  findings: number;
+}
+
+export interface Service {
+  component: string;
+  path: string;
+  proto: string;
+  address: string;
+  port: number;
+}
+
+export interface Patch {
+  id: string;
+  cves: string[];
+  component: string;
+  ports: { proto: string; port: number }[];
+  origin: "automatic" | "manual" | "excluded";
+  since: number;
+}
+
+export interface DeviceDetail extends Device {
+  services: Service[] | null;
+  components: Component[];
+  findings: Finding[];
+  patches: Patch[];
+}
+
+export interface Indicator {
+  type: string;
+  value: string;
+  source: string;
+  confidence: number;
+  expiry: number;
+  reason: string;
+}
+
+export interface Policy {
+  version: number;
+  entry: { mode: string };
+  exit: { mode: string };
+  inside: { mode: string };
+  behaviour: { mode: string };
+}
+
+export interface Checkpoint {
+  size: number;
+  root: string;
+  time: number;
+}
+
+export interface Verdict {
+  ok: boolean;
+  records?: number;
+  record?: number;
+  event?: string;
+  device?: string;
+  problem?: string;
+}
+
+export interface Process {
+  pid?: number;
+  path?: string;
+  sha256?: string;
+  cmdline?: string;
+}
+
+/** A record as the device made it; n, leaf, received and chain are there when it came from the store. */
+export interface EventRecord {
+  id: string;
+  device: string;
+  timestamp: string;
+  event_type: string;
+  layer?: string;
+  action?: string;
+  src_ip?: string;
+  src_port?: number;
+  dest_ip?: string;
+  dest_port?: number;
+  proto?: string;
+  alert?: { signature_id?: number; signature?: string; category?: string; severity?: number };
+  process?: Process;
+  lockdown?: { mode?: string; operation?: string; path?: string; sha256?: string };
+  indicator?: { type?: string; value?: string; source?: string; confidence?: number; reason?: string };
+  attacker?: { ip?: string; ttl_s?: number; reason?: string };
+  reason?: string;
+  reasons?: (string | { text?: string; count?: number })[];
+  n?: number;
+  leaf?: number;
+  received?: number;
+  chain?: string;
+}
