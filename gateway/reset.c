@@ -1,6 +1,8 @@
 /* TCP resets for rejected packets (RFC 9293 section 3.5.2), made out of the packet itself. */
 #include "gateway/gateway.h"
 
+#include "lib/base/endian.h"
+
 #include <netinet/in.h>
 #include <string.h>
 
@@ -9,18 +11,6 @@ static uint64_t sum16(const uint8_t *p, uint32_t len, uint64_t sum)
     for (uint32_t i = 0; i + 1 < len; i += 2)
         sum += (uint32_t)(p[i] << 8 | p[i + 1]);
     return sum;
-}
-
-static void put16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v);
 }
 
 static uint16_t fold(uint64_t sum)
@@ -48,30 +38,30 @@ static uint32_t build(const struct sek_packet *p, bool forward, uint8_t *out)
     memset(t, 0, 20);
     if (p->ip_version == 4) {
         h[0] = 0x45;
-        put16(h + 2, ip + 20);
-        put16(h + 6, 0);
+        sek_put16(h + 2, ip + 20);
+        sek_put16(h + 6, 0);
         h[8] = 64;
-        put16(h + 10, 0);
+        sek_put16(h + 10, 0);
         memcpy(h + 12, src->bytes, 4);
         memcpy(h + 16, dst->bytes, 4);
-        put16(h + 10, fold(sum16(h, 20, 0)));
+        sek_put16(h + 10, fold(sum16(h, 20, 0)));
     } else {
-        put16(h + 4, 20);
+        sek_put16(h + 4, 20);
         h[6] = IPPROTO_TCP;
         h[7] = 64;
         memcpy(h + 8, src->bytes, 16);
         memcpy(h + 24, dst->bytes, 16);
     }
-    put16(t, forward ? p->src_port : p->dst_port);
-    put16(t + 2, forward ? p->dst_port : p->src_port);
+    sek_put16(t, forward ? p->src_port : p->dst_port);
+    sek_put16(t + 2, forward ? p->dst_port : p->src_port);
     uint32_t after = p->tcp.seq + p->payload_len + ((p->tcp.flags & SEK_TCP_SYN) ? 1 : 0);
-    put32(t + 4, forward ? p->tcp.seq : p->tcp.ack);
-    put32(t + 8, forward ? p->tcp.ack : after);
+    sek_put32(t + 4, forward ? p->tcp.seq : p->tcp.ack);
+    sek_put32(t + 8, forward ? p->tcp.ack : after);
     t[12] = 5 << 4;
     t[13] = SEK_TCP_RST | SEK_TCP_ACK;
     uint64_t sum = sum16(src->bytes, size, 0);
     sum = sum16(dst->bytes, size, sum) + IPPROTO_TCP + 20;
-    put16(t + 16, fold(sum16(t, 20, sum)));
+    sek_put16(t + 16, fold(sum16(t, 20, sum)));
     return link + ip + 20;
 }
 

@@ -131,6 +131,23 @@ struct http_state {
     struct http_side side[2];
 };
 
+static inline bool http_is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\v' || c == '\f';
+}
+
+/* --- http_head.c --- */
+void http_request_line(struct http_tx *tx);
+/* False: it is not a status line. */
+bool http_status_line(struct http_tx *tx);
+/* The field that lies in the head at AT, LEN bytes without its line end. */
+void http_field_add(struct http_state *h, struct http_tx *tx, enum sek_dir dir, uint32_t at,
+                    uint32_t len);
+void http_note_repeats(struct http_tx *tx, enum sek_dir dir);
+/* Content-Length and Transfer-Encoding (RFC 9112 section 6). */
+void http_framing(struct http_tx *tx, enum sek_dir dir);
+void http_check_host(struct http_state *h, struct http_tx *tx);
+
 /* The first field called NAME (any case), or NULL. */
 const struct http_field *http_field_find(const struct http_message *m, const char *name);
 struct sek_bytes http_field_value(const struct http_message *m, const char *name);

@@ -2,24 +2,18 @@
  * authority in lower case without its port. */
 #include "lib/app/http.h"
 
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "lib/base/encode.h"
 
 /* Decode one character at P; returns how many bytes it took. */
 static uint32_t decode_one(const uint8_t *p, uint32_t left, uint8_t *out)
 {
-    if (p[0] == '%' && left >= 3 && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
-        *out = (uint8_t)(hex(p[1]) << 4 | hex(p[2]));
+    if (p[0] == '%' && left >= 3 && sek_hex_digit((char)p[1]) >= 0 && sek_hex_digit((char)p[2]) >= 0) {
+        *out = (uint8_t)(sek_hex_digit((char)p[1]) << 4 | sek_hex_digit((char)p[2]));
         return 3;
     }
-    if (p[0] == '%' && left >= 6 && (p[1] | 32) == 'u' && hex(p[2]) >= 0 && hex(p[3]) >= 0 &&
-        hex(p[4]) >= 0 && hex(p[5]) >= 0) {
-        int high = hex(p[2]) << 4 | hex(p[3]), low = hex(p[4]) << 4 | hex(p[5]);
+    if (p[0] == '%' && left >= 6 && (p[1] | 32) == 'u' && sek_hex_digit((char)p[2]) >= 0 && sek_hex_digit((char)p[3]) >= 0 &&
+        sek_hex_digit((char)p[4]) >= 0 && sek_hex_digit((char)p[5]) >= 0) {
+        int high = sek_hex_digit((char)p[2]) << 4 | sek_hex_digit((char)p[3]), low = sek_hex_digit((char)p[4]) << 4 | sek_hex_digit((char)p[5]);
         /* full-width forms fold to ASCII, as IIS does */
         *out = high == 0 ? (uint8_t)low : high == 0xff && low < 0x5f ? (uint8_t)(low + 0x20) : '?';
         return 6;
@@ -89,7 +83,7 @@ void http_uri_normalize(struct sek_pool *pool, struct http_tx *tx, struct sek_by
         out->data[out->len++] = c;
     }
     for (uint32_t k = 0; again && k + 2 < out->len; k++)
-        if (out->data[k] == '%' && hex(out->data[k + 1]) >= 0 && hex(out->data[k + 2]) >= 0)
+        if (out->data[k] == '%' && sek_hex_digit((char)out->data[k + 1]) >= 0 && sek_hex_digit((char)out->data[k + 2]) >= 0)
             sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_DOUBLE_ENCODED_URI);
     out->len = remove_dots(out->data, out->len);
     if (i < len && p[i] == '?')

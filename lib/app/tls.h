@@ -44,8 +44,6 @@ struct tls_tx {
     unsigned cert_count;
     struct sek_buffer random[2];
     char ja3_hash[33], ja3s_hash[33];
-    uint64_t valid_from, valid_until; /* seconds since the epoch */
-    bool resumed;
 };
 
 struct tls_state {

@@ -14,7 +14,7 @@ void sek_hex_encode(const void *data, size_t len, char *out)
     *out = '\0';
 }
 
-static int hex_digit(char c)
+int sek_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -26,8 +26,8 @@ bool sek_hex_decode(const char *text, void *out, size_t len)
 {
     uint8_t *p = out;
     for (size_t i = 0; i < len; i++) {
-        int high = hex_digit(text[2 * i]);
-        int low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
+        int high = sek_hex_digit(text[2 * i]);
+        int low = high < 0 ? -1 : sek_hex_digit(text[2 * i + 1]);
         if (low < 0)
             return false;
         p[i] = (uint8_t)(high << 4 | low);
@@ -35,7 +35,7 @@ bool sek_hex_decode(const char *text, void *out, size_t len)
     return text[2 * len] == '\0';
 }
 
-static int base64_digit(char c)
+int sek_base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -58,7 +58,7 @@ long sek_base64_decode(const char *text, size_t len, void *out)
     if (len % 4 == 1)
         return -1;
     for (size_t i = 0; i < len; i++) {
-        int d = base64_digit(text[i]);
+        int d = sek_base64_digit(text[i]);
         if (d < 0)
             return -1;
         bits = bits << 6 | (uint32_t)d;

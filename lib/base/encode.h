@@ -9,6 +9,10 @@
 #define SEK_SHA256_SIZE 32
 #define SEK_SHA256_HEX  65 /* with the NUL */
 
+/* Value of one digit, or -1. */
+int sek_hex_digit(char c);
+int sek_base64_digit(char c);
+
 /* OUT holds 2*LEN+1 bytes. */
 void sek_hex_encode(const void *data, size_t len, char *out);
 /* Exactly LEN bytes from 2*LEN hex digits; false when TEXT is anything else. */

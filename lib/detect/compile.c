@@ -242,17 +242,15 @@ static int by_weight(const void *a, const void *b)
     return x->own != y->own ? (x->own < y->own ? 1 : -1) : (int)y->ports - (int)x->ports;
 }
 
-/* Classes of ports that see the same rules; CLASSES has room for 65536. */
+/* Classes of ports that see the same rules; CLASSES has room for 65536. 0: out of memory. */
 static uint32_t port_classes(const struct side *side, int dir, struct class *classes,
                              uint16_t *class_of)
 {
-    static uint64_t hash[65536];
-    static uint32_t own[65536];
-    static uint32_t slots[1u << 17];
+    uint64_t *hash = calloc(65536, sizeof *hash);
+    uint32_t *own = calloc(65536, sizeof *own), *slots = calloc(1u << 17, sizeof *slots);
     uint32_t count = 0;
-    memset(hash, 0, sizeof hash);
-    memset(own, 0, sizeof own);
-    memset(slots, 0, sizeof slots);
+    if (!hash || !own || !slots)
+        goto done;
     for (uint32_t i = 0; i < side->count; i++) {
         const struct sek_rule *r = side->rules[i];
         const struct sek_port_set *set = dir ? r->src_port : r->dst_port;
@@ -282,6 +280,10 @@ static uint32_t port_classes(const struct side *side, int dir, struct class *cla
         class_of[port] = (uint16_t)(slots[at] - 1);
         classes[slots[at] - 1].ports++;
     }
+done:
+    free(hash);
+    free(own);
+    free(slots);
     return count;
 }
 
@@ -316,6 +318,8 @@ static enum sek_error ports_build(struct sek_compiled *c, enum sek_group_proto p
     }
     if (by_port)
         count = port_classes(&side, dir, classes, class_of);
+    if (!count)
+        goto done;
     rank = calloc(count, sizeof *rank);
     member = calloc(side.count + 1, 1);
     if (!rank || !member)

@@ -2,6 +2,7 @@
 #include "lib/detect/internal.h"
 
 #include "lib/app/buffers.h"
+#include "lib/base/endian.h"
 #include "lib/rules/dataset.h"
 
 #include <netinet/in.h>
@@ -60,11 +61,6 @@ static bool flags_match(const struct sek_condition *c, uint8_t v)
     default:
         return v == c->flags;
     }
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 static bool has_ip_option(const struct sek_packet *p, uint8_t type)
@@ -271,7 +267,7 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
     case SEK_IF_TOS:
         return sek_compare(&c->compare, p->tos);
     case SEK_IF_IP_ID:
-        return p->ip_version == 4 && sek_compare(&c->compare, be32(p->ip + 4) >> 16);
+        return p->ip_version == 4 && sek_compare(&c->compare, sek_get32(p->ip + 4) >> 16);
     case SEK_IF_IP_PROTO:
         return p->ip_version && sek_compare(&c->compare, p->proto);
     case SEK_IF_FRAGBITS:

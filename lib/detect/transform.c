@@ -2,6 +2,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/detect/internal.h"
 
+#include "lib/base/encode.h"
+
 #include <ctype.h>
 #include <openssl/evp.h>
 #include <pcre2.h>
@@ -23,20 +25,12 @@ static void digest(struct sek_engine *e, const EVP_MD *type, struct sek_bytes in
         sek_buffer_add(&e->pool, out, value, size, 0);
 }
 
-static int hex(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static uint32_t url_decode(const uint8_t *p, uint32_t len, uint8_t *out)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < len; i++) {
-        if (p[i] == '%' && i + 2 < len && hex(p[i + 1]) >= 0 && hex(p[i + 2]) >= 0) {
-            out[n++] = (uint8_t)(hex(p[i + 1]) << 4 | hex(p[i + 2]));
+        if (p[i] == '%' && i + 2 < len && sek_hex_digit((char)p[i + 1]) >= 0 && sek_hex_digit((char)p[i + 2]) >= 0) {
+            out[n++] = (uint8_t)(sek_hex_digit((char)p[i + 1]) << 4 | sek_hex_digit((char)p[i + 2]));
             i += 2;
         } else {
             out[n++] = p[i] == '+' ? ' ' : p[i];
@@ -74,17 +68,6 @@ static uint32_t strip_pseudo(const uint8_t *p, uint32_t len, uint8_t *out)
     return n;
 }
 
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Strict wants nothing but the alphabet, RFC 4648 stops at what is not, RFC 2045 skips it. */
 static bool from_base64(const struct sek_transform *t, struct sek_bytes in, uint8_t *out,
                         uint32_t *n)
@@ -99,7 +82,8 @@ static bool from_base64(const struct sek_transform *t, struct sek_bytes in, uint
         in.len = t->bytes;
     *n = 0;
     for (uint32_t i = 0; i < in.len; i++) {
-        int d = base64_digit(in.data[i]);
+        uint8_t c = in.data[i];
+        int d = c == '-' || c == '_' ? -1 : sek_base64_digit((char)c);
         if (in.data[i] == '=')
             break;
         if (d < 0) {
@@ -222,12 +206,6 @@ static bool apply(struct sek_engine *e, const struct sek_transform *t, struct se
         return inflate_all(e, in, 15 + 16, out);
     case SEK_TRANSFORM_ZLIB:
         return inflate_all(e, in, 15, out);
-    case SEK_TRANSFORM_SUBSLICE:
-        if (t->offset < in.len)
-            sek_buffer_add(&e->pool, out, in.data + t->offset,
-                           t->bytes && t->bytes < in.len - t->offset ? t->bytes
-                                                                     : in.len - t->offset, 0);
-        return true;
     }
     return false;
 }

@@ -2,21 +2,12 @@
  * events, and hands what is left to the next. Tunnels open a new packet in the caller's array. */
 #include "lib/packet/packet.h"
 #include "lib/packet/layers.h"
+#include "lib/base/endian.h"
 
 #include <netinet/in.h>
 
 static void decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type,
                              const uint8_t *data, uint32_t len);
-
-static inline uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 struct sek_packet *decoder_inner(struct decoder *d, const struct sek_packet *outer)
 {
@@ -49,8 +40,8 @@ static void decode_vlan(struct decoder *d, struct sek_packet *p, const uint8_t *
         sek_packet_event(p, SEK_DECODE_VLAN_TOO_MANY_LAYERS);
         return;
     }
-    p->vlan[p->vlan_count++] = be16(data) & 0x0fff;
-    decode_ethertype(d, p, be16(data + 2), data + 4, len - 4);
+    p->vlan[p->vlan_count++] = sek_get16(data) & 0x0fff;
+    decode_ethertype(d, p, sek_get16(data + 2), data + 4, len - 4);
 }
 
 static void decode_mpls(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
@@ -90,7 +81,7 @@ void decode_ppp(struct decoder *d, struct sek_packet *p, const uint8_t *data, ui
         sek_packet_event(p, SEK_DECODE_PPP_PKT_TOO_SMALL);
         return;
     }
-    uint16_t type = data[0] & 1 ? data[0] : be16(data);
+    uint16_t type = data[0] & 1 ? data[0] : sek_get16(data);
     uint32_t skip = data[0] & 1 ? 1 : 2;
     data += skip;
     len -= skip;
@@ -147,7 +138,7 @@ void decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *dat
         return;
     }
     p->ethernet = data;
-    decode_ethertype(d, p, be16(data + 12), data + 14, len - 14);
+    decode_ethertype(d, p, sek_get16(data + 12), data + 14, len - 14);
 }
 
 static void decode_gre(struct decoder *d, struct sek_packet *outer, const uint8_t *data, uint32_t len)
@@ -156,7 +147,7 @@ static void decode_gre(struct decoder *d, struct sek_packet *outer, const uint8_
         sek_packet_event(outer, SEK_DECODE_GRE_PKT_TOO_SMALL);
         return;
     }
-    uint16_t flags = be16(data), type = be16(data + 2);
+    uint16_t flags = sek_get16(data), type = sek_get16(data + 2);
     uint32_t skip = 4;
     if ((flags & 7) > 1) {
         sek_packet_event(outer, SEK_DECODE_GRE_WRONG_VERSION);
@@ -205,7 +196,7 @@ static void decode_tcp_options(struct sek_packet *p, const uint8_t *opt, uint32_
         switch (opt[i]) {
         case 2:
             if (size == 4)
-                p->tcp.mss = be16(opt + i + 2);
+                p->tcp.mss = sek_get16(opt + i + 2);
             break;
         case 3:
             if (size == 3)
@@ -217,8 +208,8 @@ static void decode_tcp_options(struct sek_packet *p, const uint8_t *opt, uint32_
         case 8:
             if (size == 10) {
                 p->tcp.has_timestamp = true;
-                p->tcp.ts_value = be32(opt + i + 2);
-                p->tcp.ts_echo = be32(opt + i + 6);
+                p->tcp.ts_value = sek_get32(opt + i + 2);
+                p->tcp.ts_echo = sek_get32(opt + i + 6);
             }
             break;
         case 34: /* fast open, RFC 7413 */
@@ -243,14 +234,14 @@ static void decode_tcp(struct sek_packet *p, const uint8_t *data, uint32_t len)
         return;
     }
     p->l4 = data;
-    p->src_port = be16(data);
-    p->dst_port = be16(data + 2);
-    p->tcp.seq = be32(data + 4);
-    p->tcp.ack = be32(data + 8);
+    p->src_port = sek_get16(data);
+    p->dst_port = sek_get16(data + 2);
+    p->tcp.seq = sek_get32(data + 4);
+    p->tcp.ack = sek_get32(data + 8);
     p->tcp.header_len = header;
     p->tcp.flags = data[13];
-    p->tcp.window = be16(data + 14);
-    p->tcp.urgent = be16(data + 18);
+    p->tcp.window = sek_get16(data + 14);
+    p->tcp.urgent = sek_get16(data + 18);
     p->tcp.wscale = 0xff;
     decode_tcp_options(p, data + 20, header - 20u);
     p->payload = data + header;
@@ -264,15 +255,15 @@ static void decode_udp(struct decoder *d, struct sek_packet *p, const uint8_t *d
         p->invalid = true;
         return;
     }
-    uint16_t claimed = be16(data + 4);
+    uint16_t claimed = sek_get16(data + 4);
     if (claimed < 8 || claimed > len) {
         sek_packet_event(p, claimed < 8 ? SEK_DECODE_UDP_HLEN_TOO_SMALL : SEK_DECODE_UDP_LEN_INVALID);
         p->invalid = true;
         return;
     }
     p->l4 = data;
-    p->src_port = be16(data);
-    p->dst_port = be16(data + 2);
+    p->src_port = sek_get16(data);
+    p->dst_port = sek_get16(data + 2);
     p->payload = data + 8;
     p->payload_len = claimed - 8u;
     if (p->tunnel_depth + 1u < SEK_PACKET_LAYERS)
@@ -291,8 +282,8 @@ static void decode_icmp(struct sek_packet *p, const uint8_t *data, uint32_t len,
     p->icmp_code = data[1];
     uint32_t header = len < 8 ? 4 : 8;
     if (header == 8) {
-        p->icmp_id = be16(data + 4);
-        p->icmp_seq = be16(data + 6);
+        p->icmp_id = sek_get16(data + 4);
+        p->icmp_seq = sek_get16(data + 6);
     }
     if (!v6 && (data[0] > 18 || data[0] == 1 || data[0] == 2 || data[0] == 7))
         sek_packet_event(p, SEK_DECODE_ICMPV4_UNKNOWN_TYPE);
@@ -310,9 +301,9 @@ static void decode_sctp(struct sek_packet *p, const uint8_t *data, uint32_t len)
         return;
     }
     p->l4 = data;
-    p->src_port = be16(data);
-    p->dst_port = be16(data + 2);
-    p->sctp_vtag = be32(data + 4);
+    p->src_port = sek_get16(data);
+    p->dst_port = sek_get16(data + 2);
+    p->sctp_vtag = sek_get32(data + 4);
     p->payload = data + 12;
     p->payload_len = len - 12;
 }
@@ -368,13 +359,13 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         if (len < 16)
             sek_packet_event(p, SEK_DECODE_SLL_PKT_TOO_SMALL);
         else
-            decode_ethertype(d, p, be16(frame + 14), frame + 16, len - 16);
+            decode_ethertype(d, p, sek_get16(frame + 14), frame + 16, len - 16);
         return;
     case SEK_LINK_SLL2:
         if (len < 20)
             sek_packet_event(p, SEK_DECODE_SLL_PKT_TOO_SMALL);
         else
-            decode_ethertype(d, p, be16(frame), frame + 20, len - 20);
+            decode_ethertype(d, p, sek_get16(frame), frame + 20, len - 20);
         return;
     case SEK_LINK_PPP:
         decode_ppp(d, p, frame, len);

@@ -1,17 +1,8 @@
 /* IPv4 (RFC 791) and IPv6 (RFC 8200) headers, options and extension chains. */
 #include "lib/packet/layers.h"
+#include "lib/base/endian.h"
 
 #include <netinet/in.h>
-
-static inline uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 static void ipv4_options(struct sek_packet *p, const uint8_t *opt, uint32_t len)
 {
@@ -46,7 +37,7 @@ void decode_ipv4(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
         return;
     }
     uint32_t header = (data[0] & 15u) * 4;
-    uint32_t total = be16(data + 2);
+    uint32_t total = sek_get16(data + 2);
     if (header < 20) {
         sek_packet_event(p, SEK_DECODE_IPV4_HLEN_TOO_SMALL);
         return;
@@ -66,9 +57,9 @@ void decode_ipv4(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
     p->tos = data[1];
     p->ttl = data[8];
     p->proto = data[9];
-    p->fragment_id = be16(data + 4);
+    p->fragment_id = sek_get16(data + 4);
     p->more_fragments = data[6] & 0x20;
-    p->fragment_offset = (uint16_t)((be16(data + 6) & 0x1fff) * 8);
+    p->fragment_offset = (uint16_t)((sek_get16(data + 6) & 0x1fff) * 8);
     p->fragment = p->more_fragments || p->fragment_offset;
     memcpy(p->src.bytes, data + 12, 4);
     memcpy(p->dst.bytes, data + 16, 4);
@@ -101,7 +92,7 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
         sek_packet_event(p, SEK_DECODE_IPV6_WRONG_IP_VERSION);
         return;
     }
-    uint32_t payload = be16(data + 4);
+    uint32_t payload = sek_get16(data + 4);
     if (len - 40 < payload) {
         sek_packet_event(p, SEK_DECODE_IPV6_TRUNC_PKT);
         return;
@@ -109,7 +100,7 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
     p->ip = data;
     p->ip_len = 40 + payload;
     p->ip_version = 6;
-    p->tos = (uint8_t)(be16(data) >> 4);
+    p->tos = (uint8_t)(sek_get16(data) >> 4);
     p->ttl = data[7];
     memcpy(p->src.bytes, data + 8, 16);
     memcpy(p->dst.bytes, data + 24, 16);
@@ -164,9 +155,9 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
         case IPPROTO_FRAGMENT:
             if (h[1])
                 sek_packet_event(p, SEK_DECODE_IPV6_FH_NON_ZERO_RESERVED_FIELD);
-            p->fragment_offset = be16(h + 2) & 0xfff8;
+            p->fragment_offset = sek_get16(h + 2) & 0xfff8;
             p->more_fragments = h[3] & 1;
-            p->fragment_id = be32(h + 4);
+            p->fragment_id = sek_get32(h + 4);
             p->fragment = p->fragment_offset || p->more_fragments;
             if (!p->fragment)
                 sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_USELESS_FH);

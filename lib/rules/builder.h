@@ -30,6 +30,13 @@ struct builder {
     bool has_sid;
 };
 
+/* A class of alerts. */
+struct sek_class {
+    struct sek_class *next;
+    const char *name, *text;
+    uint8_t priority;
+};
+
 /* One row of the keyword table. */
 struct keyword {
     const char *name;
@@ -57,6 +64,17 @@ uint32_t builder_name(struct builder *b, const char *name);
 /* A sticky buffer that is not plain text in the table: set the current part. */
 enum sek_error builder_sticky(struct builder *b, int target, bool own_part);
 
+/* --- header.c --- */
+enum sek_error rule_header(struct builder *b, char *text);
+
+/* --- option.c --- */
+/* Cut the next option off *P; NULL at the end. *BAD: its ';' is missing. */
+char *option_next(char **p, bool *bad);
+enum sek_error rule_option(struct builder *b, char *option);
+
+/* --- builder.c: after the last option --- */
+enum sek_error rule_finish(struct builder *b);
+
 /* --- values.c --- */
 
 char *text_trim(char *s);
@@ -79,5 +97,7 @@ enum sek_error pcre_keyword(struct builder *b, char *arg);
 /* Compile PATTERN; freed with the rules. */
 enum sek_error pcre_compile(struct builder *b, const char *pattern, size_t len, uint32_t options,
                             void **out);
+/* Free what pcre_compile made, with the rules. */
+void sek_pcre_free_all(void *list);
 
 #endif

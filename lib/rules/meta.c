@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-struct sek_class {
-    struct sek_class *next;
-    const char *name, *text;
-    uint8_t priority;
-};
-
 static char *keep(struct builder *b, const char *s)
 {
     return sek_arena_strndup(b->arena, s, strlen(s));

@@ -12,8 +12,6 @@ struct code_list {
     pcre2_code *code;
 };
 
-void sek_pcre_free_all(void *list);
-
 void sek_pcre_free_all(void *list)
 {
     for (struct code_list *c = list; c; c = c->next)

@@ -170,7 +170,6 @@ enum sek_transform_kind {
     SEK_TRANSFORM_SHA256, SEK_TRANSFORM_URL_DECODE, SEK_TRANSFORM_XOR, SEK_TRANSFORM_PCRE,
     SEK_TRANSFORM_FROM_BASE64, SEK_TRANSFORM_HEADER_LOWER, SEK_TRANSFORM_STRIP_PSEUDO,
     SEK_TRANSFORM_DOMAIN, SEK_TRANSFORM_TLD, SEK_TRANSFORM_GUNZIP, SEK_TRANSFORM_ZLIB,
-    SEK_TRANSFORM_SUBSLICE,
 };
 
 #define SEK_TRANSFORMS_MAX 8
@@ -180,7 +179,7 @@ struct sek_transform {
     const uint8_t *key; /* XOR */
     uint32_t key_len;
     void *code;            /* PCRE: pcre2_code */
-    uint32_t offset, bytes; /* base64, subslice */
+    uint32_t offset, bytes; /* base64 */
     uint8_t mode;           /* base64: 0 strict, 1 RFC 4648, 2 RFC 2045 */
 };
 

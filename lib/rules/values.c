@@ -1,6 +1,8 @@
 /* Small pieces of rule text: numbers, comparisons, quoted content. */
 #include "lib/rules/builder.h"
 
+#include "lib/base/encode.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -138,14 +140,6 @@ bool text_unquote(char **s, bool *negated)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 enum sek_error content_bytes(struct builder *b, const char *text, size_t len, uint8_t **out,
                              uint16_t *out_len)
 {
@@ -164,7 +158,7 @@ enum sek_error content_bytes(struct builder *b, const char *text, size_t len, ui
         } else if (hex) {
             if (c == ' ')
                 continue;
-            int d = hex_digit(c);
+            int d = sek_hex_digit(c);
             if (d < 0)
                 return builder_fail(b, SEK_EINVAL, "found '%c' between | |, expected hex digits", c);
             if (high < 0) {

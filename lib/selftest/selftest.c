@@ -2,6 +2,7 @@
  * the message at hand is kept. */
 #include "lib/selftest/selftest.h"
 
+#include "lib/base/endian.h"
 #include "lib/base/text.h"
 #include "lib/detect/engine.h"
 
@@ -33,18 +34,6 @@ static void on_alert(void *ctx, struct sek_engine *engine, const struct sek_even
         p->sid = event->rule->sid;
 }
 
-static void put16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v);
-}
-
 /* One IPv4 packet between 192.0.2.10 (client) and 10.0.0.20 (server), without checksums. */
 static void packet(struct play *p, int dir, uint8_t flags, const uint8_t *data, uint32_t len)
 {
@@ -52,22 +41,22 @@ static void packet(struct play *p, int dir, uint8_t flags, const uint8_t *data, 
     uint8_t buf[SEGMENT + 64] = {0};
     uint32_t l4 = p->proto == IPPROTO_TCP ? 20 : 8;
     buf[0] = 0x45;
-    put16(buf + 2, 20 + l4 + len);
+    sek_put16(buf + 2, 20 + l4 + len);
     buf[8] = 64;
     buf[9] = p->proto;
     memcpy(buf + 12, addr[dir], 4);
     memcpy(buf + 16, addr[!dir], 4);
-    put16(buf + 20, dir ? p->port : p->client_port);
-    put16(buf + 22, dir ? p->client_port : p->port);
+    sek_put16(buf + 20, dir ? p->port : p->client_port);
+    sek_put16(buf + 22, dir ? p->client_port : p->port);
     if (p->proto == IPPROTO_TCP) {
-        put32(buf + 24, p->seq[dir]);
-        put32(buf + 28, flags & SEK_TCP_ACK ? p->seq[!dir] : 0);
+        sek_put32(buf + 24, p->seq[dir]);
+        sek_put32(buf + 28, flags & SEK_TCP_ACK ? p->seq[!dir] : 0);
         buf[32] = 5 << 4;
         buf[33] = flags;
-        put16(buf + 34, 65535);
+        sek_put16(buf + 34, 65535);
         p->seq[dir] += len + ((flags & (SEK_TCP_SYN | SEK_TCP_FIN)) ? 1 : 0);
     } else {
-        put16(buf + 24, 8 + len);
+        sek_put16(buf + 24, 8 + len);
     }
     if (len)
         memcpy(buf + 20 + l4, data, len);

@@ -1,0 +1,151 @@
+/* The options of a rule, one after the other: keywords of the tables, sticky buffers and numbers of the
+ * application protocols, and content modifiers of older rules. */
+#include "lib/rules/builder.h"
+
+#include "lib/app/buffers.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct keyword *const tables[] = {
+    sek_meta_keywords,   sek_content_keywords, sek_byte_keywords,      sek_packet_keywords,
+    sek_flow_keywords,   sek_buffer_keywords,  sek_state_keywords,     sek_threshold_keywords,
+    sek_data_keywords,
+};
+
+static const struct keyword *keyword_find(const char *name)
+{
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const struct keyword *k = tables[t]; k->name; k++)
+            if (!strcmp(k->name, name))
+                return k;
+    return NULL;
+}
+
+/* Cut the next option off: text up to a ';' that is neither escaped nor inside quotes. */
+char *option_next(char **p, bool *bad)
+{
+    char *begin = *p, *s = begin;
+    bool quoted = false;
+    while (isspace((unsigned char)*begin))
+        begin++;
+    if (!*begin)
+        return NULL;
+    for (s = begin; *s; s++) {
+        if (*s == '\\' && s[1]) {
+            s++;
+            continue;
+        }
+        if (*s == '"')
+            quoted = !quoted;
+        if (*s == ';' && !quoted)
+            break;
+    }
+    if (!*s)
+        *bad = true;
+    else
+        *s++ = '\0';
+    *p = s;
+    return begin;
+}
+
+static enum sek_error sticky_option(struct builder *b, const char *name, const char *arg)
+{
+    int id = sek_buffer_find(name, SEK_BUFFER_MODIFIER);
+    if (id >= 0 && b->last_content && b->last_part == b->payload && !b->sticky && !arg) {
+        /* old style: the content before belongs to that buffer */
+        struct part *to = NULL;
+        for (struct part *p = b->parts; p; p = p->next)
+            if (p->view.target == SEK_TARGET_APP + id && !p->view.count)
+                to = p;
+        if (!to && !(to = builder_part(b, SEK_TARGET_APP + id)))
+            return builder_fail(b, SEK_ENOMEM, "out of memory");
+        struct sek_detector **link = &b->payload->first;
+        while (*link != b->last_content)
+            link = &(*link)->next;
+        *link = b->last_content->next;
+        if (!*link)
+            b->payload->tail = link;
+        b->last_content->next = NULL;
+        *to->tail = b->last_content;
+        to->tail = &b->last_content->next;
+        b->last_part = to;
+        return SEK_OK;
+    }
+    id = sek_buffer_find(name, SEK_BUFFER_STICKY);
+    if (id < 0)
+        return SEK_ENOTFOUND;
+    if (arg && strcmp(name, "filename"))
+        return builder_fail(b, SEK_EINVAL, "takes no value, found '%.60s'", arg);
+    return builder_sticky(b, SEK_TARGET_APP + id, sek_buffer_multi(id));
+}
+
+enum sek_error builder_sticky(struct builder *b, int target, bool own_part)
+{
+    struct part *p = NULL;
+    for (struct part *x = b->parts; x && !own_part; x = x->next)
+        if (x->view.target == target && !x->view.count)
+            p = x;
+    if (!p && !(p = builder_part(b, target)))
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    b->current = p;
+    b->sticky = target != SEK_TARGET_PAYLOAD;
+    b->last_content = NULL;
+    return SEK_OK;
+}
+
+static enum sek_error number_option(struct builder *b, const char *name, const char *arg)
+{
+    enum sek_app app;
+    const struct sek_number_def *d = sek_number_find(name, &app);
+    struct sek_condition *c;
+    if (!d)
+        return SEK_ENOTFOUND;
+    char copy[128];
+    if (!arg || snprintf(copy, sizeof copy, "%s", arg) >= (int)sizeof copy)
+        return builder_fail(b, SEK_EINVAL, "needs a number or a comparison");
+    char *comma = strchr(copy, ',');
+    if (comma && !strcmp(name, "urilen")) {
+        *comma = '\0';
+        if (!strcmp(text_trim(comma + 1), "raw"))
+            d = sek_number_find("urilen.raw", &app);
+    }
+    if (!(c = builder_condition(b, SEK_IF_NUMBER)))
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    c->number = d;
+    c->app = (uint16_t)app;
+    if (!compare_parse(copy, d->words, &c->compare))
+        return builder_fail(b, SEK_EINVAL,
+                            "found '%s', expected a number, <N, >N, N<>M, !N or a known word", arg);
+    b->rule->apps = b->rule->apps ? b->rule->apps & (1u << app) : 1u << app;
+    return b->rule->apps ? SEK_OK
+                         : builder_fail(b, SEK_EINVAL, "does not fit the rule's protocol");
+}
+
+enum sek_error rule_option(struct builder *b, char *option)
+{
+    char *colon = option, *arg = NULL;
+    while (*colon && *colon != ':')
+        colon++;
+    if (*colon) {
+        *colon = '\0';
+        arg = text_trim(colon + 1);
+    }
+    char *name = text_trim(option);
+    b->option = name;
+    const struct keyword *k = keyword_find(name);
+    if (k) {
+        if (k->arg == ARG_REQUIRED && (!arg || !*arg))
+            return builder_fail(b, SEK_EINVAL, "needs a value");
+        if (k->arg == ARG_NONE && arg)
+            return builder_fail(b, SEK_EINVAL, "takes no value, found '%.60s'", arg);
+        return k->parse(b, arg);
+    }
+    enum sek_error rc = sticky_option(b, name, arg);
+    if (rc == SEK_ENOTFOUND)
+        rc = number_option(b, name, arg);
+    if (rc == SEK_ENOTFOUND)
+        return sek_fail(b->fault, SEK_EUNSUPPORTED, "keyword '%.60s' is not known", name);
+    return rc;
+}
