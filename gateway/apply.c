@@ -75,15 +75,16 @@ static enum sek_error read_policy(const struct sek_bundle_view *view, struct gat
     return rc;
 }
 
-static enum sek_error read_rules(struct gateway *g, const struct sek_bundle_view *view,
-                                 struct sek_compiled **out, struct sek_fault *fault)
+enum sek_error gateway_read_rules(struct gateway *g, const struct sek_bundle_view *view,
+                                  struct sek_compiled **out, struct sek_fault *fault)
 {
     enum sek_error rc = SEK_OK;
     struct sek_rules *rules = sek_rules_new(g->config, fault);
     if (!rules)
         return fault->code;
     for (unsigned i = 0; i < g->rule_file_count && !rc; i++)
-        rc = sek_rules_load_file(rules, g->rule_files[i], fault);
+        rc = sek_rules_load_text(rules, g->rule_files[i].path, g->rule_files[i].text,
+                                 g->rule_files[i].len, fault);
     for (size_t i = 0; view && i < view->count && !rc; i++)
         if (!strncmp(view->files[i].path, "rules/", 6))
             rc = sek_rules_load_text(rules, view->files[i].path, view->files[i].data,
@@ -143,7 +144,7 @@ enum sek_error gateway_on_bundle(void *arg, const struct sek_bundle_view *view,
     if (!rc)
         rc = read_indicators(view, &reputation, fault);
     if (!rc)
-        rc = read_rules(g, view, &rules, fault);
+        rc = gateway_read_rules(g, view, &rules, fault);
     if (!rc)
         rc = use_rules(g, rules, fault);
     if (rc) {

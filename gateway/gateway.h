@@ -26,6 +26,15 @@ struct gateway_policy {
 };
 
 #define GATEWAY_RULE_FILES 64
+
+/* A local rule file. Its text is kept: with each bundle it is compiled again, and by then the process
+ * may have no right to read it. */
+struct gateway_rule_file {
+    const char *path;
+    char *text;
+    size_t len;
+};
+
 #define GATEWAY_SOURCES    1024
 
 /* Attackers are judged by blocked exploits from one address. */
@@ -42,7 +51,7 @@ struct gateway {
     const char *interface[2];
     struct event *readable[2], *tick;
     struct sek_config *config;
-    char *rule_files[GATEWAY_RULE_FILES];
+    struct gateway_rule_file rule_files[GATEWAY_RULE_FILES];
     unsigned rule_file_count;
     struct sek_engine_options options;
     struct sek_engine *engine;
@@ -57,6 +66,7 @@ struct gateway {
     struct sek_text line;
     struct evconnlistener *control;
     const char *state, *control_path;
+    const char *user; /* run as, when started as root */
     uint64_t started_us, frames, dropped, now_us;
     int from; /* link of the frame at hand */
     bool link_up;
@@ -70,6 +80,9 @@ bool gateway_frame(struct gateway *g, int from, const uint8_t *data, uint32_t le
 
 /* --- apply.c: bundles and pushed indicators --- */
 void gateway_policy_default(struct gateway_policy *p);
+/* The local rules, with those of VIEW (may be NULL), compiled. */
+enum sek_error gateway_read_rules(struct gateway *g, const struct sek_bundle_view *view,
+                                  struct sek_compiled **out, struct sek_fault *fault);
 enum sek_error gateway_on_bundle(void *arg, const struct sek_bundle_view *view,
                                  struct sek_fault *fault);
 void gateway_on_indicators(void *arg, json_t *add, json_t *remove);
@@ -82,7 +95,8 @@ void gateway_record_quarantine(struct gateway *g, const struct sek_behaviour_jud
 void gateway_record_listed(struct gateway *g, const struct sek_flow *flow, const char *what,
                            const char *value, size_t value_len,
                            const struct sek_reputation_hit *hit, bool blocked);
-void gateway_record_block(struct gateway *g, struct block *b);
+/* P is the frame that was refused because B holds one of its addresses. */
+void gateway_record_block(struct gateway *g, struct block *b, const struct sek_packet *p);
 void gateway_record_attacker(struct gateway *g, int ip_version, const struct sek_addr *addr,
                              const char *reason);
 

@@ -215,7 +215,7 @@ static bool address_blocked(struct gateway *g, const uint8_t *data, uint32_t len
         if (!b)
             continue;
         b->frames++;
-        gateway_record_block(g, b);
+        gateway_record_block(g, b, p);
         return true;
     }
     return false;

@@ -91,12 +91,15 @@ void gateway_record_listed(struct gateway *g, const struct sek_flow *f, const ch
     finish(g);
 }
 
-void gateway_record_block(struct gateway *g, struct block *b)
+void gateway_record_block(struct gateway *g, struct block *b, const struct sek_packet *p)
 {
     if (b->reported_us && g->now_us - b->reported_us < REPORT_EVERY_US)
         return;
     begin(g, b->kind == BLOCK_QUARANTINE ? "quarantine" : "reputation", "blocked");
-    address(g, "src_ip", b->ip_version, &b->addr);
+    address(g, "src_ip", p->ip_version, &p->src);
+    address(g, "dest_ip", p->ip_version, &p->dst);
+    sek_json_uint(&g->line, "src_port", p->src_port);
+    sek_json_uint(&g->line, "dest_port", p->dst_port);
     sek_json_uint(&g->line, "frames", b->frames - b->reported_frames);
     sek_json_str(&g->line, "reason", b->reason);
     b->reported_us = g->now_us;

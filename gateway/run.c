@@ -2,10 +2,11 @@
  * nothing crosses: the gateway fails closed. */
 #include "gateway/command.h"
 #include "gateway/gateway.h"
-#include "gateway/load.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/sandbox.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define STATUS_EVERY_S 30
+#define RULES_LIMIT    (256u << 20)
 
 static const char help[] =
     "usage: sekisho-gateway run --inside IF --outside IF [OPTION ...]\n"
@@ -29,6 +31,7 @@ static const char help[] =
     "  --rules FILE       local rules besides those of the manager; several times\n"
     "  --eve FILE         also write events here\n"
     "  --control PATH     status socket (/run/sekisho-gateway.sock)\n"
+    "  --user USER        run as this user when started as root (nobody)\n"
     "  --detect           report, but let everything pass\n";
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -88,13 +91,14 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 
 static int parse_options(struct gateway *g, int argc, char **argv)
 {
-    enum { INSIDE = 1, OUTSIDE, STATE, CONFIG, RULES, EVE, CONTROL, DETECT, HELP };
+    enum { INSIDE = 1, OUTSIDE, STATE, CONFIG, RULES, EVE, CONTROL, USER, DETECT, HELP };
     static const struct option options[] = {
         {"inside", required_argument, NULL, INSIDE},   {"outside", required_argument, NULL, OUTSIDE},
         {"state", required_argument, NULL, STATE},     {"config", required_argument, NULL, CONFIG},
         {"rules", required_argument, NULL, RULES},     {"eve", required_argument, NULL, EVE},
-        {"control", required_argument, NULL, CONTROL}, {"detect", no_argument, NULL, DETECT},
-        {"help", no_argument, NULL, HELP},             {0}};
+        {"control", required_argument, NULL, CONTROL}, {"user", required_argument, NULL, USER},
+        {"detect", no_argument, NULL, DETECT},         {"help", no_argument, NULL, HELP},
+        {0}};
     struct sek_fault fault;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (o) {
@@ -110,6 +114,9 @@ static int parse_options(struct gateway *g, int argc, char **argv)
         case CONTROL:
             g->control_path = optarg;
             break;
+        case USER:
+            g->user = optarg;
+            break;
         case CONFIG:
             sek_config_free(g->config);
             g->config = NULL;
@@ -123,7 +130,7 @@ static int parse_options(struct gateway *g, int argc, char **argv)
                 fprintf(stderr, "sekisho-gateway: more than %d rule files\n", GATEWAY_RULE_FILES);
                 return 2;
             }
-            g->rule_files[g->rule_file_count++] = optarg;
+            g->rule_files[g->rule_file_count++].path = optarg;
             break;
         case EVE:
             if (!(g->eve = fopen(optarg, "ae"))) {
@@ -149,23 +156,54 @@ static int parse_options(struct gateway *g, int argc, char **argv)
     return 0;
 }
 
+/* Everything that needs root is open: go on without it. The state folder becomes the working folder
+ * first, so that it stays reachable where a folder above it is closed to the user. *ENROLLED: it holds
+ * an identity. */
+static enum sek_error drop_rights(struct gateway *g, bool *enrolled, struct sek_fault *fault)
+{
+    bool landlock;
+    enum sek_error rc = SEK_OK;
+    *enrolled = !chdir(g->state) && !access("identity.json", F_OK);
+    if (!*enrolled && chdir("/"))
+        return sek_fail(fault, SEK_EIO, "/: %s", strerror(errno));
+    if (!geteuid())
+        rc = sek_sandbox_user(g->user, *enrolled ? "." : NULL, fault);
+    if (!rc && *enrolled && access(".", W_OK))
+        rc = sek_fail(fault, SEK_EIO, "%s: cannot write: %s", g->state, strerror(errno));
+    if (!rc && *enrolled)
+        rc = sek_sandbox_files(".", NULL, &landlock, fault);
+    return rc ? rc : sek_sandbox_calls(SEK_SANDBOX_DEVICE, fault);
+}
+
 static enum sek_error open_client(struct gateway *g, struct sek_fault *fault)
 {
-    struct sek_client_options options = {.state = g->state};
+    struct sek_client_options options = {.state = "."};
     struct sek_client_callbacks callbacks = {
         .on_bundle = gateway_on_bundle, .on_indicators = gateway_on_indicators,
         .on_command = gateway_on_command, .on_link = on_link, .arg = g};
-    enum sek_error rc = sek_client_open(g->base, &options, &callbacks, &g->client, fault);
-    if (rc == SEK_ENOTFOUND) {
-        sek_warning("not enrolled: running with local rules only");
+    bool enrolled;
+    enum sek_error rc = drop_rights(g, &enrolled, fault);
+    if (rc)
+        return rc;
+    if (!enrolled) {
+        sek_warning("%s: not enrolled: running with local rules only", g->state);
         return SEK_OK;
     }
-    return rc;
+    return sek_client_open(g->base, &options, &callbacks, &g->client, fault);
+}
+
+static enum sek_error read_local_rules(struct gateway *g, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    for (unsigned i = 0; i < g->rule_file_count && !rc; i++) {
+        struct gateway_rule_file *f = &g->rule_files[i];
+        rc = sek_file_read(f->path, RULES_LIMIT, &f->text, &f->len, fault);
+    }
+    return rc ? rc : gateway_read_rules(g, NULL, &g->rules, fault);
 }
 
 static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
 {
-    struct gateway_rules_summary summary = {0};
     struct sek_behaviour_settings behaviour;
     struct timeval every = {.tv_sec = STATUS_EVERY_S};
     enum sek_error rc;
@@ -175,12 +213,8 @@ static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
     g->base = event_base_new();
     if (!g->behaviour || !g->base || !blocklist_open(&g->blocked))
         return sek_fail(fault, SEK_ENOMEM, "out of memory");
-    g->rules = gateway_load_rules(g->rule_files, g->rule_file_count, g->config, &summary, fault);
-    if (!g->rules)
-        return fault->code;
-    if (summary.failed)
-        return sek_fail(fault, SEK_EINVAL, "%u local rules did not load", summary.failed);
-    if ((rc = gateway_engine_open(g, fault)) || (rc = live_open(g->interface[0], &g->link[0], fault)) ||
+    if ((rc = read_local_rules(g, fault)) || (rc = gateway_engine_open(g, fault)) ||
+        (rc = live_open(g->interface[0], &g->link[0], fault)) ||
         (rc = live_open(g->interface[1], &g->link[1], fault)) ||
         (rc = gateway_control_open(g, fault)) || (rc = open_client(g, fault)))
         return rc;
@@ -220,6 +254,8 @@ static void close_all(struct gateway *g)
         fclose(g->eve);
     if (g->base)
         event_base_free(g->base);
+    for (unsigned i = 0; i < g->rule_file_count; i++)
+        free(g->rule_files[i].text);
     sek_text_free(&g->line);
     sek_config_free(g->config);
 }
@@ -232,6 +268,7 @@ int gateway_run(int argc, char **argv)
         return 1;
     g->state = "/var/lib/sekisho-gateway";
     g->control_path = "/run/sekisho-gateway.sock";
+    g->user = "nobody";
     gateway_policy_default(&g->policy);
     sek_engine_options_default(&g->options);
     int status = parse_options(g, argc, argv);

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/sandbox.h"
 #include "manager/account.h"
 #include "manager/bundles.h"
 #include "manager/content.h"
@@ -11,7 +12,6 @@
 #include "manager/indicators.h"
 #include "manager/intel.h"
 #include "manager/push.h"
-#include "manager/sandbox.h"
 #include "manager/stream.h"
 #include "manager/worker.h"
 
@@ -281,7 +281,7 @@ static enum sek_error serve(const struct options *o, struct sek_manager *m, stru
     if (!rc && o->user && !geteuid())
         rc = sek_sandbox_user(o->user, o->state, fault);
     if (!rc)
-        rc = sek_sandbox_filter(fault);
+        rc = sek_sandbox_calls(SEK_SANDBOX_SERVER, fault);
     if (!rc) {
         match_all(m);
         sek_info("listening on https://%s (REST, console) and https://%s (devices)", o->listen,

@@ -1,0 +1,177 @@
+/* The order matters: user first (it needs rights), system call filter last (it forbids the rest). */
+#include "lib/base/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <grp.h>
+#include <linux/landlock.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define READ_ACCESS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define FILE_ACCESS                                                                                \
+    (READ_ACCESS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                \
+     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR)
+#define ALL_ACCESS                                                                                 \
+    (FILE_ACCESS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                     \
+     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
+     LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+static enum sek_error give_folder(const char *folder, uid_t uid, gid_t gid, struct sek_fault *fault)
+{
+    char *const paths[] = {(char *)folder, NULL};
+    enum sek_error rc = SEK_OK;
+    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    if (!tree)
+        return sek_fail(fault, SEK_EIO, "%s: cannot read: %s", folder, strerror(errno));
+    for (FTSENT *entry; !rc && (entry = fts_read(tree));)
+        if (entry->fts_info != FTS_DP && lchown(entry->fts_path, uid, gid))
+            rc = sek_fail(fault, SEK_EIO, "%s: cannot change the owner: %s", entry->fts_path,
+                          strerror(errno));
+    fts_close(tree);
+    return rc;
+}
+
+enum sek_error sek_sandbox_user(const char *user, const char *folder, struct sek_fault *fault)
+{
+    const struct passwd *entry = getpwnam(user);
+    if (!entry)
+        return sek_fail(fault, SEK_ENOTFOUND, "user '%s' does not exist", user);
+    if (!entry->pw_uid)
+        return sek_fail(fault, SEK_EINVAL, "user '%s': an unprivileged user is expected", user);
+    uid_t uid = entry->pw_uid;
+    gid_t gid = entry->pw_gid;
+    enum sek_error rc = folder ? give_folder(folder, uid, gid, fault) : SEK_OK;
+    if (rc)
+        return rc;
+    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+        return sek_fail(fault, SEK_EIO, "cannot become user '%s': %s", user, strerror(errno));
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0))
+        return sek_fail(fault, SEK_EIO, "prctl: %s", strerror(errno));
+    return SEK_OK;
+}
+
+static bool allow_path(int ruleset, const char *path, uint64_t access)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+    if (fd < 0)
+        return true; /* what is not there cannot be opened either */
+    long rc = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    close(fd);
+    return rc == 0;
+}
+
+enum sek_error sek_sandbox_files(const char *folder, const char *readable, bool *on,
+                                 struct sek_fault *fault)
+{
+    /* Name resolution and certificates read these; the libraries of name services load late. */
+    static const char *const system[] = {"/etc",   "/usr",         "/lib",
+                                         "/lib64", "/run/systemd", "/run/resolvconf"};
+    static const char *const devices[] = {"/dev/null", "/dev/urandom"};
+    struct landlock_ruleset_attr all = {.handled_access_fs = ALL_ACCESS};
+    long ruleset = syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
+    *on = false;
+    if (ruleset < 0)
+        return SEK_OK;
+    bool good = allow_path((int)ruleset, folder, FILE_ACCESS) &&
+                (!readable || allow_path((int)ruleset, readable, READ_ACCESS));
+    for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
+        good = good && allow_path((int)ruleset, system[i], READ_ACCESS);
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+        good = good && allow_path((int)ruleset, devices[i],
+                                  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
+    good = good && !syscall(SYS_landlock_restrict_self, ruleset, 0);
+    close((int)ruleset);
+    if (!good)
+        return sek_fail(fault, SEK_EIO, "landlock: %s", strerror(errno));
+    *on = true;
+    return SEK_OK;
+}
+
+/* Some names belong to one architecture only. socket is allowed by family, below. */
+static const char *const common[] = {
+    "accept", "accept4", "access", "bind", "brk", "chmod", "clock_getres", "clock_gettime",
+    "clock_gettime64", "clock_nanosleep", "close", "dup", "dup3", "epoll_create1", "epoll_ctl",
+    "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "exit", "exit_group", "faccessat",
+    "faccessat2", "fallocate", "fchmod", "fchmodat", "fchown", "fchown32", "fcntl", "fcntl64",
+    "fdatasync", "flock", "fstat", "fsync", "ftruncate", "ftruncate64", "futex", "futex_time64",
+    "getcwd", "getdents64", "getegid", "getegid32", "geteuid", "geteuid32", "getgid", "getgid32",
+    "getpeername", "getpid", "getppid", "getrandom", "getsockname", "getsockopt", "gettid",
+    "gettimeofday", "getuid", "getuid32", "ioctl", "_llseek", "lseek", "lstat", "madvise",
+    "membarrier", "mkdir", "mkdirat", "mmap", "mmap2", "mprotect", "mremap", "munmap", "nanosleep",
+    "newfstatat", "open", "openat", "pipe2", "poll", "ppoll", "pread64", "prlimit64", "pwrite64",
+    "read", "readlink", "readlinkat", "readv", "recvfrom", "recvmsg", "rename", "renameat",
+    "renameat2", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "sched_getaffinity", "sched_yield", "sendmsg", "sendto", "set_robust_list", "setsockopt",
+    "shutdown", "sigaltstack", "sigreturn", "stat", "statx", "sysinfo", "tgkill", "time",
+    "timerfd_create", "timerfd_settime", "umask", "uname", "unlink", "unlinkat", "utimensat",
+    "write", "writev", NULL,
+};
+static const char *const server[] = {"listen", "sendfile", "sendfile64", NULL};
+static const char *const device[] = {
+    "close_range", "connect", "copy_file_range", "dup2", "fstatfs", "getcpu", "getrusage",
+    "memfd_create", "pselect6", "recvmmsg", "rmdir", "select", "sendmmsg", "socketpair", "statfs",
+    NULL,
+};
+
+static int allow_names(scmp_filter_ctx filter, const char *const *names)
+{
+    int failed = 0;
+    for (; !failed && *names; names++) {
+        int call = seccomp_syscall_resolve_name(*names);
+        if (call >= 0) /* negative: this architecture does not have it */
+            failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+    }
+    return failed;
+}
+
+static int allow_sockets(scmp_filter_ctx filter)
+{
+    static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
+    int failed = 0;
+    for (size_t i = 0; !failed && i < sizeof families / sizeof families[0]; i++)
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    /* The C library asks for the addresses of the host before it resolves a name. */
+    if (!failed)
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+                                  SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+                                  SCMP_A2(SCMP_CMP_EQ, 0) /* NETLINK_ROUTE */);
+    return failed;
+}
+
+enum sek_error sek_sandbox_calls(enum sek_sandbox_duty duty, struct sek_fault *fault)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return sek_fail(fault, SEK_EIO, "cannot set no_new_privs: %s", strerror(errno));
+#ifdef __SANITIZE_ADDRESS__
+    (void)duty, (void)allow_names, (void)allow_sockets, (void)common, (void)server, (void)device;
+    return SEK_OK;
+#else
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    enum sek_error rc = SEK_OK;
+    int failed = filter ? 0 : -ENOMEM;
+    if (!failed)
+        failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (!failed)
+        failed = allow_names(filter, common);
+    if (!failed)
+        failed = allow_names(filter, duty == SEK_SANDBOX_SERVER ? server : device);
+    if (!failed)
+        failed = allow_sockets(filter);
+    if (!failed)
+        failed = seccomp_load(filter);
+    if (failed)
+        rc = sek_fail(fault, SEK_EIO, "seccomp: cannot load the filter: %s", strerror(-failed));
+    seccomp_release(filter);
+    return rc;
+#endif
+}
