@@ -16,6 +16,9 @@ function first(): Language {
 
 let current: Language = first();
 
+/** The person's own way to write dates where the browser tells one of this language (en-GB, say). */
+const locale = (): string => navigator.languages.find((one) => one.toLowerCase().startsWith(current)) ?? current;
+
 export const language = (): Language => current;
 
 export function setLanguage(next: Language): void {
@@ -36,14 +39,14 @@ export function word(prefix: string, value: string | null | undefined): string {
   return value && key in en ? t(key as Key) : (value ?? "");
 }
 
-export const count = (n: number): string => new Intl.NumberFormat(current).format(n);
+export const count = (n: number): string => new Intl.NumberFormat(locale()).format(n);
 
 export function dateTime(seconds: number): string {
-  return new Intl.DateTimeFormat(current, { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
 }
 
 export function clock(seconds: number, long = false): string {
-  return new Intl.DateTimeFormat(current, {
+  return new Intl.DateTimeFormat(locale(), {
     hour: "2-digit",
     minute: "2-digit",
     hourCycle: "h23",
@@ -52,14 +55,14 @@ export function clock(seconds: number, long = false): string {
 }
 
 export function day(seconds: number): string {
-  return new Intl.DateTimeFormat(current, { month: "short", day: "numeric" }).format(seconds * 1000);
+  return new Intl.DateTimeFormat(locale(), { month: "short", day: "numeric" }).format(seconds * 1000);
 }
 
 /** "3 minutes ago". */
 export function ago(seconds: number | null): string {
   if (!seconds) return t("common.never");
   const past = Math.round(seconds - Date.now() / 1000);
-  const format = new Intl.RelativeTimeFormat(current, { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
   const size = Math.abs(past);
   if (size < 60) return format.format(Math.min(past, 0), "second");
   if (size < 3600) return format.format(Math.trunc(past / 60), "minute");

@@ -1,7 +1,7 @@
 // All devices: what each is, whether it is protected, and what was found on it.
 import { api, follow } from "../api";
-import { calm, h } from "../dom";
-import { ago, count, t, word } from "../i18n";
+import { calm, h, type Child } from "../dom";
+import { ago, count, t, word, type Key } from "../i18n";
 import { bundleText, lockdownBadge, lockdownText, onlineMark, upToDate } from "../parts/badges";
 import { attempt } from "../parts/dialog";
 import { searchBox } from "../parts/search";
@@ -14,6 +14,14 @@ const heads = [
   "device.findings", "device.patches", "device.blocked",
 ] as const;
 
+function cell(name: Key, ...content: Child[]): HTMLTableCellElement {
+  return h("td", { "data-label": t(name) }, ...content);
+}
+
+function numberCell(name: Key, n: number): HTMLTableCellElement {
+  return h("td", { "data-label": t(name), class: "number" }, count(n));
+}
+
 function row(device: DeviceRow, go: (path: string) => void): HTMLTableRowElement {
   const path = `devices/${encodeURIComponent(device.id)}`;
   return h(
@@ -25,13 +33,13 @@ function row(device: DeviceRow, go: (path: string) => void): HTMLTableRowElement
       },
     },
     h("th", { scope: "row" }, h("a", { href: `#/${path}` }, device.name), h("div", { class: "sub" }, device.address ?? device.id)),
-    h("td", {}, word("kind", device.kind)),
-    h("td", {}, onlineMark(device), device.online ? null : h("div", { class: "sub" }, ago(device.last_seen))),
-    h("td", { class: upToDate(device) ? "" : "behind" }, bundleText(device)),
-    h("td", {}, device.kind === "gateway" ? "–" : lockdownBadge(device)),
-    h("td", { class: "number" }, count(device.findings)),
-    h("td", { class: "number" }, count(device.patches)),
-    h("td", { class: "number" }, count(device.blocked)),
+    cell("device.kind", word("kind", device.kind)),
+    cell("device.seen", onlineMark(device), device.online ? null : h("div", { class: "sub" }, ago(device.last_seen))),
+    cell("device.bundle", h("span", { class: upToDate(device) ? "" : "behind" }, bundleText(device))),
+    cell("device.lockdown", device.kind === "gateway" ? "–" : lockdownBadge(device)),
+    numberCell("device.findings", device.findings),
+    numberCell("device.patches", device.patches),
+    numberCell("device.blocked", device.blocked),
   );
 }
 

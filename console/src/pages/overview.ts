@@ -14,6 +14,7 @@ import type { Open } from "./page";
 const periods = ["1", "24", "168", "720"] as const;
 const remembered = "sekisho.period";
 const shownEvents = 8;
+const stopping = ["blocked", "quarantined"];
 
 function stoppedCard(data: Overview, hours: string): HTMLElement {
   const total = data.stopped.reduce((sum, { count: n }) => sum + n, 0);
@@ -36,7 +37,7 @@ function stoppedCard(data: Overview, hours: string): HTMLElement {
           { class: n ? layer : `${layer} zero` },
           h(
             "a",
-            { href: `#/events?layer=${layer}&action=blocked`, title: t(`layer.${layer}.what`) },
+            { href: `#/events?layer=${layer}`, title: t(`layer.${layer}.what`) },
             layerIcon(layer),
             h("span", { class: "name" }, t(`layer.${layer}`)),
             h("strong", {}, count(n)),
@@ -94,18 +95,22 @@ export const overviewPage: Open = () => {
   let devices: DeviceRow[] = [];
   let findings: Finding[] = [];
   let events: EventRecord[] = [];
+  let data: Overview | undefined;
 
   const showEvents = (): void => {
     table.hidden = events.length === 0;
     empty.hidden = events.length > 0;
     latest.replaceChildren(...events.map((event) => eventRow(event, names)));
   };
-  const loadNumbers = async (): Promise<void> => {
-    const data = await attempt(() => api.overview(Number(hours)));
-    if (!data) return;
+  const drawChart = (): void => {
     const open = chart.querySelector("details")?.open ?? false;
+    if (data) fill(chart, timeChart(data, open, Math.max(chart.clientWidth, 240)));
+  };
+  const loadNumbers = async (): Promise<void> => {
+    data = (await attempt(() => api.overview(Number(hours)))) ?? data;
+    if (!data) return;
     fill(stopped, stoppedCard(data, hours));
-    fill(chart, timeChart(data, open));
+    drawChart();
     fill(numbers, ...counters(data, devices, findings));
   };
   const loadFleet = async (): Promise<void> => {
@@ -117,8 +122,12 @@ export const overviewPage: Open = () => {
   const loadAll = async (): Promise<void> => {
     await loadFleet();
     await loadNumbers();
-    const page = await attempt(() => api.events({ action: "blocked" }, shownEvents));
-    if (page) events = page.events;
+    const pages = await attempt(() => Promise.all(stopping.map((action) => api.events({ action }, shownEvents))));
+    if (pages)
+      events = pages
+        .flatMap((page) => page.events)
+        .sort((a, b) => (b.n ?? 0) - (a.n ?? 0))
+        .slice(0, shownEvents);
     showEvents();
   };
   const soon = calm(400, () => {
@@ -127,11 +136,13 @@ export const overviewPage: Open = () => {
   });
   const end = follow({}, (event) => {
     soon();
-    if (event.action !== "blocked" || events.some((known) => known.id === event.id)) return;
+    if (!stopping.includes(event.action ?? "") || events.some((known) => known.id === event.id)) return;
     events = [event, ...events].slice(0, shownEvents);
     showEvents();
   });
   const timer = window.setInterval(() => void loadFleet().then(loadNumbers), 30000);
+  const resized = calm(100, drawChart);
+  window.addEventListener("resize", resized);
   void loadAll();
   audit.update();
 
@@ -152,7 +163,7 @@ export const overviewPage: Open = () => {
         segments(t("period.label"), periods.map((p) => [p, t(`period.${p}`)]), hours, choose),
       ),
       stopped,
-      h("section", { class: "card" }, h("h2", {}, t("overview.chart")), chart),
+      h("div", { class: "over-time" }, h("section", { class: "card" }, h("h2", {}, t("overview.chart")), chart), audit.element),
       numbers,
       h(
         "section",
@@ -161,11 +172,11 @@ export const overviewPage: Open = () => {
         empty,
         table,
       ),
-      audit.element,
     ),
     leave: () => {
       end();
       window.clearInterval(timer);
+      window.removeEventListener("resize", resized);
     },
   };
 };

@@ -4,8 +4,7 @@ import { clock, count, day, t } from "../i18n";
 import type { Overview } from "../types";
 import { layerMark, layerOf, layers } from "./badges";
 
-const width = 960;
-const height = 220;
+const height = 190;
 const left = 34;
 const top = 10;
 const bottom = 24;
@@ -56,7 +55,7 @@ function bar(bucket: Bucket, x: number, wide: number, unit: number, data: Overvi
   return group;
 }
 
-function picture(list: Bucket[], data: Overview): SVGElement {
+function picture(list: Bucket[], data: Overview, width: number): SVGElement {
   const most = scaleTop(Math.max(0, ...list.map((bucket) => bucket.total)));
   const unit = (height - top - bottom) / most;
   const step = (width - left) / list.length;
@@ -68,10 +67,11 @@ function picture(list: Bucket[], data: Overview): SVGElement {
       svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, count((most / 4) * i)),
     );
   }
+  const labels = Math.ceil((list.length * 95) / width);
   list.forEach((bucket, i) => {
     const x = left + i * step;
     if (bucket.total) chart.append(bar(bucket, x + step * 0.12, step * 0.76, unit, data));
-    if (i % Math.ceil(list.length / 6) === 0 && x < width - 30)
+    if (i % labels === 0 && x < width - 30)
       chart.append(svg("text", { x: x + step / 2, y: height - 6, "text-anchor": i ? "middle" : "start" }, label(bucket.time, data)));
   });
   return chart;
@@ -111,14 +111,14 @@ function table(list: Bucket[]): HTMLElement {
   );
 }
 
-/** OPEN: whether the table was open before, kept over updates. */
-export function timeChart(data: Overview, open: boolean): HTMLElement {
+/** OPEN: whether the table was open before, kept over updates. WIDTH: in pixels, so that text keeps its size. */
+export function timeChart(data: Overview, open: boolean, width: number): HTMLElement {
   const list = buckets(data);
   return h(
     "figure",
     { class: "time-chart" },
     h("figcaption", { class: "legend" }, ...layers.map((layer) => layerMark(layer))),
-    picture(list, data),
+    picture(list, data, width),
     list.some((bucket) => bucket.total)
       ? h("details", { open }, h("summary", {}, t("overview.chart.table")), h("div", { class: "scroll" }, table(list)))
       : null,

@@ -32,7 +32,8 @@ export function summary(event: EventRecord): string {
 export function circumstance(event: EventRecord): string {
   const from = endpoint(event.src_ip, event.src_port);
   const to = endpoint(event.dest_ip, event.dest_port);
-  const way = from && to ? `${from} → ${to}` : from || to;
+  const one = from || to;
+  const way = from && to ? `${from} → ${to}` : one === summary(event) ? "" : one;
   const reason = event.reason && event.reason !== summary(event) ? event.reason : "";
   return [way, event.process?.path, reason].filter(Boolean).join(" · ");
 }
