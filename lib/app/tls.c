@@ -106,6 +106,15 @@ static void handshake(struct tls_state *s, enum sek_dir dir, struct sek_bytes da
 /* RFC 6520; a length beyond the record is CVE-2014-0160. */
 static void heartbeat(struct tls_state *s, enum sek_dir dir, struct sek_reader r)
 {
+    if (s->tx->base.complete[0] && s->tx->base.complete[1]) { /* after the handshake: each its own */
+        struct tls_tx *fresh = (struct tls_tx *)sek_tx_new(&s->base, sizeof *fresh, SEK_APP_TLS);
+        if (!fresh)
+            return;
+        fresh->version = s->tx->version;
+        fresh->base.progress[0] = fresh->base.progress[1] = TLS_DONE;
+        fresh->base.complete[0] = fresh->base.complete[1] = true;
+        s->tx = fresh;
+    }
     struct sek_tx *tx = &s->tx->base;
     sek_tx_event(tx, dir, TLS_EVENT_HEARTBEAT);
     if (s->encrypted[dir]) { /* only the record's length can be compared with the answer's */
