@@ -94,20 +94,47 @@ export const api = {
 
 export type Link = "live" | "reconnecting";
 
-/** The live stream; the browser connects again by itself. Returns what ends it. */
+const retryMs = 3000;
+
+function parsed(message: Event): EventRecord | undefined {
+  try {
+    return JSON.parse((message as MessageEvent<string>).data) as EventRecord;
+  } catch {
+    return undefined; // a record that is not JSON cannot be shown; the store has it
+  }
+}
+
+/** The live stream. A broken one is made again; after a refusal only when the session still holds. */
 export function follow(filter: Filter, onEvent: (event: EventRecord) => void, onLink?: (link: Link) => void): () => void {
-  const source = new EventSource(withQuery("/api/v1/events/stream", filter));
-  source.addEventListener("event", (message) => {
-    try {
-      onEvent(JSON.parse((message as MessageEvent<string>).data) as EventRecord);
-    } catch {
-      // A record that is not JSON cannot be shown; the store has it.
-    }
-  });
-  source.addEventListener("open", () => onLink?.("live"));
-  source.addEventListener("error", () => {
-    onLink?.("reconnecting");
-    if (source.readyState === EventSource.CLOSED) api.session().catch(() => onExpired());
-  });
-  return () => source.close();
+  let source: EventSource | undefined;
+  let timer = 0;
+  let ended = false;
+  const refused = (): void => {
+    timer = window.setTimeout(() => {
+      api.session().then(connect, (fault: unknown) => {
+        if (fault instanceof Problem && fault.status === 401) onExpired();
+        else if (!ended) refused();
+      });
+    }, retryMs);
+  };
+  const connect = (): void => {
+    if (ended) return;
+    const mine = new EventSource(withQuery("/api/v1/events/stream", filter));
+    source = mine;
+    mine.addEventListener("event", (message) => {
+      const event = parsed(message);
+      if (event) onEvent(event);
+    });
+    mine.addEventListener("open", () => onLink?.("live"));
+    mine.addEventListener("error", () => {
+      onLink?.("reconnecting");
+      if (mine.readyState === EventSource.CLOSED && !ended) refused();
+    });
+  };
+  connect();
+  return () => {
+    ended = true;
+    source?.close();
+    window.clearTimeout(timer);
+  };
 }

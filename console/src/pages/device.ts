@@ -72,7 +72,7 @@ export const devicePage: Open = (context) => {
   const remove = h("button", { type: "button", class: "quiet danger", hidden: true }, t("device.remove"));
   const body = h("tbody", {});
   const table = eventTable(t("device.events"), body);
-  const empty = h("p", { class: "empty" }, t("device.events.none"));
+  const empty = h("p", { class: "empty", hidden: true }, t("device.events.none"));
   let device: DeviceDetail | undefined;
   let events: EventRecord[] = [];
 

@@ -53,7 +53,7 @@ function fits(device: DeviceRow, words: string[]): boolean {
 
 export const devicesPage: Open = ({ session, go }) => {
   const body = h("tbody", {});
-  const empty = h("p", { class: "empty" });
+  const empty = h("p", { class: "empty", hidden: true });
   const total = h("span", { class: "sub", "aria-live": "polite" });
   let devices: DeviceRow[] = [];
   const show = (): void => {

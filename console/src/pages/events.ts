@@ -55,7 +55,7 @@ export const eventsPage: Open = ({ argument }) => {
   const form = h("div", {});
   const body = h("tbody", { "aria-live": "off" });
   const table = eventTable(t("events.title"), body);
-  const empty = h("p", { class: "empty" }, t("events.empty"));
+  const empty = h("p", { class: "empty", hidden: true }, t("events.empty"));
   const older = h("button", { type: "button", hidden: true }, t("events.older"));
   const pause = h("button", { type: "button", "aria-pressed": "false" });
   const link = h("span", { class: "link-state", role: "status" });
@@ -64,6 +64,7 @@ export const eventsPage: Open = ({ argument }) => {
   let waiting: EventRecord[] = [];
   let paused = false;
   let live = false;
+  let loaded = false;
   let next: number | null = null;
   let turn = 0;
   let end = (): void => {};
@@ -75,7 +76,7 @@ export const eventsPage: Open = ({ argument }) => {
     fill(pause, icon(paused ? "play" : "pause"), t(paused ? "events.resume" : "events.pause"));
     pause.setAttribute("aria-pressed", String(paused));
     table.hidden = body.childElementCount === 0;
-    empty.hidden = !table.hidden;
+    empty.hidden = !table.hidden || !loaded;
   };
   const place = (event: EventRecord): void => {
     const row = eventRow(event, names);
@@ -102,6 +103,7 @@ export const eventsPage: Open = ({ argument }) => {
     const answer = await attempt(() => api.events(filter, page, next ?? undefined));
     if (!answer || mine !== turn) return;
     append(answer.events);
+    loaded = true;
     next = answer.next;
     older.hidden = next === null;
     showState();
@@ -113,6 +115,7 @@ export const eventsPage: Open = ({ argument }) => {
     seen = new Set();
     waiting = [];
     next = null;
+    loaded = false;
     body.replaceChildren();
     const query = new URLSearchParams(filter as Record<string, string>).toString();
     history.replaceState(null, "", `#/events${query ? `?${query}` : ""}`);

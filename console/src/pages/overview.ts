@@ -87,7 +87,7 @@ export const overviewPage: Open = () => {
   const chart = h("div", {});
   const numbers = h("div", { class: "counters" });
   const latest = h("tbody", {});
-  const empty = h("p", { class: "empty" }, t("overview.empty"));
+  const empty = h("p", { class: "empty", hidden: true }, t("overview.empty"));
   const table = eventTable(t("overview.latest"), latest);
   const audit = auditCard();
   let hours: string = periods.find((p) => p === localStorage.getItem(remembered)) ?? "24";

@@ -4,7 +4,7 @@ import { clock, count, day, t } from "../i18n";
 import type { Overview } from "../types";
 import { layerMark, layerOf, layers } from "./badges";
 
-const height = 190;
+const height = 160;
 const left = 34;
 const top = 10;
 const bottom = 24;

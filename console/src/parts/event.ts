@@ -70,11 +70,12 @@ export function eventRow(event: EventRecord, names: Names): HTMLTableRowElement 
   return row;
 }
 
+/** Hidden until there is something in it. */
 export function eventTable(caption: string, body: HTMLTableSectionElement): HTMLElement {
   const heads = ["events.time", "events.action", "events.what", "events.type", "events.layer", "events.device"] as const;
   return h(
     "div",
-    { class: "scroll" },
+    { class: "scroll", hidden: true },
     h(
       "table",
       { class: "events" },
