@@ -165,6 +165,8 @@ async function overviewBothLanguages(page) {
 
 async function otherLooks(page) {
   await page.emulateMedia({ colorScheme: "dark" });
+  await page.locator(".overview .chart").waitFor();
+  await page.locator("tbody tr:visible").first().waitFor();
   await page.screenshot({ path: path.join(out, "overview-dark.png") });
   await page.setViewportSize({ width: 390, height: 844 });
   for (const place of ["overview", "devices", "events", `devices/${camera}`]) {

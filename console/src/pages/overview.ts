@@ -4,7 +4,7 @@ import { calm, fill, h } from "../dom";
 import { count, t } from "../i18n";
 import { auditCard } from "../parts/audit";
 import { layerIcon, layers, upToDate } from "../parts/badges";
-import { timeChart } from "../parts/chart";
+import { legend, timeChart } from "../parts/chart";
 import { segments } from "../parts/choice";
 import { attempt } from "../parts/dialog";
 import { eventRow, eventTable, type Names } from "../parts/event";
@@ -83,8 +83,8 @@ function counters(data: Overview, devices: DeviceRow[], findings: Finding[]): HT
 }
 
 export const overviewPage: Open = () => {
-  const stopped = h("div", {});
-  const chart = h("div", {});
+  const stopped = h("div", { class: "stopped" });
+  const chart = h("div", { class: "chart-place" });
   const numbers = h("div", { class: "counters" });
   const latest = h("tbody", {});
   const empty = h("p", { class: "empty", hidden: true }, t("overview.empty"));
@@ -163,7 +163,12 @@ export const overviewPage: Open = () => {
         segments(t("period.label"), periods.map((p) => [p, t(`period.${p}`)]), hours, choose),
       ),
       stopped,
-      h("div", { class: "over-time" }, h("section", { class: "card" }, h("h2", {}, t("overview.chart")), chart), audit.element),
+      h(
+        "div",
+        { class: "over-time" },
+        h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, t("overview.chart")), legend()), chart),
+        audit.element,
+      ),
       numbers,
       h(
         "section",

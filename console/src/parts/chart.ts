@@ -111,13 +111,14 @@ function table(list: Bucket[]): HTMLElement {
   );
 }
 
+export const legend = (): HTMLElement => h("div", { class: "legend" }, ...layers.map((layer) => layerMark(layer)));
+
 /** OPEN: whether the table was open before, kept over updates. WIDTH: in pixels, so that text keeps its size. */
 export function timeChart(data: Overview, open: boolean, width: number): HTMLElement {
   const list = buckets(data);
   return h(
     "figure",
     { class: "time-chart" },
-    h("figcaption", { class: "legend" }, ...layers.map((layer) => layerMark(layer))),
     picture(list, data, width),
     list.some((bucket) => bucket.total)
       ? h("details", { open }, h("summary", {}, t("overview.chart.table")), h("div", { class: "scroll" }, table(list)))
