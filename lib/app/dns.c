@@ -375,7 +375,7 @@ static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_di
 #define DONE {DNS_COMPLETE, DNS_COMPLETE}
 
 static const struct sek_buffer_def dns_buffers[] = {
-    {"dns.query", "dns_query", NULL, 3, DONE, true, false, get_query},
+    {"dns.query", "dns_query", NULL, 1, DONE, true, false, get_query},
     {"dns.query.name", "dns.queries.rrname", NULL, 3, DONE, true, false, get_query},
     {"dns.answer.name", "dns.answers.rrname", NULL, 2, DONE, true, false, get_answer},
     {"dns.response.rrname", NULL, NULL, 2, DONE, true, false, get_answer},

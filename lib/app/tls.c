@@ -345,10 +345,20 @@ TEXT_GETTER(get_alpn, alpn)
 TEXT_GETTER(get_ja3, ja3)
 TEXT_GETTER(get_ja3s, ja3s)
 TEXT_GETTER(get_ja4, ja4)
-TEXT_GETTER(get_subject, subject)
-TEXT_GETTER(get_issuer, issuer)
-TEXT_GETTER(get_serial, serial)
-TEXT_GETTER(get_fingerprint, fingerprint)
+/* What a certificate says is there in the direction of the side that sent it. */
+#define CERT_GETTER(fn, field)                                                                     \
+    static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
+                   struct sek_bytes *out)                                                          \
+    {                                                                                              \
+        (void)s;                                                                                   \
+        *out = tls_text((struct tls_tx *)tx, ((struct tls_tx *)tx)->field);                        \
+        return !i && out->data && ((struct tls_tx *)tx)->cert_dir == dir;                          \
+    }
+
+CERT_GETTER(get_subject, subject)
+CERT_GETTER(get_issuer, issuer)
+CERT_GETTER(get_serial, serial)
+CERT_GETTER(get_fingerprint, fingerprint)
 
 #define HASH_GETTER(fn, field)                                                                     \
     static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \

@@ -42,6 +42,7 @@ struct tls_tx {
     struct sek_buffer certs;     /* DER, one after the other */
     uint32_t cert_end[TLS_CERTS_MAX];
     unsigned cert_count;
+    uint8_t cert_dir; /* who sent them */
     struct sek_buffer random[2];
     char ja3_hash[33], ja3s_hash[33];
 };

@@ -92,6 +92,7 @@ void tls_certificates(struct tls_state *s, enum sek_dir dir, struct sek_reader r
     struct tls_tx *tx = s->tx;
     if (tx->cert_count)
         return;
+    tx->cert_dir = (uint8_t)dir;
     if (tx->version == 0x0304)
         sek_reader_skip(&r, sek_reader_u8(&r)); /* request context */
     struct sek_reader list = sek_reader_sub(&r, sek_reader_u24(&r));

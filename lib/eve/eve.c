@@ -8,23 +8,17 @@
 
 static const char *proto_name(uint8_t proto, char *number)
 {
-    switch (proto) {
-    case IPPROTO_TCP:
-        return "TCP";
-    case IPPROTO_UDP:
-        return "UDP";
-    case IPPROTO_ICMP:
-        return "ICMP";
-    case IPPROTO_ICMPV6:
-        return "IPv6-ICMP";
-    case IPPROTO_SCTP:
-        return "SCTP";
-    case IPPROTO_GRE:
-        return "GRE";
-    default:
-        snprintf(number, 8, "%03u", proto);
-        return number;
-    }
+    static const char *const names[256] = {
+        [0] = "HOPOPT", [IPPROTO_ICMP] = "ICMP", [IPPROTO_IGMP] = "IGMP", [IPPROTO_IPIP] = "IP-in-IP",
+        [IPPROTO_TCP] = "TCP", [IPPROTO_UDP] = "UDP", [IPPROTO_IPV6] = "IPv6", [IPPROTO_GRE] = "GRE",
+        [IPPROTO_ESP] = "ESP", [IPPROTO_AH] = "AH", [IPPROTO_ICMPV6] = "IPv6-ICMP",
+        [IPPROTO_NONE] = "IPv6-NoNxt", [89] = "OSPFIGP", [IPPROTO_PIM] = "PIM", [112] = "VRRP",
+        [IPPROTO_SCTP] = "SCTP",
+    };
+    if (names[proto])
+        return names[proto];
+    snprintf(number, 8, "%03u", proto);
+    return number;
 }
 
 static const char *source_name(const struct sek_packet *p)
@@ -245,11 +239,13 @@ static void application(struct sek_text *out, const struct sek_event *e)
 
 static void verdict_object(struct sek_text *out, const struct sek_event *e)
 {
+    bool client_sent = e->dir == SEK_TOSERVER;
     sek_json_open(out, "verdict", '{');
     sek_json_str(out, "action", e->verdict != SEK_VERDICT_PASS ? "drop" : e->pass ? "pass" : "alert");
     if (e->reject_to) {
-        static const char *const names[] = {"", "to_client", "to_server", "both"};
-        sek_json_str(out, "reject-target", names[e->reject_to]);
+        bool to_client = e->reject_to == (client_sent ? 1 : 2);
+        sek_json_str(out, "reject_target",
+                     e->reject_to == 3 ? "both" : to_client ? "to_client" : "to_server");
         sek_json_open(out, "reject", '[');
         sek_json_str(out, NULL, e->packet->proto == IPPROTO_TCP ? "tcp-reset" : "icmp-prohib");
         sek_json_close(out, ']');

@@ -89,7 +89,7 @@ void decode_ppp(struct decoder *d, struct sek_packet *p, const uint8_t *data, ui
         decode_ipv4(d, p, data, len);
     else if (type == 0x0057)
         decode_ipv6(d, p, data, len);
-    else
+    else if (type < 0x8000) /* what is above are control protocols (RFC 1661 section 2) */
         sek_packet_event(p, SEK_DECODE_PPP_UNSUP_PROTO);
 }
 
@@ -214,6 +214,9 @@ static void decode_tcp_options(struct sek_packet *p, const uint8_t *opt, uint32_
             break;
         case 34: /* fast open, RFC 7413 */
             p->tcp.fast_open = true;
+            break;
+        case 254: /* the same under its experimental number, RFC 6994 */
+            p->tcp.fast_open |= size >= 4 && sek_get16(opt + i + 2) == 0xf989;
             break;
         }
         i += size;

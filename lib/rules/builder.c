@@ -42,6 +42,25 @@ struct sek_detector *builder_detector(struct builder *b, struct part *part,
     return d;
 }
 
+void builder_move(struct part *from, struct sek_detector *d, struct part *to)
+{
+    struct sek_detector **link = &from->first;
+    while (*link != d)
+        link = &(*link)->next;
+    *link = d->next;
+    if (!*link)
+        from->tail = link;
+    d->next = NULL;
+    *to->tail = d;
+    to->tail = &d->next;
+}
+
+void builder_follow(struct builder *b, struct sek_detector *d)
+{
+    if (!b->sticky && b->last_content && b->last_part != b->current)
+        builder_move(b->current, d, b->last_part);
+}
+
 struct sek_condition *builder_condition(struct builder *b, enum sek_condition_kind kind)
 {
     struct sek_condition *c = sek_arena_alloc(b->arena, sizeof *c);

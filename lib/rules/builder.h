@@ -57,6 +57,10 @@ enum sek_error builder_fail(struct builder *b, enum sek_error code, const char *
 struct part *builder_part(struct builder *b, int target);
 struct sek_detector *builder_detector(struct builder *b, struct part *part,
                                       enum sek_detector_kind kind);
+/* Move detector D from one part to the end of another. */
+void builder_move(struct part *from, struct sek_detector *d, struct part *to);
+/* D, just added to the current part, counts from the match before it: it goes where that is. */
+void builder_follow(struct builder *b, struct sek_detector *d);
 struct sek_condition *builder_condition(struct builder *b, enum sek_condition_kind kind);
 struct sek_condition *builder_effect(struct builder *b, enum sek_condition_kind kind);
 /* Number of a flowbit or flowint name, made when new. */

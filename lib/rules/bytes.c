@@ -2,6 +2,7 @@
 #include "lib/rules/builder.h"
 
 #include <strings.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 static enum sek_error new_var(struct builder *b, const char *name, int8_t *out)
@@ -79,6 +80,14 @@ static enum sek_error check_count(struct builder *b, const struct sek_bytes_op *
     return SEK_OK;
 }
 
+/* Keep OP's detector where the match is that it counts from. */
+static enum sek_error placed(struct builder *b, struct sek_bytes_op *op, enum sek_error rc)
+{
+    if (!rc && op->flags & SEK_BYTE_RELATIVE)
+        builder_follow(b, (struct sek_detector *)((char *)op - offsetof(struct sek_detector, bytes)));
+    return rc;
+}
+
 static struct sek_bytes_op *new_op(struct builder *b, enum sek_detector_kind kind)
 {
     struct sek_detector *d = builder_detector(b, b->current, kind);
@@ -131,12 +140,12 @@ static enum sek_error kw_byte_test(struct builder *b, char *arg)
     }
     if (!known)
         return builder_fail(b, SEK_EINVAL, "'%.20s' is not an operator", sign);
-    enum sek_error rc = value_parse(b, count, 1, 23, &op->count);
+    enum sek_error rc = value_parse(b, count, 0, 23, &op->count);
     if (!rc)
         rc = value_parse(b, value, 0, INT64_MAX, &op->value);
     if (!rc)
         rc = value_parse(b, offset, -65535, 65535, &op->offset);
-    return rc ? rc : options(b, op, &arg);
+    return placed(b, op, rc ? rc : options(b, op, &arg));
 }
 
 static enum sek_error kw_byte_jump(struct builder *b, char *arg)
@@ -150,7 +159,7 @@ static enum sek_error kw_byte_jump(struct builder *b, char *arg)
     enum sek_error rc = value_parse(b, count, 0, 23, &op->count);
     if (!rc)
         rc = value_parse(b, offset, -65535, 65535, &op->offset);
-    return rc ? rc : options(b, op, &arg);
+    return placed(b, op, rc ? rc : options(b, op, &arg));
 }
 
 static enum sek_error kw_byte_extract(struct builder *b, char *arg)
@@ -166,7 +175,7 @@ static enum sek_error kw_byte_extract(struct builder *b, char *arg)
         rc = value_parse(b, offset, -65535, 65535, &op->offset);
     if (!rc)
         rc = options(b, op, &arg);
-    return rc ? rc : new_var(b, name, &op->result);
+    return placed(b, op, rc ? rc : new_var(b, name, &op->result));
 }
 
 static enum sek_error kw_byte_math(struct builder *b, char *arg)
@@ -206,7 +215,7 @@ static enum sek_error kw_byte_math(struct builder *b, char *arg)
         rc = builder_fail(b, SEK_EINVAL, "needs bytes, offset, oper, rvalue and result");
     if (!rc)
         rc = check_count(b, op);
-    return rc ? rc : new_var(b, result, &op->result);
+    return placed(b, op, rc ? rc : new_var(b, result, &op->result));
 }
 
 static enum sek_error kw_base64_decode(struct builder *b, char *arg)
@@ -226,6 +235,8 @@ static enum sek_error kw_base64_decode(struct builder *b, char *arg)
             return builder_fail(b, SEK_EINVAL,
                                 "found '%.40s', expected bytes N, offset N or relative", item);
     }
+    if (d->base64.relative)
+        builder_follow(b, d);
     return SEK_OK;
 }
 

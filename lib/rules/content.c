@@ -190,6 +190,8 @@ static enum sek_error kw_isdataat(struct builder *b, char *arg)
         else if (strcmp(item, "rawbytes"))
             rc = builder_fail(b, SEK_EINVAL, "found '%.40s', expected relative or rawbytes", item);
     }
+    if (d->isdataat.relative)
+        builder_follow(b, d);
     return rc;
 }
 

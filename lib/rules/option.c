@@ -61,15 +61,7 @@ static enum sek_error sticky_option(struct builder *b, const char *name, const c
                 to = p;
         if (!to && !(to = builder_part(b, SEK_TARGET_APP + id)))
             return builder_fail(b, SEK_ENOMEM, "out of memory");
-        struct sek_detector **link = &b->payload->first;
-        while (*link != b->last_content)
-            link = &(*link)->next;
-        *link = b->last_content->next;
-        if (!*link)
-            b->payload->tail = link;
-        b->last_content->next = NULL;
-        *to->tail = b->last_content;
-        to->tail = &b->last_content->next;
+        builder_move(b->payload, b->last_content, to);
         b->last_part = to;
         return SEK_OK;
     }

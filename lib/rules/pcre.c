@@ -142,5 +142,7 @@ enum sek_error pcre_keyword(struct builder *b, char *arg)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     d->pcre.negated = negated;
     d->pcre.relative = relative;
+    if (relative && part == b->current)
+        builder_follow(b, d);
     return pcre_compile(b, begin + 1, (size_t)(end - begin - 1), options, &d->pcre.code);
 }
