@@ -131,9 +131,12 @@ static enum sek_error list_findings(struct sek_request *r, struct sek_fault *fau
         "s", r->tenant);
     json_array_foreach(rows, i, row)
     {
-        json_object_set_new(row, "patches",
-                            sek_intel_cover(r->manager,
-                                            json_string_value(json_object_get(row, "cve"))));
+        const char *device = json_string_value(json_object_get(row, "device"));
+        json_t *cover =
+            sek_intel_cover(r->manager, json_string_value(json_object_get(row, "cve")));
+        bool assigned = sek_intel_assigned(r->manager, device, cover);
+        json_object_set_new(row, "state", json_string(assigned ? "patched" : "open"));
+        json_object_set_new(row, "patches", cover);
     }
     return rc ? rc : sek_reply(r, 200, json_pack("{s:o}", "findings", rows));
 }

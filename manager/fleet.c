@@ -256,8 +256,8 @@ static enum sek_error read_device(struct sek_request *r, json_t **out, struct se
 /* Findings with the ids of the patches that cover each, and whether one is assigned. */
 static enum sek_error read_findings(struct sek_request *r, json_t **out, struct sek_fault *fault)
 {
-    size_t i, p;
-    json_t *finding, *patch;
+    size_t i;
+    json_t *finding;
     enum sek_error rc = sek_store_rows(r->manager->store, out, fault,
                                        "SELECT cve, package, version, fixed, severity, since"
                                        " FROM findings WHERE device=? ORDER BY cve, package",
@@ -266,15 +266,7 @@ static enum sek_error read_findings(struct sek_request *r, json_t **out, struct 
     {
         const char *cve = json_string_value(json_object_get(finding, "cve"));
         json_t *cover = sek_intel_cover(r->manager, cve);
-        bool assigned = false;
-        json_array_foreach(cover, p, patch)
-        {
-            assigned = assigned ||
-                       sek_store_number(r->manager->store, 0,
-                                        "SELECT 1 FROM assignments WHERE device=? AND patch=?"
-                                        " AND origin<>'excluded'",
-                                        "ss", r->parameter[0], json_string_value(patch));
-        }
+        bool assigned = sek_intel_assigned(r->manager, r->parameter[0], cover);
         json_object_set_new(finding, "state", json_string(assigned ? "patched" : "open"));
         json_object_set_new(finding, "patches", cover);
     }

@@ -173,6 +173,21 @@ json_t *sek_intel_cover(struct sek_manager *m, const char *cve)
     return c.ids;
 }
 
+bool sek_intel_assigned(struct sek_manager *m, const char *device, const json_t *patches)
+{
+    size_t i;
+    json_t *patch;
+    json_array_foreach(patches, i, patch)
+    {
+        if (sek_store_number(m->store, 0,
+                             "SELECT 1 FROM assignments WHERE device=? AND patch=?"
+                             " AND origin<>'excluded'",
+                             "ss", device, json_string_value(patch)))
+            return true;
+    }
+    return false;
+}
+
 struct listing {
     struct sek_manager *manager;
     json_t *by_id;

@@ -44,6 +44,9 @@ json_t *sek_intel_patch(struct sek_manager *m, const char *device, const char *i
 json_t *sek_intel_patches(struct sek_manager *m);
 /* Ids of the patches that cover CVE, as an array. */
 json_t *sek_intel_cover(struct sek_manager *m, const char *cve);
+
+/* Is one of PATCHES (ids) assigned to DEVICE, and not withdrawn? */
+bool sek_intel_assigned(struct sek_manager *m, const char *device, const json_t *patches);
 size_t sek_intel_count(const struct sek_intel *intel);
 
 #endif

@@ -46,7 +46,7 @@ export interface Finding {
   version: string;
   fixed: string | null;
   severity: string | null;
-  state?: "open" | "patched";
+  state: "open" | "patched";
   patches: string[];
 }
 

@@ -1,6 +1,7 @@
 // The browser's part of the end-to-end test; the shell script beside it starts manager and devices.
 // Environment: URL, ONE_TIME, WORK (where the devices' pipes are), OUT, CAMERA or ALTERED.
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 const { open } = require("./browser.cjs");
@@ -52,6 +53,8 @@ const rows = (page, text) => page.locator("table.events tbody tr", { hasText: te
 
 async function signIn(page) {
   await page.goto(url);
+  await page.getByLabel("Account").waitFor();
+  await page.screenshot({ path: path.join(out, "sign-in.png") });
   await page.getByRole("button", { name: "Use a one-time login instead" }).click();
   await page.getByLabel("One-time login").fill("not the right one");
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -136,6 +139,25 @@ async function devicePage(page) {
   await page.getByRole("row", { name: /bash 4\.2-1 Debian:12/ }).waitFor();
   await page.getByText("Enforced").waitFor();
   await rows(page, shellshock).first().waitFor();
+  await page.getByRole("button", { name: "Withdraw" }).click();
+  await finding.getByText("withdrawn").waitFor();
+  await page.getByText("0 of 1 covered").waitFor();
+  await page.getByRole("button", { name: "Put in force" }).click();
+  await finding.getByText("in force").waitFor();
+}
+
+/** The dialog's token is a real one: the command that it shows enrols a device. */
+async function enrolment(page) {
+  await page.getByRole("link", { name: "Devices", exact: true }).click();
+  await page.getByRole("button", { name: "Add a device" }).click();
+  await page.getByRole("dialog").getByLabel("Note").fill("new camera");
+  await page.getByRole("button", { name: "Make token" }).click();
+  const command = await page.getByLabel("Command").textContent();
+  await page.screenshot({ path: path.join(out, "enrolment.png") });
+  const [, manager, token] = /enrol --manager (\S+) --token (skt1\.\S+)$/.exec(command);
+  execFileSync(`${process.env.BUILD}/tests/device`, [path.join(work, "newcomer"), "enrol", manager, token, "agent", "newcomer"]);
+  await page.keyboard.press("Escape");
+  await page.getByRole("link", { name: "newcomer" }).waitFor();
 }
 
 async function protection(page) {
@@ -172,6 +194,7 @@ async function otherLooks(page) {
   for (const place of ["overview", "devices", "events", `devices/${camera}`]) {
     await page.goto(`${url}/#/${place}`);
     await page.locator("tbody tr:visible").first().waitFor();
+    if (place === "overview") await page.waitForFunction(() => document.querySelector(".chart").viewBox.baseVal.width < 390);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 390, `${place} is ${wide} wide on a phone of 390`);
     await page.screenshot({ path: path.join(out, `phone-${place.split("/").length > 1 ? "device" : place}.png`) });
@@ -201,6 +224,7 @@ async function main() {
       await filters(page);
       await pauseAndDetails(page);
       await devicePage(page);
+      await enrolment(page);
       await protection(page);
       await overviewBothLanguages(page);
       await otherLooks(page);

@@ -60,7 +60,7 @@ function counter(name: string, value: string, hint: string, href: string, tone =
 
 function counters(data: Overview, devices: DeviceRow[], findings: Finding[]): HTMLElement[] {
   const current = devices.filter(upToDate).length;
-  const covered = findings.filter((finding) => finding.patches.length).length;
+  const covered = findings.filter((finding) => finding.state === "patched").length;
   const open = findings.length - covered;
   return [
     counter(t("overview.devices"), count(devices.length), t("overview.devices.online", { n: data.totals.online }), "#/devices"),
