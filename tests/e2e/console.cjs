@@ -102,7 +102,7 @@ async function filters(page) {
   await page.getByLabel("Text").fill("DROPPER");
   await rows(page, "/tmp/dropper").waitFor();
   await page.waitForFunction(() => document.querySelectorAll("table.events tbody tr").length === 1);
-  await page.getByLabel("Text").fill("");
+  await page.getByRole("button", { name: "Clear filters" }).click();
   await rows(page, shellshock).waitFor();
 }
 

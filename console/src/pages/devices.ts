@@ -88,7 +88,7 @@ export const devicesPage: Open = ({ session, go }) => {
   };
   void load();
   const timer = window.setInterval(() => void load(), 5000);
-  const end = follow({}, calm(700, () => void load()));
+  const end = follow({}, calm(2000, () => void load()));
   return {
     title: t("devices.title"),
     element: h(

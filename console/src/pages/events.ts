@@ -39,13 +39,15 @@ function filterForm(filter: Filter, devices: DeviceRow[], changed: () => void): 
   const text = h("input", {
     type: "search", value: filter.text ?? "", placeholder: t("events.text.hint"), spellcheck: "false", input: settled,
   });
+  const known = devices.map((d): [string, string] => [d.id, d.name]);
+  if (filter.device && !devices.some((d) => d.id === filter.device)) known.push([filter.device, filter.device]);
   return h(
     "form",
     { class: "filters", "aria-label": t("events.filters"), submit: (event: Event) => event.preventDefault() },
     field(t("events.layer"), pick("layer", layers.map((v) => [v, t(`layer.${v}`)]))),
     field(t("events.action"), pick("action", actions.map((v) => [v, t(`action.${v}`)]))),
     field(t("events.type"), pick("event_type", types.map((v) => [v, t(`type.${v}`)]))),
-    field(t("events.device"), pick("device", devices.map((d) => [d.id, d.name]))),
+    field(t("events.device"), pick("device", known)),
     field(t("events.text"), text),
   );
 }
@@ -56,6 +58,7 @@ export const eventsPage: Open = ({ argument }) => {
   const body = h("tbody", { "aria-live": "off" });
   const table = eventTable(t("events.title"), body);
   const empty = h("p", { class: "empty", hidden: true }, t("events.empty"));
+  const clear = h("button", { type: "button", class: "link clear" }, t("events.reset"));
   const older = h("button", { type: "button", hidden: true }, t("events.older"));
   const pause = h("button", { type: "button", "aria-pressed": "false" });
   const link = h("span", { class: "link-state", role: "status" });
@@ -118,6 +121,7 @@ export const eventsPage: Open = ({ argument }) => {
     loaded = false;
     body.replaceChildren();
     const query = new URLSearchParams(filter as Record<string, string>).toString();
+    clear.hidden = !query;
     history.replaceState(null, "", `#/events${query ? `?${query}` : ""}`);
     let opened = false;
     end = follow(filter, take, (state) => {
@@ -140,9 +144,16 @@ export const eventsPage: Open = ({ argument }) => {
     showState();
   });
   older.addEventListener("click", () => void loadMore());
-  void attempt(() => api.devices()).then((devices) => {
-    names = new Map((devices ?? []).map((device) => [device.id, device.name]));
-    fill(form, filterForm(filter, devices ?? [], start));
+  void attempt(() => api.devices()).then((answer) => {
+    const devices = answer ?? [];
+    names = new Map(devices.map((device) => [device.id, device.name]));
+    fill(form, filterForm(filter, devices, start));
+    clear.addEventListener("click", () => {
+      for (const name of filterNames) delete filter[name];
+      fill(form, filterForm(filter, devices, start));
+      start();
+      form.querySelector("select")?.focus();
+    });
     start();
   });
   showState();
@@ -153,7 +164,7 @@ export const eventsPage: Open = ({ argument }) => {
       "div",
       { class: "page" },
       h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, t("events.title")), h("div", { class: "live-tools" }, link, pause)),
-      h("section", { class: "card" }, form, empty, table, older),
+      h("section", { class: "card" }, form, clear, empty, table, older),
     ),
     leave: () => {
       turn++;

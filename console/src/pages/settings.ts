@@ -72,14 +72,20 @@ function addForm(added: () => void): HTMLElement {
   return form;
 }
 
-function indicatorRow(indicator: Indicator, remove: (() => void) | false): HTMLElement {
+/** "device:d-1" with the name that people know. */
+function sourceName(source: string, names: ReadonlyMap<string, string>): string {
+  const [kind, id = ""] = source.split(":", 2);
+  return (kind === "device" && names.get(id)) || source;
+}
+
+function indicatorRow(indicator: Indicator, names: ReadonlyMap<string, string>, remove: (() => void) | false): HTMLElement {
   return h(
     "tr",
     {},
     h("td", {}, word("indicator", indicator.type)),
     h("th", { scope: "row" }, h("code", { class: "break" }, indicator.value)),
     h("td", {}, indicator.reason || "–"),
-    h("td", {}, indicator.source),
+    h("td", {}, sourceName(indicator.source, names)),
     h("td", {}, indicator.expiry ? dateTime(indicator.expiry) : t("common.never")),
     h(
       "td",
@@ -98,10 +104,12 @@ function indicatorsCard(mayChange: boolean): { element: HTMLElement; load: () =>
   const place = h("div", {});
   const heads = ["indicators.type", "indicators.value", "indicators.reason", "indicators.source", "indicators.expiry"] as const;
   const load = async (): Promise<void> => {
-    const list = await attempt(() => api.indicators());
-    if (!list) return;
+    const answer = await attempt(() => Promise.all([api.indicators(), api.devices()]));
+    if (!answer) return;
+    const [list, devices] = answer;
+    const names = new Map(devices.map((device) => [device.id, device.name]));
     const remove = (i: Indicator) => () => void attempt(() => api.removeIndicator(i.type, i.value)).then(load);
-    const rows = list.slice(0, 500).map((i) => indicatorRow(i, mayChange && remove(i)));
+    const rows = list.slice(0, 500).map((i) => indicatorRow(i, names, mayChange && remove(i)));
     fill(
       place,
       rows.length
