@@ -55,6 +55,8 @@ struct sek_tx {
     struct sek_tx_detect detect[2];
 };
 
+#define SEK_TX_LIMIT 1024 /* transactions of one flow that are not finished */
+
 /* What every protocol's per-flow state begins with. */
 struct sek_app_state {
     struct sek_pool *pool;
@@ -62,6 +64,7 @@ struct sek_app_state {
     struct sek_flow *flow;
     struct sek_tx *first, *last;
     uint64_t next_tx;
+    uint32_t live;  /* transactions in the list, at most SEK_TX_LIMIT */
     bool failed[2]; /* the parser gave up on this direction */
 };
 
@@ -160,7 +163,8 @@ void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
 void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
 
-/* For parsers: a new transaction of SIZE bytes at the end of the list; NULL when memory is out. */
+/* For parsers: a new transaction of SIZE bytes at the end of the list; NULL when memory is out or the
+ * flow has too many that wait. */
 struct sek_tx *sek_tx_new(struct sek_app_state *state, size_t size, enum sek_app app);
 static inline void sek_tx_event(struct sek_tx *tx, enum sek_dir dir, unsigned bit)
 {

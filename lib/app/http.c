@@ -6,7 +6,6 @@
 
 #define LINE_LIMIT   65536u /* one line */
 #define HEAD_LIMIT   262144u
-#define TX_LIMIT     256 /* transactions of a flow that wait for an answer */
 
 static const char *const methods[] = {
     "GET",    "POST",  "HEAD",  "PUT",      "DELETE",  "OPTIONS", "TRACE",     "CONNECT",
@@ -71,14 +70,9 @@ static struct http_tx *tx_for_request(struct http_state *h)
 
 static struct http_tx *tx_for_response(struct http_state *h)
 {
-    unsigned waiting = 0;
-    for (struct sek_tx *t = h->base.first; t; t = t->next) {
+    for (struct sek_tx *t = h->base.first; t; t = t->next)
         if (!t->complete[SEK_TOCLIENT])
             return (struct http_tx *)t;
-        waiting++;
-    }
-    if (waiting > TX_LIMIT)
-        return NULL;
     struct http_tx *tx = tx_for_request(h); /* a response that nobody asked for */
     if (tx) {
         sek_tx_event(&tx->base, SEK_TOCLIENT, HTTP_EVENT_UNMATCHED_RESPONSE);
@@ -403,7 +397,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
             break;
         }
         on_line(h, dir, data + pos, n);
-        if (s->step == STEP_FIELDS && !s->tx)
+        if (!s->tx && n && s->step == STEP_LINE && h->base.live >= SEK_TX_LIMIT)
             return (struct sek_app_result){.consumed = len, .error = true};
         pos += whole;
     }

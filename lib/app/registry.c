@@ -180,9 +180,11 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
 
 struct sek_tx *sek_tx_new(struct sek_app_state *state, size_t size, enum sek_app app)
 {
-    struct sek_tx *tx = sek_pool_get_zero(state->pool, size);
+    struct sek_tx *tx =
+        state->live < SEK_TX_LIMIT ? sek_pool_get_zero(state->pool, size) : NULL;
     if (!tx)
         return NULL;
+    state->live++;
     tx->id = state->next_tx++;
     tx->app = (uint16_t)app;
     if (state->last)
@@ -198,6 +200,7 @@ static void tx_release(struct sek_pool *pool, struct sek_app_state *state, struc
 {
     if (free_detect)
         free_detect(pool, tx);
+    state->live--;
     protocols[tx->app]->tx_free(state, tx);
 }
 

@@ -99,6 +99,17 @@ static void a_pass_rule_lets_the_rest_of_the_flow_through(void **state)
            "exploit: not passed\n> GET /x HTTP/1.1\\r\\nHost: bad.example\\r\\n\\r\\n\n");
 }
 
+static void requests_without_answers_do_not_pile_up(void **state)
+{
+    (void)state;
+    static char exchange[400000];
+    size_t used = (size_t)snprintf(exchange, sizeof exchange, "benign: many\n");
+    for (int i = 0; i < 5000; i++)
+        used += (size_t)snprintf(exchange + used, sizeof exchange - used,
+                                 "> GET /%d HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n\n", i);
+    expect("drop http any any -> any any (http.uri; content:\"/evil\"; sid:1;)", exchange);
+}
+
 static void byte_jump_follows_a_length(void **state)
 {
     (void)state;
@@ -187,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_chunked_body_is_joined),
         cmocka_unit_test(flowbits_carry_from_one_packet_to_the_next),
         cmocka_unit_test(a_pass_rule_lets_the_rest_of_the_flow_through),
+        cmocka_unit_test(requests_without_answers_do_not_pile_up),
         cmocka_unit_test(byte_jump_follows_a_length),
         cmocka_unit_test(a_dns_name_is_matched_without_its_length_bytes),
         cmocka_unit_test(a_bad_rule_names_file_line_sid_and_option),
