@@ -103,6 +103,8 @@ static void play_message(struct play *p, int dir, const struct sek_text *message
     for (size_t at = 0; at < message->len;) {
         uint32_t n = message->len - at > SEGMENT ? SEGMENT : (uint32_t)(message->len - at);
         packet(p, dir, SEK_TCP_ACK | SEK_TCP_PSH, (const uint8_t *)message->data + at, n);
+        if (p->proto == IPPROTO_TCP)
+            packet(p, !dir, SEK_TCP_ACK, NULL, 0);
         at += n;
     }
 }
