@@ -23,7 +23,7 @@ static const struct section {
      false},
     {"exit", {"prevent", "detect", "off"}, {{0}}, false},
     {"inside", {"learn", "detect", "enforce", "off"}, {{0}}, true},
-    {"behaviour", {"prevent", "detect", "off"}, {{0}}, false},
+    {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, false},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
 
