@@ -117,7 +117,7 @@ bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const str
                          bool *stream_match);
 void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, bool stream_match);
 bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const uint8_t *data,
-                    uint32_t len, uint32_t old);
+                    uint32_t len, bool places);
 
 /* --- transaction.c --- */
 void inspect_transactions(struct inspect *in);

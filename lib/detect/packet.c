@@ -7,8 +7,7 @@
 struct scan {
     struct sek_engine *e;
     const struct sek_prefilter *f;
-    uint32_t old; /* matches that end here or before were found in an earlier scan */
-    bool places;  /* check where matches end: only when the data begins at 0 */
+    bool places; /* check where matches end: only when the data begins at 0 */
 };
 
 static inline void candidate_add(struct sek_engine *e, const struct sek_rule *r)
@@ -24,8 +23,6 @@ static int on_hit(unsigned id, unsigned long long from, unsigned long long to, u
 {
     struct scan *s = ctx;
     (void)from, (void)flags;
-    if (to <= s->old)
-        return 0;
     for (uint32_t i = s->f->first[id]; i < s->f->first[id + 1]; i++) {
         const struct sek_hit *h = &s->f->hits[i];
         if (!s->places || (to >= h->low && to <= h->high))
@@ -35,9 +32,9 @@ static int on_hit(unsigned id, unsigned long long from, unsigned long long to, u
 }
 
 bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const uint8_t *data,
-                    uint32_t len, uint32_t old)
+                    uint32_t len, bool places)
 {
-    struct scan s = {.e = e, .f = f, .old = old, .places = old == 0};
+    struct scan s = {.e = e, .f = f, .places = places};
     if (!f->db || !len)
         return false;
     hs_scan(f->db, (const char *)data, len, 0, e->scratch, on_hit, &s);
@@ -82,9 +79,12 @@ static bool payload_matches(struct inspect *in, const struct sek_step *s, const 
                             bool *stream_match)
 {
     if (r->flags & SEK_RULE_NEEDS_STREAM && in->has_stream) {
-        struct look l = {.in = in, .data = in->stream.data, .len = in->stream.len,
-                         .base = in->stream_base, .whole = true};
-        if (inspect_detectors(&l, s->first)) {
+        struct look old = {.in = in, .data = in->stream.data, .len = in->stream_old,
+                           .base = in->stream_base, .whole = true};
+        struct look l = old;
+        l.len = in->stream.len;
+        /* What the bytes seen before hold by themselves was reported with them. */
+        if (!(old.len && inspect_detectors(&old, s->first)) && inspect_detectors(&l, s->first)) {
             *stream_match = true;
             return true;
         }
@@ -183,12 +183,12 @@ void inspect_packet_rules(struct inspect *in)
     for (uint32_t i = 0; i < g->always_count; i++)
         candidate_add(e, g->always[i]);
     if (p->payload_len && p->source != SEK_SOURCE_STREAM_END) {
-        prefilter_scan(e, &g->packet, p->payload, p->payload_len, 0);
+        prefilter_scan(e, &g->packet, p->payload, p->payload_len, true);
         if (!in->stream_added) /* not in a stream: rules for streams look at the packet */
-            prefilter_scan(e, &g->stream, p->payload, p->payload_len, 0);
+            prefilter_scan(e, &g->stream, p->payload, p->payload_len, true);
     }
     if (in->has_stream)
-        prefilter_scan(e, &g->stream, in->stream.data, in->stream.len, in->stream_old);
+        prefilter_scan(e, &g->stream, in->stream.data, in->stream.len, !in->stream_old);
     if (e->candidate_count > 1)
         qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
     for (uint32_t i = 0; i < e->candidate_count; i++)

@@ -59,7 +59,7 @@ static void scan_view(struct inspect *in, struct sek_tx_detect *det, const struc
     e->stamp++;
     for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &b); i++) {
         if (transform_apply(e, g->view, b, &b))
-            prefilter_scan(e, &g->prefilter, b.data, b.len, 0);
+            prefilter_scan(e, &g->prefilter, b.data, b.len, true);
         if (!g->multi)
             break;
     }

@@ -54,6 +54,15 @@ static void a_pattern_over_two_segments_is_found(void **state)
            "benign: not there\ntcp 7\n> needl\n< e\n");
 }
 
+static void contents_of_one_rule_may_come_in_different_segments(void **state)
+{
+    (void)state;
+    expect("drop tcp any any -> any 7 (content:\"one\"; content:\"two\"; distance:1; within:4; sid:1;)",
+           "exploit: the second content is cut\ntcp 7\n> one-t\n< ok\n> wo\n"
+           "exploit: each comes alone\ntcp 7\n> one\n< ok\n> -\n< ok\n> two\n"
+           "benign: too near\ntcp 7\n> one\n< ok\n> two\n");
+}
+
 static void uri_is_normalised_before_it_is_matched(void **state)
 {
     (void)state;
@@ -193,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_content_with_distance_and_within_matches_only_there),
         cmocka_unit_test(a_pattern_over_two_segments_is_found),
+        cmocka_unit_test(contents_of_one_rule_may_come_in_different_segments),
         cmocka_unit_test(uri_is_normalised_before_it_is_matched),
         cmocka_unit_test(every_header_is_in_the_header_buffer),
         cmocka_unit_test(a_chunked_body_is_joined),
