@@ -138,7 +138,8 @@ class World:
         return state
 
     def enter(self, ns):
-        return ['nsenter', '-t', str(self.holders[ns]), '-n', '-m']
+        # -r and -w: in a chroot the mounts of the namespace begin outside of it
+        return ['nsenter', '-t', str(self.holders[ns]), '-n', '-m', '-r', '-w']
 
     def inside(self, ns, *command, check=True, **kw):
         """As the device's owner: outside its programs' cgroup."""
