@@ -6,6 +6,10 @@ CC    ?= cc
 CLANG ?= clang
 
 comma  := ,
+# Short lines while building; V=1 shows the commands.
+Q      := $(if $(V),,@)
+say     = $(if $(V),,@echo '  $(1)')
+
 WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wvla
 OPT    := $(if $(FUZZER),-O1 -g -fsanitize=address$(comma)undefined$(comma)fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer,$(if $(SAN),-O1 -g -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2 -g))
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN)$(FUZZER),,-D_FORTIFY_SOURCE=2)
@@ -61,19 +65,22 @@ help: ## list the targets
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(EXTRA) -c $< -o $@
+	$(call say,CC    $<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA) -c $< -o $@
 
 $(LIBA): $(call obj,$(LIB_SRC))
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR    $@)
+	$(Q)ar rcs $@ $^
 
 # eBPF: x.bpf.c -> x.bpf.o -> x.skel.h, included as "bpf/x.skel.h".
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -O2 -g -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(shell uname -m)) -Wall \
+	$(call say,BPF   $<)
+	$(Q)$(CLANG) -O2 -g -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(shell uname -m)) -Wall \
 	    -I. -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
-	bpftool gen skeleton $< name $* > $@
+	$(Q)bpftool gen skeleton $< name $* > $@
 $(call obj,$(AGENT_SRC) $(GATEWAY_SRC)): | $(SKEL)
 
 AGENT_PC   := libbpf libmnl libseccomp libcap
@@ -81,33 +88,40 @@ GATEWAY_PC := libbpf libmnl libseccomp libcap libpcap
 MANAGER_PC := sqlite3 libseccomp
 $(BUILD)/agent/sekisho-agent: $(call obj,$(AGENT_SRC)) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) $(AGENT_PC)) -lm
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) $(AGENT_PC)) -lm
 $(BUILD)/gateway/sekisho-gateway: $(call obj,$(GATEWAY_SRC)) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) $(GATEWAY_PC)) -lm
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) $(GATEWAY_PC)) -lm
 $(BUILD)/manager/sekisho-manager: $(call obj,$(MANAGER_SRC)) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) $(MANAGER_PC)) -lm -lpthread
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) $(MANAGER_PC)) -lm -lpthread
 $(BUILD)/cli/sekishoctl: $(call obj,$(CLI_SRC)) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC)) -lm
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(LINK) $^ -o $@ $(call PL,$(LIB_PC)) -lm
 
 # A unit test may name objects of a program: `/* objects: agent/foo.c agent/bar.c */`.
 unit_objects = $(call obj,$(shell sed -n 's|^/\* objects: \(.*\) \*/|\1|p' $(1)))
 .SECONDEXPANSION:
 $(BUILD)/tests/%: tests/unit/%.c $$(call unit_objects,tests/unit/$$*.c) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
 
 # Helper programs of the integration tests.
 $(BUILD)/tests/%: tests/integration/%.c $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LINK) $< $(LIBA) -o $@ $(call PL,$(LIB_PC)) -lm
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $< $(LIBA) -o $@ $(call PL,$(LIB_PC)) -lm
 
 # Fuzz targets: `make BUILD=build/fuzz FUZZER=1 fuzzers`, which `make fuzz` and `make test` do.
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(call unit_objects,tests/fuzz/$$*.c) $(LIBA)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,$(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,$(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
 .PHONY: fuzzers test demo bench fuzz lint format deb clean deps install
 fuzzers: $(FUZZERS)
@@ -142,10 +156,14 @@ lint: ## static checks of the C sources and the console
 format: ## format the C sources
 	@clang-format -i $$(git ls-files '*.[ch]')
 
-deb: all ## build Debian packages into build/
+deb: ## build Debian packages into build/
+	@scripts/install-deps build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@packaging/debian/build $(BUILD) $(VERSION)
 
-install: all ## install programs, console, content and units under DESTDIR
+install: ## install programs, console, content and units under DESTDIR
+	@scripts/install-deps build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@packaging/install $(BUILD) "$(DESTDIR)"
 
 clean: ## remove what was built
