@@ -1,6 +1,7 @@
 /* Tenants, policy, the tenant's own rules, metrics, and the API's description. */
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/rules/ruleset.h"
 #include "manager/bundles.h"
 #include "manager/intel.h"
 #include "manager/push.h"
@@ -128,44 +129,26 @@ static enum sek_error list_rules(struct sek_request *r, struct sek_fault *fault)
     return rc ? rc : sek_reply(r, 200, json_pack("{s:o}", "rules", rows));
 }
 
-/* The devices' engine compiles rules and reports what it refuses; here each line must at least
- * have a rule's outline, so that a wrong file does not travel to the fleet. */
+/* Read as the devices' engine reads them: a bundle with a rule that cannot be used would be refused. */
 static enum sek_error check_rules(const char *name, const char *text, size_t len,
                                   struct sek_fault *fault)
 {
-    static const char *const actions[] = {"alert ", "drop ", "reject ", "pass ", "rejectsrc ",
-                                          "rejectdst ", "rejectboth ", "config "};
     json_t *utf8 = json_stringn(text, len);
-    size_t number = 0;
     if (!utf8 || strlen(text) != len)
         return json_decref(utf8), sek_fail(fault, SEK_EINVAL, "%s: not UTF-8 text", name);
     json_decref(utf8);
-    for (const char *line = text; *line;) {
-        size_t size = strcspn(line, "\n");
-        bool known = false, continued = size && line[size - 1] == '\\';
-        number++;
-        const char *start = line + strspn(line, " \t\r");
-        if (start < line + size && *start != '#') {
-            for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
-                known = known || !strncmp(start, actions[i], strlen(actions[i]));
-            if (!known)
-                return sek_fail(fault, SEK_EINVAL,
-                                "%s:%zu: found \"%.30s\", a rule (alert, drop, reject, pass) "
-                                "expected",
-                                name, number, start);
-            if (!continued && (!memmem(line, size, "sid:", 4) || !memchr(line, ')', size)))
-                return sek_fail(fault, SEK_EINVAL, "%s:%zu: a rule with sid and closing ) expected",
-                                name, number);
-        }
-        line += size + (line[size] == '\n');
-        while (continued && *line) { /* the rest of a rule over several lines */
-            size = strcspn(line, "\n");
-            continued = size && line[size - 1] == '\\';
-            number++;
-            line += size + (line[size] == '\n');
-        }
-    }
-    return SEK_OK;
+    struct sek_rules *rules = sek_rules_new(NULL, fault);
+    if (!rules)
+        return fault->code;
+    enum sek_error rc = sek_rules_load_text(rules, name, text, len, fault);
+    const struct sek_rule_error *first = rules->errors;
+    if (!rc && first)
+        rc = sek_fail(fault, SEK_EINVAL, "%s:%u: sid %u: %.300s (%u rules failed)", first->file,
+                      first->line, first->sid, first->message, rules->failed);
+    else if (!rc && !rules->loaded)
+        rc = sek_fail(fault, SEK_EINVAL, "%s: no rule found, one at least expected", name);
+    sek_rules_free(rules);
+    return rc;
 }
 
 static enum sek_error put_rules(struct sek_request *r, struct sek_fault *fault)

@@ -358,7 +358,8 @@ enum sek_error sek_listener_open(struct sek_manager *m, const char *address, int
     evhttp_set_bevcb(http, make_connection, out->tls);
     evhttp_set_gencb(http, clients ? on_device : on_rest, m);
     evhttp_set_allowed_methods(http,
-                               EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+                               EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                   EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS); /* no route: 405 */
     evhttp_set_max_headers_size(http, 16384);
     evhttp_set_max_body_size(http, BODY_LIMIT);
     evhttp_set_timeout(http, 60);
