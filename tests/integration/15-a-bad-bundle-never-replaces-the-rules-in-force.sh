@@ -3,6 +3,8 @@
 # sid and option to the manager; what was in force goes on; the next good bundle is taken.
 . "$(dirname "$0")/gateway-lib.sh"
 topology
+mkdir -p "$work/content/rules"
+content=$work/content
 start_manager 127.20.15.1
 enrol_gateway
 serve 10.98.0.2 80 "$work/seen"
@@ -30,6 +32,20 @@ ctl rules put mine "$work/good.rules" >/dev/null
 wait_for 5 status_is ".bundle_version>$version" || fail "the good bundle was not taken"
 ! get http://10.98.0.2/second-rule || fail "the new rule is not in force"
 ! get http://10.98.0.2/first-rule || fail "the old rule is gone"
+
+# A bundle with rules that this gateway cannot read (as those of a newer manager could be).
+version=$(gateway_status | jq .bundle_version)
+stop_manager
+{ rule third-rule 1000004; sed 1d "$work/bad.rules"; } >"$work/content/rules/shipped.rules"
+run_manager
+ctl indicators add domain evil.example --reason "makes a new bundle" >/dev/null
+wait_for 10 grep -q "bundle .* refused: rules/.*shipped.rules:2: sid 1000003: .*nosuchkeyword" "$work/gateway.log" ||
+    fail "not refused by name: $(cat "$work/gateway.log")"
+wait_for 5 sh -c "'$BUILD/cli/sekishoctl' --json devices | grep -q 'shipped.rules:2: sid 1000003'" ||
+    fail "the refusal is not reported: $(ctl --json devices)"
+status_is ".bundle_version==$version" || fail "the bad bundle is in force: $(gateway_status)"
+! get http://10.98.0.2/second-rule || fail "the old rules are gone"
+get http://10.98.0.2/third-rule || fail "a part of the bad bundle is in force"
 
 # A local rule file that does not load: the gateway does not start, and says which.
 kill $gateway; wait $gateway || true
