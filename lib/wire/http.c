@@ -299,15 +299,18 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         finish(http, http->status, NULL);
         return;
     }
+    int why = EVUTIL_SOCKET_ERROR();
     unsigned long code = bufferevent_get_openssl_error(bev);
     if (what & BEV_EVENT_TIMEOUT)
         fail(http, "no answer in time");
-    else if (code)
+    else if (ERR_GET_LIB(code)) /* else the connection failed below TLS */
         fail(http, (ERR_error_string_n(code, detail, sizeof detail), detail));
+    else if (bufferevent_socket_get_dns_error(bev))
+        fail(http, evutil_gai_strerror(bufferevent_socket_get_dns_error(bev)));
     else if (what & BEV_EVENT_EOF)
-        fail(http, "the connection was closed");
+        fail(http, http->connected ? "the connection was closed" : "cannot connect");
     else
-        fail(http, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+        fail(http, why ? evutil_socket_error_to_string(why) : "cannot connect");
 }
 
 static bool is_numeric(const char *host)

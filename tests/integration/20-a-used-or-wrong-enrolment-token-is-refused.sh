@@ -32,4 +32,6 @@ echo "$answer" | grep -q '400 application/problem+json' || fail "missing field: 
 echo "$answer" | grep -q 'field \\"csr\\"' || fail "the field is not named: $answer"
 [ "$(ctl --json devices | grep -c '"id"')" -eq 2 ] || [ "$(ctl --json devices | grep -c '"enrolled"')" -eq 1 ] ||
     fail "there must be exactly one device: $(ctl devices)"
+! "$BUILD/tests/device" "$work/third" enrol "https://$address:9" "$fresh" agent third 2>"$work/third.log" || fail "enrolled nowhere"
+grep -q "https://$address:9: cannot connect" "$work/third.log" || fail "nobody listens: $(cat "$work/third.log")"
 device third "$fresh" || fail "the refused tries used the token up"
