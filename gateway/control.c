@@ -1,6 +1,7 @@
 /* A local socket that answers each connection with the gateway's state as one JSON object. */
 #include "gateway/gateway.h"
 
+#include "lib/base/file.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
@@ -73,6 +74,14 @@ enum sek_error gateway_control_open(struct gateway *g, struct sek_fault *fault)
     if (strlen(g->control_path) >= sizeof addr.sun_path)
         return sek_fail(fault, SEK_EINVAL, "%s: path too long for a socket", g->control_path);
     strcpy(addr.sun_path, g->control_path);
+    char *slash = strrchr(addr.sun_path, '/');
+    if (slash && slash > addr.sun_path) {
+        *slash = '\0';
+        enum sek_error rc = sek_make_folder(addr.sun_path, 0755, fault);
+        if (rc)
+            return rc;
+        *slash = '/';
+    }
     unlink(g->control_path);
     mode_t before = umask(0117);
     g->control = evconnlistener_new_bind(g->base, on_connect, g,

@@ -30,7 +30,7 @@ static const char help[] =
     "  --config FILE      settings in YAML: vars, stream, app-layer\n"
     "  --rules FILE       local rules besides those of the manager; several times\n"
     "  --eve FILE         also write events here\n"
-    "  --control PATH     status socket (/run/sekisho-gateway.sock)\n"
+    "  --control PATH     status socket (/run/sekisho-gateway/control.sock)\n"
     "  --user USER        run as this user when started as root (nobody)\n"
     "  --detect           report, but let everything pass\n";
 
@@ -267,7 +267,7 @@ int gateway_run(int argc, char **argv)
     if (!g)
         return 1;
     g->state = "/var/lib/sekisho-gateway";
-    g->control_path = "/run/sekisho-gateway.sock";
+    g->control_path = "/run/sekisho-gateway/control.sock";
     g->user = "nobody";
     gateway_policy_default(&g->policy);
     sek_engine_options_default(&g->options);

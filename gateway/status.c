@@ -72,7 +72,7 @@ int gateway_status(int argc, char **argv)
     static const struct option options[] = {{"control", required_argument, NULL, 'c'},
                                             {"json", no_argument, NULL, 'j'},
                                             {0}};
-    const char *path = "/run/sekisho-gateway.sock";
+    const char *path = "/run/sekisho-gateway/control.sock";
     bool as_json = false;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == 'c') {
