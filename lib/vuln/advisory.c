@@ -177,14 +177,15 @@ enum sek_error sek_advisories_read(const char *name, const char *text, size_t le
         rc = m.bracket == '[' ? read_list(set, &m, fault) : read_object(set, &m, fault);
     if (!rc && !set->kind)
         rc = sek_fail(fault, SEK_EINVAL, "%s: the list is empty, advisories expected", name);
-    if (!rc && !set->count)
+    if (!rc && !set->count && !set->withdrawn)
         rc = sek_fail(fault, SEK_EINVAL, "%s: no advisory with a known release or package in it",
                       name);
     if (rc) {
         sek_advisories_free(set);
         return rc;
     }
-    qsort(set->items, set->count, sizeof *set->items, by_package);
+    if (set->count)
+        qsort(set->items, set->count, sizeof *set->items, by_package);
     *out = set;
     return SEK_OK;
 }

@@ -13,6 +13,7 @@ struct sek_advisory_set {
     struct sek_virtual_patch *patches;
     size_t patch_count, patch_cap;
     const char *kind;
+    bool withdrawn; /* a record says that it no longer holds: an empty set is right then */
 };
 
 /* One reader per shape. */

@@ -72,8 +72,10 @@ enum sek_error sek_feed_osv(struct sek_advisory_set *set, const char *where, con
     json_t *affected;
     if (!record)
         return sek_fail(fault, SEK_EINVAL, "%s: an OSV record with \"id\" expected", where);
-    if (json_object_get(doc, "withdrawn"))
+    if (json_object_get(doc, "withdrawn")) {
+        set->withdrawn = true;
         return SEK_OK;
+    }
     size_t count = collect_ids(doc, ids);
     for (size_t n = 0; n < count; n++) {
         const char *id = sek_set_text(set, ids[n]);

@@ -227,6 +227,16 @@ static void only_packages_that_changed_are_told(void **state)
     sek_advisories_free(now);
 }
 
+static void a_feed_whose_records_are_all_withdrawn_takes_the_place_of_the_old_one(void **state)
+{
+    struct sek_advisory_set *set = read_feed(
+        "[{\"id\":\"DSA-1\",\"withdrawn\":\"2026-01-01T00:00:00Z\",\"affected\":[{\"package\":"
+        "{\"ecosystem\":\"Debian:12\",\"name\":\"bash\"},\"versions\":[\"5\"]}]}]");
+    (void)state;
+    assert_int_equal(sek_advisories_count(set), 0);
+    sek_advisories_free(set);
+}
+
 static void a_feed_cut_off_anywhere_is_refused_with_its_name_and_place(void **state)
 {
     static const char *const feeds[] = {debian, curated, osv};
@@ -282,6 +292,7 @@ int main(void)
         cmocka_unit_test(what_the_distribution_says_decides_over_upstream_ranges),
         cmocka_unit_test(osv_ranges_and_versions_match),
         cmocka_unit_test(only_packages_that_changed_are_told),
+        cmocka_unit_test(a_feed_whose_records_are_all_withdrawn_takes_the_place_of_the_old_one),
         cmocka_unit_test(a_feed_cut_off_anywhere_is_refused_with_its_name_and_place),
         cmocka_unit_test(what_is_not_a_feed_says_what_was_expected),
     };
