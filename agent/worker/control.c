@@ -74,7 +74,7 @@ static json_t *status(const struct sek_worker *w)
                   (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
                   (json_int_t)(w->client ? sek_client_backlog(w->client) : 0), "patches",
                   (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry),
-                  "lockdown", sek_lockdown_mode_name(w->filter.inside_mode), "uptime_s",
+                  "lockdown", sek_worker_lockdown(w), "uptime_s",
                   (json_int_t)((sek_clock_mono_us() - w->started_us) / 1000000u), "policy",
                   policy(w), "counters", counters(w), "protection", protection(w));
     json_decref(patches);

@@ -218,6 +218,13 @@ void sek_worker_refused(struct sek_worker *w, const uint8_t *packet, uint32_t le
         sek_worker_report_attacker(w, found);
 }
 
+const char *sek_worker_lockdown(const struct sek_worker *w)
+{
+    bool holds = w->guard.part[SEK_STATE_LOCKDOWN].level != SEK_PROTECTION_ABSENT &&
+                 w->guard.inside_mode <= SEK_LOCKDOWN_ENFORCE;
+    return sek_lockdown_mode_name(holds ? w->guard.inside_mode : SEK_LOCKDOWN_OFF);
+}
+
 /* The manager gets a status when something in it changed. */
 void sek_worker_status(struct sek_worker *w)
 {
@@ -232,8 +239,7 @@ void sek_worker_status(struct sek_worker *w)
         json_object_set_new(protection, parts[i], json_string(levels[w->guard.part[i].level % 3]));
     json_t *status = json_pack(
         "{s:s, s:s, s:s, s:s, s:o}", "agent_version", SEK_VERSION, "lockdown",
-        sek_lockdown_mode_name(w->guard.inside_mode <= SEK_LOCKDOWN_ENFORCE ? w->guard.inside_mode
-                                                                            : SEK_LOCKDOWN_OFF),
+        sek_worker_lockdown(w),
         "entry", sek_mode_name(w->policy.entry_mode), "exit", sek_mode_name(w->policy.exit_mode),
         "protection", protection);
     if (status && !json_equal(status, w->last_status)) {

@@ -55,11 +55,6 @@ static void read_sni(struct tls_state *s, struct sek_reader r)
         return;
     }
     s->tx->sni = tls_keep(s, name.data, name.len);
-    for (uint32_t i = 0; i < s->tx->sni.len; i++) {
-        uint8_t *c = s->tx->text.data + s->tx->sni.at + i;
-        if (*c >= 'A' && *c <= 'Z')
-            *c |= 32;
-    }
 }
 
 static void read_extension(struct tls_state *s, struct hello *h, uint16_t type, struct sek_reader r,
