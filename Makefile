@@ -151,9 +151,13 @@ bench: ## measure on the real path; each figure is a ratio
 	@bench/run --build $(BUILD)
 
 lint: ## static checks of the C sources and the console
-	@cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr -I. lib agent gateway manager cli
+	@scripts/install-deps lint
+	@cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr \
+	    "-Djson_array_foreach(a,i,v)=for(i=0;(v=json_array_get(a,i));i++)" \
+	    "-Djson_object_foreach(o,k,v)=for(k=0,v=0;k;)" -I. lib agent gateway manager cli
 
 format: ## format the C sources
+	@scripts/install-deps lint
 	@clang-format -i $$(git ls-files '*.[ch]')
 
 deb: ## build Debian packages into build/

@@ -97,7 +97,7 @@ void sek_cli_list(const struct sek_cli *cli, const json_t *doc, const char *memb
         char *text = json_dumps(doc, JSON_INDENT(2) | JSON_ENCODE_ANY);
         printf("%s\n", text ? text : "");
         free(text);
-    } else if (member) {
+    } else if (member && columns) {
         sek_cli_table(json_object_get(doc, member), columns);
     } else {
         sek_cli_print(doc);

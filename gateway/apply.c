@@ -89,18 +89,11 @@ enum sek_error gateway_read_rules(struct gateway *g, const struct sek_bundle_vie
         if (!strncmp(view->files[i].path, "rules/", 6))
             rc = sek_rules_load_text(rules, view->files[i].path, view->files[i].data,
                                      view->files[i].len, fault);
-    if (!rc && rules->failed && rules->errors)
-        rc = sek_fail(fault, SEK_EINVAL, "%s:%u: sid %u: %.300s (%u rules failed)",
-                      rules->errors->file, rules->errors->line, rules->errors->sid,
-                      rules->errors->message, rules->failed);
-    if (!rc)
-        rc = sek_rules_finish(rules, fault);
     if (rc) {
         sek_rules_free(rules);
         return rc;
     }
-    *out = sek_compile(rules, fault);
-    return *out ? SEK_OK : fault->code;
+    return sek_compile_all(rules, out, fault);
 }
 
 static enum sek_error read_indicators(const struct sek_bundle_view *view,

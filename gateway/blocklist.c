@@ -44,7 +44,7 @@ struct block *blocklist_add(struct blocklist *l, enum block_kind kind, int versi
 {
     struct block *b = find(l, version, addr);
     uint32_t h = hash_of(version, addr);
-    for (uint32_t i = 0; i < PROBES && !b; i++) {
+    for (uint32_t i = 0; !b && i < PROBES; i++) {
         struct block *x = &l->blocks[(h + i) % BLOCKLIST_SIZE];
         if (x->used && x->until_us > now_us)
             continue;

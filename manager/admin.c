@@ -141,11 +141,9 @@ static enum sek_error check_rules(const char *name, const char *text, size_t len
     if (!rules)
         return fault->code;
     enum sek_error rc = sek_rules_load_text(rules, name, text, len, fault);
-    const struct sek_rule_error *first = rules->errors;
-    if (!rc && first)
-        rc = sek_fail(fault, SEK_EINVAL, "%s:%u: sid %u: %.300s (%u rules failed)", first->file,
-                      first->line, first->sid, first->message, rules->failed);
-    else if (!rc && !rules->loaded)
+    if (!rc)
+        rc = sek_rules_all_loaded(rules, fault);
+    if (!rc && !rules->loaded)
         rc = sek_fail(fault, SEK_EINVAL, "%s: no rule found, one at least expected", name);
     sek_rules_free(rules);
     return rc;

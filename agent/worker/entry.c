@@ -71,20 +71,11 @@ static enum sek_error compile(const char *name, const char *text, size_t len,
 {
     struct sek_rules *rules = sek_rules_new(NULL, fault);
     enum sek_error rc = rules ? sek_rules_load_text(rules, name, text, len, fault) : SEK_ENOMEM;
-    if (!rc && rules->failed) {
-        const struct sek_rule_error *first = rules->errors;
-        rc = sek_fail(fault, SEK_EINVAL, "%s:%u: sid %u: %.300s (%u rules failed)", name,
-                      first ? first->line : 0, first ? first->sid : 0,
-                      first ? first->message : "cannot be used", rules->failed);
-    }
-    if (!rc)
-        rc = sek_rules_finish(rules, fault);
     if (rc) {
         sek_rules_free(rules);
         return rc;
     }
-    *out = sek_compile(rules, fault);
-    return *out ? SEK_OK : fault->code;
+    return sek_compile_all(rules, out, fault);
 }
 
 enum sek_error sek_entry_load(struct sek_entry *e, const char *name, const char *text, size_t len,

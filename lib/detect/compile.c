@@ -473,6 +473,20 @@ struct sek_compiled *sek_compile(struct sek_rules *rules, struct sek_fault *faul
     return c;
 }
 
+enum sek_error sek_compile_all(struct sek_rules *rules, struct sek_compiled **out,
+                               struct sek_fault *fault)
+{
+    enum sek_error rc = sek_rules_all_loaded(rules, fault);
+    if (!rc)
+        rc = sek_rules_finish(rules, fault);
+    if (rc) {
+        sek_rules_free(rules);
+        return rc;
+    }
+    *out = sek_compile(rules, fault);
+    return *out ? SEK_OK : fault->code;
+}
+
 void sek_compiled_free(struct sek_compiled *c)
 {
     if (!c)

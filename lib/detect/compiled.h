@@ -69,6 +69,11 @@ struct sek_compiled {
 struct sek_compiled *sek_compile(struct sek_rules *rules, struct sek_fault *fault);
 void sek_compiled_free(struct sek_compiled *compiled);
 
+/* For rules that must all be good (a bundle's): finish and compile RULES, or say which one failed.
+ * Takes RULES over, also on failure. */
+enum sek_error sek_compile_all(struct sek_rules *rules, struct sek_compiled **out,
+                               struct sek_fault *fault);
+
 enum sek_group_proto sek_group_of(uint8_t ip_proto);
 static inline const struct sek_port_group *sek_group_find(const struct sek_compiled *c,
                                                           enum sek_group_proto proto, int dir,

@@ -288,3 +288,14 @@ enum sek_error sek_rules_load_classes(struct sek_rules *rules, const char *path,
     free(text);
     return rc;
 }
+
+enum sek_error sek_rules_all_loaded(const struct sek_rules *rules, struct sek_fault *fault)
+{
+    const struct sek_rule_error *first = rules->errors;
+    if (!rules->failed)
+        return SEK_OK;
+    if (!first) /* memory ran out before it could be kept */
+        return sek_fail(fault, SEK_ENOMEM, "%u rules failed", rules->failed);
+    return sek_fail(fault, SEK_EINVAL, "%s:%u: sid %u: %.300s (%u rules failed)", first->file,
+                    first->line, first->sid, first->message, rules->failed);
+}

@@ -44,6 +44,9 @@ enum sek_error sek_rules_load_file(struct sek_rules *rules, const char *path,
 enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, const char *text,
                                    size_t len, struct sek_fault *fault);
 
+/* SEK_EINVAL with the first rule that did not load (file, line, sid, reason), or SEK_OK. */
+enum sek_error sek_rules_all_loaded(const struct sek_rules *rules, struct sek_fault *fault);
+
 /* classification.config: "config classification: name,description,priority". */
 enum sek_error sek_rules_load_classes(struct sek_rules *rules, const char *path,
                                       struct sek_fault *fault);
