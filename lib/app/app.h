@@ -88,8 +88,6 @@ enum sek_app_flag {
 struct sek_app_result {
     uint32_t consumed;
     bool error;    /* stop parsing this direction */
-    bool change;   /* another protocol begins after what was consumed */
-    enum sek_app changed_to; /* SEK_APP_UNKNOWN: detect it */
 };
 
 enum sek_probe { SEK_PROBE_NO, SEK_PROBE_YES, SEK_PROBE_MORE };

@@ -55,12 +55,6 @@ int sek_buffer_find(const char *name, enum sek_buffer_use use)
     return -1;
 }
 
-int sek_buffer_count(void)
-{
-    index_build();
-    return index_count;
-}
-
 const char *sek_buffer_name(int id)
 {
     return index_table[id].name;
@@ -78,15 +72,6 @@ uint32_t sek_buffer_apps(int id)
         if (index_table[id].in[app])
             apps |= 1u << app;
     return apps;
-}
-
-uint8_t sek_buffer_dirs(int id)
-{
-    uint8_t dirs = 0;
-    for (int app = 0; app < SEK_APP_COUNT; app++)
-        if (index_table[id].in[app])
-            dirs |= index_table[id].in[app]->dirs;
-    return dirs;
 }
 
 bool sek_buffer_multi(int id)

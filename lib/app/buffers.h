@@ -10,13 +10,11 @@ enum sek_buffer_use { SEK_BUFFER_STICKY, SEK_BUFFER_MODIFIER };
 
 /* Id of the buffer called NAME, or -1. */
 int sek_buffer_find(const char *name, enum sek_buffer_use use);
-int sek_buffer_count(void);
 const char *sek_buffer_name(int id);
 /* The definition of buffer ID in protocol APP, or NULL. */
 const struct sek_buffer_def *sek_buffer_in(int id, enum sek_app app);
-/* Protocols that have it, as bits (1 << enum sek_app), and directions of any. */
+/* Protocols that have it, as bits (1 << enum sek_app). */
 uint32_t sek_buffer_apps(int id);
-uint8_t sek_buffer_dirs(int id);
 bool sek_buffer_multi(int id);
 
 /* The number called NAME: its definition and protocol; NULL when unknown. */

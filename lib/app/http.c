@@ -371,7 +371,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
     while (pos < len) {
         uint32_t left = len - pos, n, whole;
         if (s->step == STEP_TUNNEL)
-            return (struct sek_app_result){.consumed = pos, .change = true};
+            return (struct sek_app_result){.consumed = len}; /* no parser of ours follows */
         if (s->step == STEP_BODY_LENGTH || s->step == STEP_CHUNK_DATA ||
             s->step == STEP_BODY_CLOSE) {
             pos += body_bytes(h, dir, data + pos, left);

@@ -237,20 +237,6 @@ enum sek_error sek_config_number(struct sek_config *c, const char *key, long low
     return SEK_OK;
 }
 
-enum sek_error sek_config_bool(struct sek_config *c, const char *key, bool *value,
-                               struct sek_fault *fault)
-{
-    struct entry *e = config_find(c, key);
-    if (!e)
-        return SEK_OK;
-    bool yes = !strcasecmp(e->value, "yes") || !strcasecmp(e->value, "true");
-    if (!yes && strcasecmp(e->value, "no") && strcasecmp(e->value, "false"))
-        return sek_fail(fault, SEK_EINVAL, "%s:%u: %s: found '%.60s', expected yes or no", c->name,
-                        e->line, key, e->value);
-    *value = yes;
-    return SEK_OK;
-}
-
 const char *sek_config_unused(struct sek_config *c)
 {
     for (size_t i = 0; c && i < c->count; i++) {

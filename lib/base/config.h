@@ -28,8 +28,6 @@ const char *sek_config_get(struct sek_config *config, const char *key, const cha
 /* As a number between LOW and HIGH; a malformed value is SEK_EINVAL with file, line and key. */
 enum sek_error sek_config_number(struct sek_config *config, const char *key, long low, long high,
                                  long *value, struct sek_fault *fault);
-enum sek_error sek_config_bool(struct sek_config *config, const char *key, bool *value,
-                               struct sek_fault *fault);
 
 /* A key that was never asked for ("file:line: key"), or NULL. Call it after reading all. */
 const char *sek_config_unused(struct sek_config *config);

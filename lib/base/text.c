@@ -248,9 +248,3 @@ void sek_json_printable(struct sek_text *t, const char *key, const void *data, s
     }
     sek_text_putc(t, '"');
 }
-
-void sek_json_raw(struct sek_text *t, const char *key, const char *value)
-{
-    json_key(t, key);
-    sek_text_puts(t, value);
-}

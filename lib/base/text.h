@@ -40,7 +40,5 @@ void sek_json_hex(struct sek_text *t, const char *key, const void *data, size_t 
 void sek_json_base64(struct sek_text *t, const char *key, const void *data, size_t len);
 /* Printable ASCII and CR LF kept, other bytes as '.', as EVE's payload_printable does. */
 void sek_json_printable(struct sek_text *t, const char *key, const void *data, size_t len);
-/* VALUE is already JSON. */
-void sek_json_raw(struct sek_text *t, const char *key, const char *value);
 
 #endif

@@ -323,9 +323,6 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
     case SEK_IF_FILE_HASH:
     case SEK_IF_FILE_EXT:
         return file_test(in, c);
-    case SEK_IF_IPREP:
-    case SEK_IF_SET_ADDRESS:
-        return false;
     }
     return false;
 }

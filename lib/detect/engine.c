@@ -63,7 +63,6 @@ static void read_settings(struct sek_engine *e)
     e->app.body_inline = e->tcp.inline_mode;
     e->flows.vlan_tracking = !setting_is(c, "vlan.use-for-tracking", "true", "false");
     e->midstream_policy = policy_of(c, "stream.midstream-policy", e->options.ips);
-    e->app_error_policy = policy_of(c, "app-layer.error-policy", e->options.ips);
     number = 15;
     sek_config_number(c, "packet-alert-max", 1, ALERTS_MAX, &number, &ignored);
     e->alert_max = (uint32_t)number;
@@ -369,11 +368,8 @@ static void count_packet(struct inspect *in)
     struct sek_flow *f = in->flow;
     f->packets[in->dir]++;
     f->bytes[in->dir] += in->p->frame_len;
-    if (in->dir == SEK_TOCLIENT) {
-        f->flags |= SEK_FLOW_SEEN_SERVER;
-        if (f->proto != IPPROTO_TCP)
-            f->flags |= SEK_FLOW_ESTABLISHED;
-    }
+    if (in->dir == SEK_TOCLIENT && f->proto != IPPROTO_TCP)
+        f->flags |= SEK_FLOW_ESTABLISHED;
     sek_flow_touch(&in->e->flows, f, in->p->ts_us);
 }
 

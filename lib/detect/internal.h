@@ -14,11 +14,9 @@
 
 /* What hangs on a flow for detection. */
 struct flow_detect {
-    bool ip_only_done[2], proto_only_done[2], failed_done[2];
+    bool ip_only_done[2], proto_only_done[2];
     struct flow_vars vars;
-    bool drop_logged[2];
     enum sek_drop_reason reason;
-    uint32_t stream_seen[2];
 };
 
 struct alert {
@@ -63,7 +61,6 @@ struct sek_engine {
     void *pcre_match; /* pcre2_match_data */
     void *pcre_context;
     uint8_t midstream_policy; /* enum policy */
-    uint8_t app_error_policy;
     bool trust_checksums;
     bool prevent; /* drop and reject of rules take effect */
 };

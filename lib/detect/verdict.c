@@ -155,8 +155,6 @@ static void take_action(struct inspect *in, const struct alert *a, struct sek_re
     }
     if (a->apply_to_flow && in->flow) {
         in->flow->flags |= SEK_FLOW_DROPPED;
-        if (r->action >= SEK_ACTION_REJECT)
-            in->flow->flags |= SEK_FLOW_REJECTED;
         if (in->fd)
             in->fd->reason = SEK_DROP_FLOW;
     }

@@ -14,8 +14,6 @@ enum sek_flow_flag {
     SEK_FLOW_PASSED      = 1u << 2, /* a pass rule holds for the rest of the flow */
     SEK_FLOW_BYPASSED    = 1u << 3,
     SEK_FLOW_MIDSTREAM   = 1u << 4,
-    SEK_FLOW_SEEN_SERVER = 1u << 5, /* a packet to the client was seen */
-    SEK_FLOW_REJECTED    = 1u << 6,
     SEK_FLOW_ENDING      = 1u << 7, /* the last inspection is running */
     SEK_FLOW_REVERSED    = 1u << 8, /* the first packet came from the server */
 };
@@ -81,7 +79,6 @@ struct sek_flow {
     uint16_t app_dir[2];  /* what each direction alone looks like */
     uint16_t app_before;  /* before a protocol change (STARTTLS, CONNECT, h2c) */
     uint8_t app_probed[2];
-    uint64_t app_events;  /* events that belong to no transaction */
     void *app_state;
 
     /* detection: lib/detect owns these */

@@ -261,34 +261,6 @@ enum sek_error sek_rules_load_file(struct sek_rules *rules, const char *path,
     return rc;
 }
 
-enum sek_error sek_rules_load_classes(struct sek_rules *rules, const char *path,
-                                      struct sek_fault *fault)
-{
-    static const char prefix[] = "config classification:";
-    char *text;
-    size_t len;
-    unsigned line = 0;
-    enum sek_error rc = sek_file_read(path, RULES_FILE_LIMIT, &text, &len, fault);
-    if (rc)
-        return rc;
-    char *rest = text, *row;
-    while (!rc && (row = strsep(&rest, "\n"))) {
-        int64_t priority;
-        line++;
-        row = text_trim(row);
-        if (strncmp(row, prefix, sizeof prefix - 1))
-            continue;
-        char *list = row + sizeof prefix - 1;
-        char *name = text_next(&list), *what = text_next(&list), *rank = text_next(&list);
-        if (!rank || !text_int(rank, 1, 255, &priority))
-            rc = sek_fail(fault, SEK_EINVAL, "%s:%u: expected name,description,priority", path, line);
-        else if (!class_add(rules, name, what, priority))
-            rc = sek_fail(fault, SEK_ENOMEM, "%s: out of memory", path);
-    }
-    free(text);
-    return rc;
-}
-
 enum sek_error sek_rules_all_loaded(const struct sek_rules *rules, struct sek_fault *fault)
 {
     const struct sek_rule_error *first = rules->errors;

@@ -47,9 +47,6 @@ enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, co
 /* SEK_EINVAL with the first rule that did not load (file, line, sid, reason), or SEK_OK. */
 enum sek_error sek_rules_all_loaded(const struct sek_rules *rules, struct sek_fault *fault);
 
-/* classification.config: "config classification: name,description,priority". */
-enum sek_error sek_rules_load_classes(struct sek_rules *rules, const char *path,
-                                      struct sek_fault *fault);
 
 /* After the last load: sort, choose prefilter patterns, number the views. */
 enum sek_error sek_rules_finish(struct sek_rules *rules, struct sek_fault *fault);
