@@ -10,7 +10,7 @@ comma  := ,
 Q      := $(if $(V),,@)
 say     = $(if $(V),,@echo '  $(1)')
 
-WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wvla
+WARN   := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers -Wstrict-prototypes -Wvla
 OPT    := $(if $(FUZZER),-O1 -g -fsanitize=address$(comma)undefined$(comma)fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer,$(if $(SAN),-O1 -g -fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2 -g))
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN)$(FUZZER),,-D_FORTIFY_SOURCE=2)
 VERSION := 0.1.0

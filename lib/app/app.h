@@ -6,6 +6,7 @@
 #ifndef SEK_APP_APP_H
 #define SEK_APP_APP_H
 
+#include "lib/base/arena.h"
 #include "lib/base/buffer.h"
 #include "lib/base/config.h"
 #include "lib/base/text.h"
@@ -15,10 +16,49 @@ enum sek_app {
     SEK_APP_UNKNOWN,
     SEK_APP_FAILED, /* looked at, and none of ours */
     SEK_APP_HTTP,
+    SEK_APP_HTTP2,
+    SEK_APP_DOH2, /* DNS in HTTP/2 (RFC 8484) */
     SEK_APP_TLS,
     SEK_APP_DNS,
+    SEK_APP_MQTT,
+    SEK_APP_COAP,
+    SEK_APP_MODBUS,
+    SEK_APP_DNP3,
+    SEK_APP_ENIP,
+    SEK_APP_BACNET,
+    SEK_APP_S7COMM,
+    SEK_APP_IEC104,
+    SEK_APP_OPCUA,
+    SEK_APP_SSH,
+    SEK_APP_SMB,
+    SEK_APP_DCERPC,
+    SEK_APP_SMTP,
+    SEK_APP_FTP,
+    SEK_APP_FTP_DATA,
+    SEK_APP_NFS,
+    SEK_APP_TFTP,
+    SEK_APP_DHCP,
+    SEK_APP_SNMP,
+    SEK_APP_NTP,
+    SEK_APP_SIP,
+    SEK_APP_IKE,
+    SEK_APP_KRB5,
+    SEK_APP_RDP,
+    SEK_APP_QUIC,
+    SEK_APP_WEBSOCKET,
+    SEK_APP_TELNET,
+    SEK_APP_LDAP,
+    SEK_APP_RFB,
+    SEK_APP_IMAP,
+    SEK_APP_POP3,
+    SEK_APP_PGSQL,
+    SEK_APP_MDNS,
+    SEK_APP_BITTORRENT_DHT,
     SEK_APP_COUNT,
 };
+_Static_assert(SEK_APP_COUNT <= 64, "rules keep protocols as bits of 64");
+#define SEK_APP_BIT(app) (1ull << (app))
+#define SEK_APP_DETECT   SEK_APP_COUNT /* a change of protocol: to whatever comes */
 
 /* One set of detection state for a transaction and direction; lib/detect owns what is in it. */
 struct sek_tx_detect {
@@ -57,6 +97,35 @@ struct sek_tx {
 
 #define SEK_TX_LIMIT 1024 /* transactions of one flow that are not finished */
 
+/* A part of a message that rules can look at by itself (`frame:`): where it is in the stream. */
+struct sek_frame {
+    struct sek_frame *next;
+    uint16_t type; /* position in the protocol's list of frames */
+    uint8_t dir;
+    bool done;       /* looked at for the last time */
+    uint64_t offset; /* in the stream, or in the datagram */
+    uint64_t len;    /* UINT64_MAX while unknown */
+    uint64_t tx_id;  /* UINT64_MAX: of no transaction */
+};
+
+/* A connection that another one announced (an FTP data channel), until it comes. */
+#define SEK_EXPECT_MAX  64
+#define SEK_EXPECT_NAME 256
+struct sek_expected {
+    uint64_t until_us; /* 0: the place is free */
+    struct sek_addr client, server;
+    uint8_t ip_version, app;
+    uint16_t server_port;
+    bool from_server;  /* the one that was the server opens it (active FTP) */
+    uint8_t kind;      /* the protocol's own: what travels */
+    uint16_t name_len;
+    uint8_t name[SEK_EXPECT_NAME];
+};
+struct sek_expectations {
+    struct sek_expected slots[SEK_EXPECT_MAX];
+    unsigned next;
+};
+
 /* What every protocol's per-flow state begins with. */
 struct sek_app_state {
     struct sek_pool *pool;
@@ -66,6 +135,11 @@ struct sek_app_state {
     uint64_t next_tx;
     uint32_t live;  /* transactions in the list, at most SEK_TX_LIMIT */
     bool failed[2]; /* the parser gave up on this direction */
+    uint64_t data_offset[2]; /* of the first byte given to the parser, in the stream */
+    struct sek_frame *frames; /* newest first */
+    uint32_t frame_count;
+    struct sek_app_state *before; /* of the protocol before a change, until it is inspected */
+    const struct sek_expected *expected; /* while the first bytes are parsed: what announced it */
 };
 
 /* Settings that parsers read; filled once from configuration. Sizes in bytes. */
@@ -77,6 +151,8 @@ struct sek_app_settings {
     uint32_t http_layers; /* content encodings on top of each other */
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
     bool body_inline; /* inspect every piece of a body as it arrives */
+    uint64_t frames;  /* protocols whose frames some rule looks at, as bits */
+    struct sek_expectations *expectations; /* of the worker; NULL: none are kept */
 };
 
 enum sek_app_flag {
@@ -88,6 +164,8 @@ enum sek_app_flag {
 struct sek_app_result {
     uint32_t consumed;
     bool error;    /* stop parsing this direction */
+    uint16_t change; /* from what is not consumed on, both directions are this protocol, or
+                        SEK_APP_DETECT; 0: no change */
 };
 
 enum sek_probe { SEK_PROBE_NO, SEK_PROBE_YES, SEK_PROBE_MORE };
@@ -118,6 +196,19 @@ struct sek_number_def {
     bool (*get)(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir, uint32_t index,
                 uint64_t *out);
     const char *const *words; /* "name", "value" pairs as text, NULL-terminated; or NULL */
+    bool bits; /* the words are bits, and rules write `name,!name`; or compare the whole number */
+};
+
+/* A keyword with an argument of its own shape (`modbus:function 3`, `dce_iface:UUID,>1`). */
+struct sek_test_def {
+    const char *name;
+    uint8_t dirs;
+    uint8_t progress[2];
+    /* ARG (NULL without ':'; may be changed) to what MATCH wants, in ARENA. NULL with a fault that
+     * says what was found and what was expected. */
+    const void *(*parse)(struct sek_arena *arena, char *arg, struct sek_fault *fault);
+    bool (*match)(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,
+                  const void *test);
 };
 
 struct sek_app_ops {
@@ -136,7 +227,10 @@ struct sek_app_ops {
     void (*eve)(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
     const struct sek_buffer_def *buffers; /* ends with a NULL name */
     const struct sek_number_def *numbers; /* ends with a NULL name; may be NULL */
+    const struct sek_test_def *tests;        /* ends with a NULL name; may be NULL */
     const struct sek_app_event_name *events; /* ends with a NULL name; may be NULL */
+    const char *const *frames; /* names after "PROTOCOL.", NULL-terminated; may be NULL */
+    const char *const *aliases; /* other names in rules, NULL-terminated; may be NULL */
     uint8_t complete[2]; /* progress of a finished transaction */
     bool gaps;           /* can go on after missing bytes */
 };
@@ -169,6 +263,23 @@ static inline void sek_tx_event(struct sek_tx *tx, enum sek_dir dir, unsigned bi
     tx->events[dir] |= 1ull << bit;
 }
 
-extern const struct sek_app_ops sek_http_ops, sek_tls_ops, sek_dns_ops;
+/* For parsers: a frame of LEN bytes (UINT64_MAX: not known yet, set ->len later) that begins AT
+ * bytes after the first one given to parse(). NULL when no rule looks at frames of this protocol,
+ * so that it costs nothing then. TX may be NULL. */
+struct sek_frame *sek_frame_add(struct sek_app_state *state, enum sek_dir dir, uint16_t type,
+                                uint32_t at, uint64_t len, const struct sek_tx *tx);
+
+/* For parsers: a connection that is to come within SECONDS. The addresses, version and time are
+ * filled from STATE's flow; SERVER_PORT, APP, FROM_SERVER, KIND and NAME are the caller's. */
+void sek_app_expect(struct sek_app_state *state, const struct sek_expected *what,
+                    unsigned seconds);
+
+extern const struct sek_app_ops sek_http_ops, sek_http2_ops, sek_doh2_ops, sek_tls_ops, sek_dns_ops,
+    sek_mqtt_ops, sek_coap_ops, sek_modbus_ops, sek_dnp3_ops, sek_enip_ops, sek_bacnet_ops,
+    sek_s7comm_ops, sek_iec104_ops, sek_opcua_ops, sek_ssh_ops, sek_smb_ops, sek_dcerpc_ops,
+    sek_smtp_ops, sek_ftp_ops, sek_ftp_data_ops, sek_nfs_ops, sek_tftp_ops, sek_dhcp_ops,
+    sek_snmp_ops, sek_ntp_ops, sek_sip_ops, sek_ike_ops, sek_krb5_ops, sek_rdp_ops, sek_quic_ops,
+    sek_websocket_ops, sek_telnet_ops, sek_ldap_ops, sek_rfb_ops, sek_imap_ops, sek_pop3_ops,
+    sek_pgsql_ops, sek_mdns_ops, sek_bittorrent_dht_ops;
 
 #endif

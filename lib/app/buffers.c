@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-#define BUFFERS_MAX 256
+#define BUFFERS_MAX 1024
 
 static struct {
     const char *name;
@@ -65,12 +65,12 @@ const struct sek_buffer_def *sek_buffer_in(int id, enum sek_app app)
     return index_table[id].in[app];
 }
 
-uint32_t sek_buffer_apps(int id)
+uint64_t sek_buffer_apps(int id)
 {
-    uint32_t apps = 0;
+    uint64_t apps = 0;
     for (int app = 0; app < SEK_APP_COUNT; app++)
         if (index_table[id].in[app])
-            apps |= 1u << app;
+            apps |= SEK_APP_BIT(app);
     return apps;
 }
 
@@ -87,6 +87,20 @@ const struct sek_number_def *sek_number_find(const char *name, enum sek_app *app
     for (int i = 0; i < SEK_APP_COUNT; i++) {
         const struct sek_app_ops *ops = sek_app_ops(i);
         for (const struct sek_number_def *d = ops ? ops->numbers : NULL; d && d->name; d++) {
+            if (!strcasecmp(d->name, name)) {
+                *app = i;
+                return d;
+            }
+        }
+    }
+    return NULL;
+}
+
+const struct sek_test_def *sek_test_find(const char *name, enum sek_app *app)
+{
+    for (int i = 0; i < SEK_APP_COUNT; i++) {
+        const struct sek_app_ops *ops = sek_app_ops(i);
+        for (const struct sek_test_def *d = ops ? ops->tests : NULL; d && d->name; d++) {
             if (!strcasecmp(d->name, name)) {
                 *app = i;
                 return d;

@@ -14,11 +14,14 @@ const char *sek_buffer_name(int id);
 /* The definition of buffer ID in protocol APP, or NULL. */
 const struct sek_buffer_def *sek_buffer_in(int id, enum sek_app app);
 /* Protocols that have it, as bits (1 << enum sek_app). */
-uint32_t sek_buffer_apps(int id);
+uint64_t sek_buffer_apps(int id);
 bool sek_buffer_multi(int id);
 
 /* The number called NAME: its definition and protocol; NULL when unknown. */
 const struct sek_number_def *sek_number_find(const char *name, enum sek_app *app);
+
+/* The keyword called NAME with an argument of its own shape; NULL when unknown. */
+const struct sek_test_def *sek_test_find(const char *name, enum sek_app *app);
 
 /* The bit of event NAME ("http.missing_host_header"): protocol in *APP; -1 when unknown. */
 int sek_app_event_find(const char *name, enum sek_app *app);

@@ -444,6 +444,7 @@ static void http_eve(struct sek_app_state *state, struct sek_tx *base, struct se
 const struct sek_app_ops sek_http_ops = {
     .id = SEK_APP_HTTP,
     .name = "http",
+    .aliases = (const char *const[]){"http1", NULL},
     .eve_key = "http",
     .transports = 1,
     .probe = http_probe,

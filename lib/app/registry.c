@@ -20,14 +20,20 @@ const struct sek_app_ops *sek_app_ops(enum sek_app id)
     return id < SEK_APP_COUNT ? protocols[id] : NULL;
 }
 
+static bool has_name(const struct sek_app_ops *ops, const char *name)
+{
+    if (!strcasecmp(ops->name, name))
+        return true;
+    for (const char *const *a = ops->aliases; a && *a; a++)
+        if (!strcasecmp(*a, name))
+            return true;
+    return false;
+}
+
 const struct sek_app_ops *sek_app_find(const char *name)
 {
-    if (!strcasecmp(name, "http1"))
-        name = "http";
-    if (!strcasecmp(name, "ssl"))
-        name = "tls";
     for (int i = 0; i < SEK_APP_COUNT; i++)
-        if (protocols[i] && !strcasecmp(protocols[i]->name, name))
+        if (protocols[i] && has_name(protocols[i], name))
             return protocols[i];
     return NULL;
 }
@@ -110,6 +116,7 @@ static enum sek_app detect(const struct sek_app_settings *settings, const struct
     return SEK_APP_UNKNOWN;
 }
 
+/* The parser's state for FLOW->app, which has just become known; ANNOUNCED: by what, or NULL. */
 static bool state_open(struct sek_pool *pool, const struct sek_app_settings *settings,
                        struct sek_flow *flow)
 {
@@ -120,8 +127,100 @@ static bool state_open(struct sek_pool *pool, const struct sek_app_settings *set
     state->pool = pool;
     state->settings = settings;
     state->flow = flow;
+    state->before = flow->app_earlier;
+    flow->app_earlier = NULL;
     flow->app_state = state;
     return true;
+}
+
+/* --- connections that others announced --- */
+
+void sek_app_expect(struct sek_app_state *state, const struct sek_expected *what, unsigned seconds)
+{
+    struct sek_expectations *all = state->settings->expectations;
+    const struct sek_flow *f = state->flow;
+    if (!all)
+        return;
+    struct sek_expected *e = &all->slots[all->next++ % SEK_EXPECT_MAX];
+    *e = *what;
+    e->ip_version = f->ip_version;
+    e->client = f->addr[0];
+    e->server = f->addr[1];
+    e->until_us = f->last_us + seconds * 1000000ull;
+}
+
+static struct sek_expected *expected_find(const struct sek_app_settings *settings,
+                                          const struct sek_flow *f)
+{
+    struct sek_expectations *all = settings->expectations;
+    for (unsigned i = 0; all && i < SEK_EXPECT_MAX; i++) {
+        struct sek_expected *e = &all->slots[i];
+        if (e->until_us < f->last_us || e->ip_version != f->ip_version ||
+            e->server_port != f->port[1])
+            continue;
+        if (sek_addr_equal(&f->addr[0], e->from_server ? &e->server : &e->client) &&
+            sek_addr_equal(&f->addr[1], e->from_server ? &e->client : &e->server))
+            return e;
+    }
+    return NULL;
+}
+
+/* --- frames --- */
+
+#define FRAMES_MAX 512u /* of one flow at once */
+
+struct sek_frame *sek_frame_add(struct sek_app_state *state, enum sek_dir dir, uint16_t type,
+                                uint32_t at, uint64_t len, const struct sek_tx *tx)
+{
+    const struct sek_flow *f = state->flow;
+    if (!(state->settings->frames & SEK_APP_BIT(f->app)) || state->frame_count >= FRAMES_MAX)
+        return NULL;
+    struct sek_frame *frame = sek_pool_get_zero(state->pool, sizeof *frame);
+    if (!frame)
+        return NULL;
+    *frame = (struct sek_frame){.next = state->frames, .type = type, .dir = (uint8_t)dir,
+                                .offset = state->data_offset[dir] + at, .len = len,
+                                .tx_id = tx ? tx->id : UINT64_MAX};
+    state->frames = frame;
+    state->frame_count++;
+    return frame;
+}
+
+static void frames_free(struct sek_app_state *state, bool all)
+{
+    for (struct sek_frame **link = &state->frames; *link;) {
+        struct sek_frame *f = *link;
+        if (!all && !f->done) {
+            link = &f->next;
+            continue;
+        }
+        *link = f->next;
+        state->frame_count--;
+        sek_pool_put(state->pool, f, sizeof *f);
+    }
+}
+
+/* --- bytes to parsers --- */
+
+/* The protocol changes (STARTTLS, Upgrade): what was before is only inspected and let go. */
+static void change_protocol(struct sek_pool *pool, const struct sek_app_settings *settings,
+                            struct sek_flow *flow, uint16_t to)
+{
+    struct sek_app_state *old = flow->app_state;
+    for (struct sek_tx *tx = old->first; tx; tx = tx->next)
+        tx->complete[0] = tx->complete[1] = true;
+    flow->app_before = flow->app;
+    flow->app_dir[0] = flow->app_dir[1] = 0;
+    flow->app_probed[0] = flow->app_probed[1] = 0;
+    flow->app_earlier = old;
+    flow->app_state = NULL;
+    flow->app = SEK_APP_UNKNOWN;
+    if (to < SEK_APP_COUNT && protocols[to] && settings->enabled[to]) {
+        flow->app = to;
+        flow->app_dir[0] = flow->app_dir[1] = to;
+        if (!state_open(pool, settings, flow))
+            flow->app = SEK_APP_FAILED;
+    }
 }
 
 struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_settings *settings,
@@ -137,7 +236,10 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             flow->app = SEK_APP_FAILED;
             return all;
         }
-        enum sek_app found = len ? detect(settings, flow, dir, data, len, &more) : SEK_APP_UNKNOWN;
+        struct sek_expected *announced = expected_find(settings, flow);
+        enum sek_app found = announced ? (enum sek_app)announced->app
+                             : len     ? detect(settings, flow, dir, data, len, &more)
+                                       : SEK_APP_UNKNOWN;
         if (found == SEK_APP_UNKNOWN) {
             if (!len || (more && !(flags & SEK_APP_END))) {
                 all.consumed = 0;
@@ -159,6 +261,10 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             flow->app = SEK_APP_FAILED;
             return all;
         }
+        if (announced) {
+            ((struct sek_app_state *)flow->app_state)->expected = announced;
+            flow->app_dir[0] = flow->app_dir[1] = found;
+        }
     } else if (flow->app_dir[dir] == SEK_APP_UNKNOWN && len) {
         flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
     }
@@ -170,11 +276,18 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         state->failed[dir] = true;
         return all;
     }
+    state->data_offset[dir] = flow->tcp ? flow->tcp->stream[dir].app_offset : 0;
     struct sek_app_result r = ops->parse(state, dir, data, len, flags);
+    if (state->expected) { /* used up */
+        ((struct sek_expected *)state->expected)->until_us = 0;
+        state->expected = NULL;
+    }
     if (r.error) {
         state->failed[dir] = true;
         r.consumed = len;
     }
+    if (r.change && !flow->app_earlier && !state->before)
+        change_protocol(pool, settings, flow, r.change);
     return r;
 }
 
@@ -204,13 +317,10 @@ static void tx_release(struct sek_pool *pool, struct sek_app_state *state, struc
     protocols[tx->app]->tx_free(state, tx);
 }
 
-void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
-                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+static void state_close(struct sek_pool *pool, struct sek_app_state *state, uint16_t app,
+                        void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
 {
-    struct sek_app_state *state = flow->app_state;
-    if (!state)
-        return;
-    const struct sek_app_ops *ops = protocols[flow->app];
+    const struct sek_app_ops *ops = protocols[app];
     while (state->first) {
         struct sek_tx *tx = state->first;
         state->first = tx->next;
@@ -218,27 +328,55 @@ void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
     }
     if (ops->close)
         ops->close(state);
+    frames_free(state, true);
     sek_pool_put(pool, state, ops->state_size);
-    flow->app_state = NULL;
+}
+
+void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
+                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+{
+    struct sek_app_state *state = flow->app_state, *before = flow->app_earlier;
+    if (state) {
+        before = state->before;
+        state_close(pool, state, flow->app, free_detect);
+    }
+    if (before)
+        state_close(pool, before, flow->app_before, free_detect);
+    flow->app_state = flow->app_earlier = NULL;
+}
+
+/* True when nothing is left of STATE that inspection may ask for. */
+static bool state_reap(struct sek_pool *pool, struct sek_app_state *state, bool last_too,
+                       void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+{
+    struct sek_tx **link;
+    if (state->frames)
+        frames_free(state, false);
+    for (link = &state->first; *link;) {
+        struct sek_tx *tx = *link;
+        bool server = tx->complete[0] && tx->detect[0].done;
+        bool client = tx->complete[1] && tx->detect[1].done;
+        bool both = tx->one_way ? server || client : server && client;
+        if (!both || (tx == state->last && !last_too)) { /* parsers may still point at it */
+            link = &tx->next;
+            continue;
+        }
+        *link = tx->next;
+        tx_release(pool, state, tx, free_detect);
+    }
+    return !state->first;
 }
 
 void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
 {
     struct sek_app_state *state = flow->app_state;
-    struct sek_tx **link;
-    if (!state)
-        return;
-    for (link = &state->first; *link;) {
-        struct sek_tx *tx = *link;
-        bool server = tx->complete[0] && tx->detect[0].done;
-        bool client = tx->complete[1] && tx->detect[1].done;
-        bool both = tx->one_way ? server || client : server && client;
-        if (!both || tx == state->last) { /* parsers may still point at the last one */
-            link = &tx->next;
-            continue;
-        }
-        *link = tx->next;
-        tx_release(pool, state, tx, free_detect);
+    struct sek_app_state **before =
+        state ? &state->before : (struct sek_app_state **)&flow->app_earlier;
+    if (state)
+        state_reap(pool, state, false, free_detect);
+    if (*before && state_reap(pool, *before, true, free_detect)) {
+        state_close(pool, *before, flow->app_before, free_detect);
+        *before = NULL;
     }
 }

@@ -498,6 +498,7 @@ static const struct sek_app_event_name tls_events[] = {
 const struct sek_app_ops sek_tls_ops = {
     .id = SEK_APP_TLS,
     .name = "tls",
+    .aliases = (const char *const[]){"ssl", NULL},
     .eve_key = "tls",
     .transports = 1,
     .probe = tls_probe,

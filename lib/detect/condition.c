@@ -30,7 +30,7 @@ bool rule_header_matches(const struct inspect *in, const struct sek_rule *r)
         return false;
     if (r->ip_version && r->ip_version != p->ip_version)
         return false;
-    if (r->apps && !(in->flow && r->apps >> in->flow->app & 1))
+    if (r->apps && !(in->flow && r->apps >> (in->tx ? in->tx->app : in->flow->app) & 1))
         return false;
     if (flags & (SEK_RULE_TOSERVER | SEK_RULE_TOCLIENT) && in->flow &&
         !(flags & (in->dir ? SEK_RULE_TOCLIENT : SEK_RULE_TOSERVER)))
@@ -318,6 +318,9 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
         return int_test(in, c);
     case SEK_IF_NUMBER:
         return number_test(in, c);
+    case SEK_IF_TEST:
+        return in->tx && in->tx->app == c->app &&
+               c->test->match(in->app, in->tx, in->dir, c->test_arg);
     case SEK_IF_APP_EVENT:
         return in->tx && in->tx->app == c->app && in->tx->events[in->dir] >> c->event & 1;
     case SEK_IF_FILE_HASH:

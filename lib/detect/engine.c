@@ -316,7 +316,7 @@ static void run_rules(struct inspect *in, struct sek_result *result)
         inspect_decoder_rules(in);
     if (in->p->ip_version) {
         inspect_packet_rules(in);
-        if (in->flow && in->flow->app_state)
+        if (in->flow && (in->flow->app_state || in->flow->app_earlier))
             inspect_transactions(in);
     }
     alerts_finish(in, result);

@@ -208,11 +208,8 @@ static void inspect_tx(struct inspect *in)
     }
 }
 
-void inspect_transactions(struct inspect *in)
+static void inspect_state(struct inspect *in, struct sek_app_state *state)
 {
-    struct sek_app_state *state = in->flow->app_state;
-    if (!state)
-        return;
     in->app = state;
     for (struct sek_tx *tx = state->first; tx; tx = tx->next) {
         if (tx->detect[in->dir].done || (tx->one_way && !tx->complete[in->dir]) ||
@@ -222,4 +219,15 @@ void inspect_transactions(struct inspect *in)
         inspect_tx(in);
     }
     in->tx = NULL;
+}
+
+void inspect_transactions(struct inspect *in)
+{
+    struct sek_app_state *state = in->flow->app_state;
+    struct sek_app_state *before = state ? state->before : in->flow->app_earlier;
+    if (before)
+        inspect_state(in, before);
+    if (state)
+        inspect_state(in, state);
+    in->app = state;
 }

@@ -80,6 +80,7 @@ struct sek_flow {
     uint16_t app_before;  /* before a protocol change (STARTTLS, CONNECT, h2c) */
     uint8_t app_probed[2];
     void *app_state;
+    void *app_earlier; /* state before a protocol change, while what comes is not known yet */
 
     /* detection: lib/detect owns these */
     void *detect;

@@ -151,7 +151,7 @@ static enum sek_error make_steps(struct builder *b)
         tail = &s->next;
         r->step_count++;
         if (s->view->target >= SEK_TARGET_APP) {
-            uint32_t apps = sek_buffer_apps(s->view->target - SEK_TARGET_APP);
+            uint64_t apps = sek_buffer_apps(s->view->target - SEK_TARGET_APP);
             r->apps = r->apps ? r->apps & apps : apps;
             r->flags |= SEK_RULE_TX;
             if (!r->apps)
@@ -214,7 +214,7 @@ enum sek_error rule_finish(struct builder *b)
     if (!b->has_sid)
         return builder_fail(b, SEK_EINVAL, "is missing");
     for (struct sek_condition *c = r->conditions; c; c = c->next) {
-        if (c->kind == SEK_IF_NUMBER || c->kind == SEK_IF_APP_EVENT ||
+        if (c->kind == SEK_IF_NUMBER || c->kind == SEK_IF_TEST || c->kind == SEK_IF_APP_EVENT ||
             c->kind == SEK_IF_FILE_HASH || c->kind == SEK_IF_FILE_EXT)
             r->flags |= SEK_RULE_TX;
         if (c->kind == SEK_IF_DECODE_EVENT)

@@ -158,7 +158,7 @@ static enum sek_error kw_app_layer_event(struct builder *b, char *arg)
         return builder_fail(b, SEK_EUNSUPPORTED, "event '%.60s' is not known", arg);
     c->event = (uint8_t)bit;
     c->app = (uint16_t)app;
-    b->rule->apps = b->rule->apps ? b->rule->apps & (1u << app) : 1u << app;
+    b->rule->apps = b->rule->apps ? b->rule->apps & SEK_APP_BIT(app) : SEK_APP_BIT(app);
     if (!b->rule->apps)
         return builder_fail(b, SEK_EINVAL, "does not fit the rule's protocol");
     return SEK_OK;

@@ -45,7 +45,7 @@ static bool rule_protocol(struct sek_rule *r, const char *name)
     const struct sek_app_ops *ops = sek_app_find(name);
     if (!ops)
         return false;
-    r->apps = 1u << ops->id;
+    r->apps = SEK_APP_BIT(ops->id);
     if (ops->transports & 1)
         r->protocols[IPPROTO_TCP / 8] |= 1u << (IPPROTO_TCP % 8);
     if (ops->transports & 2)

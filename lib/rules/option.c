@@ -6,7 +6,9 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct keyword *const tables[] = {
     sek_meta_keywords,   sek_content_keywords, sek_byte_keywords,      sek_packet_keywords,
@@ -87,6 +89,52 @@ enum sek_error builder_sticky(struct builder *b, int target, bool own_part)
     return SEK_OK;
 }
 
+/* The rule is about APP, or about nothing. */
+static enum sek_error demand_app(struct builder *b, enum sek_app app)
+{
+    b->rule->apps = b->rule->apps ? b->rule->apps & SEK_APP_BIT(app) : SEK_APP_BIT(app);
+    return b->rule->apps ? SEK_OK
+                         : builder_fail(b, SEK_EINVAL, "does not fit the rule's protocol");
+}
+
+static enum sek_error test_option(struct builder *b, const char *name, char *arg)
+{
+    enum sek_app app;
+    struct sek_fault why = {0};
+    const struct sek_test_def *d = sek_test_find(name, &app);
+    struct sek_condition *c;
+    if (!d)
+        return SEK_ENOTFOUND;
+    if (!(c = builder_condition(b, SEK_IF_TEST)))
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    c->test = d;
+    c->app = (uint16_t)app;
+    if (!(c->test_arg = d->parse(b->arena, arg, &why)))
+        return builder_fail(b, why.code ? why.code : SEK_EINVAL, "%s", why.message);
+    return demand_app(b, app);
+}
+
+/* "name,!name": bits that must be set, and bits that must not be. */
+static bool bits_parse(const char *text, const char *const *words, struct sek_compare *out)
+{
+    char copy[256];
+    uint64_t set = 0, clear = 0;
+    if (snprintf(copy, sizeof copy, "%s", text) >= (int)sizeof copy)
+        return false;
+    char *list = copy;
+    for (char *item; (item = text_next(&list));) {
+        bool negated = *item == '!';
+        const char *const *w = words;
+        while (*w && strcasecmp(*w, item + negated))
+            w += 2;
+        if (!*w)
+            return false;
+        *(negated ? &clear : &set) |= strtoull(w[1], NULL, 0);
+    }
+    *out = (struct sek_compare){.op = SEK_BITS_ALL_NONE, .low = set, .high = clear};
+    return true;
+}
+
 static enum sek_error number_option(struct builder *b, const char *name, const char *arg)
 {
     enum sek_app app;
@@ -107,12 +155,11 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     c->number = d;
     c->app = (uint16_t)app;
-    if (!compare_parse(copy, d->words, &c->compare))
+    if (!(d->bits && d->words && bits_parse(copy, d->words, &c->compare)) &&
+        !compare_parse(copy, d->bits ? NULL : d->words, &c->compare))
         return builder_fail(b, SEK_EINVAL,
                             "found '%s', expected a number, <N, >N, N<>M, !N or a known word", arg);
-    b->rule->apps = b->rule->apps ? b->rule->apps & (1u << app) : 1u << app;
-    return b->rule->apps ? SEK_OK
-                         : builder_fail(b, SEK_EINVAL, "does not fit the rule's protocol");
+    return demand_app(b, app);
 }
 
 enum sek_error rule_option(struct builder *b, char *option)
@@ -137,6 +184,8 @@ enum sek_error rule_option(struct builder *b, char *option)
     enum sek_error rc = sticky_option(b, name, arg);
     if (rc == SEK_ENOTFOUND)
         rc = number_option(b, name, arg);
+    if (rc == SEK_ENOTFOUND)
+        rc = test_option(b, name, arg);
     if (rc == SEK_ENOTFOUND)
         return sek_fail(b->fault, SEK_EUNSUPPORTED, "keyword '%.60s' is not known", name);
     return rc;

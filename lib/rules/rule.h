@@ -32,7 +32,7 @@ enum sek_target {
 };
 
 enum sek_compare_op { SEK_EQ, SEK_NE, SEK_LT, SEK_GT, SEK_LE, SEK_GE, SEK_RANGE, SEK_NOT_RANGE,
-                      SEK_BITS_ANY, SEK_BITS_NONE };
+                      SEK_BITS_ANY, SEK_BITS_NONE, SEK_BITS_ALL_NONE };
 struct sek_compare {
     enum sek_compare_op op;
     uint64_t low, high; /* RANGE: low <= v <= high */
@@ -60,6 +60,8 @@ static inline bool sek_compare(const struct sek_compare *c, uint64_t v)
         return v & c->low;
     case SEK_BITS_NONE:
         return !(v & c->low);
+    case SEK_BITS_ALL_NONE: /* all of LOW set, none of HIGH */
+        return (v & c->low) == c->low && !(v & c->high);
     }
     return false;
 }
@@ -207,7 +209,7 @@ enum sek_condition_kind {
     SEK_IF_DECODE_EVENT, SEK_IF_STREAM_EVENT, SEK_IF_IPOPT, SEK_IF_WSCALE,
     SEK_IF_STREAM_SIZE, SEK_IF_FLOW_AGE, SEK_IF_FLOW_PACKETS, SEK_IF_FLOW_BYTES,
     SEK_IF_APP_PROTOCOL, SEK_IF_FLOWBITS, SEK_IF_FLOWINT, SEK_IF_XBITS, SEK_IF_HOSTBITS,
-    SEK_IF_NUMBER, SEK_IF_APP_EVENT, SEK_IF_SCTP_VTAG, SEK_IF_FILE_HASH,
+    SEK_IF_NUMBER, SEK_IF_TEST, SEK_IF_APP_EVENT, SEK_IF_SCTP_VTAG, SEK_IF_FILE_HASH,
     SEK_IF_FILE_EXT,
 };
 
@@ -235,6 +237,8 @@ struct sek_condition {
         int64_t number;
     } bits;
     const struct sek_number_def *number;
+    const struct sek_test_def *test;
+    const void *test_arg;
     uint16_t app;
     uint8_t event; /* bit */
     struct sek_dataset *set;
@@ -294,7 +298,7 @@ struct sek_rule {
     uint8_t ip_version; /* 4, 6, or 0: both */
     uint8_t protocols[32]; /* bitmap of IPPROTO_; bit 0 of byte 0 unused */
     bool any_protocol;
-    uint32_t apps; /* bits of enum sek_app that the header or a keyword demands; 0: none */
+    uint64_t apps; /* bits of enum sek_app that the header or a keyword demands; 0: none */
     const struct sek_address_set *src, *dst; /* NULL: any */
     const struct sek_port_set *src_port, *dst_port;
     struct sek_step *steps;
