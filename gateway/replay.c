@@ -38,7 +38,8 @@ static const char help[] =
     "  --no-checksum      do not verify checksums\n"
     "  --set KEY=VALUE    one setting by its dotted name\n"
     "  --skip-bad-rules   go on without rules that do not load\n"
-    "  --stats FILE       write packets, bytes and seconds as JSON\n";
+    "  --stats FILE       write packets, bytes and seconds as JSON\n"
+    "  --cache FILE       keep compiled rules here, so that they load faster the next time\n";
 
 static void write_line(struct replay *r)
 {
@@ -75,7 +76,7 @@ static bool set_option(struct replay *r, const char *text)
     static const char *const known[] = {
         "app-layer.", "stream.", "vars.", "eve.", "action-order", "exception-policy", "vlan.",
         "packet-alert-max", "flow.", "detect.", "defrag.", "ippair.", "stats.", "mpm-algo",
-        "spm-algo", "outputs.", "host.", "decoder.", "datasets."};
+        "spm-algo", "outputs.", "host.", "decoder.", "datasets.", "rules."};
     char key[200];
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || (size_t)(eq - text) >= sizeof key) {
@@ -94,7 +95,7 @@ static bool set_option(struct replay *r, const char *text)
 
 static int parse_options(struct replay *r, int argc, char **argv)
 {
-    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, HELP };
+    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, CACHE, HELP };
     static const struct option options[] = {
         {"rules", required_argument, NULL, RULES},
         {"eve", required_argument, NULL, EVE},
@@ -105,6 +106,7 @@ static int parse_options(struct replay *r, int argc, char **argv)
         {"set", required_argument, NULL, SET},
         {"skip-bad-rules", no_argument, NULL, SKIP},
         {"stats", required_argument, NULL, STATS},
+        {"cache", required_argument, NULL, CACHE},
         {"help", no_argument, NULL, HELP},
         {0},
     };
@@ -141,6 +143,10 @@ static int parse_options(struct replay *r, int argc, char **argv)
             break;
         case STATS:
             r->stats_path = optarg;
+            break;
+        case CACHE:
+            if (sek_config_set(r->config, "rules.cache", optarg))
+                return 2;
             break;
         case HELP:
             fputs(help, stdout);

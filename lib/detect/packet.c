@@ -37,6 +37,8 @@ bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const u
     struct scan s = {.e = e, .f = f, .places = places};
     if (!f->db || !len)
         return false;
+    if (places && len > f->reach)
+        len = f->reach;
     hs_scan(f->db, (const char *)data, len, 0, e->scratch, on_hit, &s);
     return true;
 }
@@ -147,8 +149,17 @@ static void ip_only(struct inspect *in)
         return;
     if (in->fd)
         in->fd->ip_only_done[in->dir] = true;
-    for (uint32_t i = 0; i < c->ip_only_count; i++)
-        try_rule(in, c->ip_only[i]);
+    if (!c->ip_only.count)
+        return;
+    for (int side = 0; side < 2; side++) {
+        struct sek_rule *const *rules = NULL;
+        uint32_t n = sek_ip_only_find(&c->ip_only, side, in->p->ip_version,
+                                      side ? &in->p->dst : &in->p->src, &rules);
+        for (uint32_t i = 0; i < n; i++)
+            try_rule(in, rules[i]);
+    }
+    for (uint32_t i = 0; i < c->ip_only.wide_count; i++)
+        try_rule(in, c->ip_only.wide[i]);
 }
 
 /* Rules about nothing but the application protocol: once in each direction, when it is known. */
@@ -170,25 +181,43 @@ void inspect_decoder_rules(struct inspect *in)
         try_rule(in, c->decoder[i]);
 }
 
-void inspect_packet_rules(struct inspect *in)
+/* What is new of the stream is scanned, and as much before it as a pattern can begin in. */
+static void scan_stream(struct inspect *in, const struct sek_prefilter *f)
+{
+    uint32_t back = f->longest ? f->longest - 1 : 0;
+    uint32_t skip = in->stream_old > back ? in->stream_old - back : 0;
+    prefilter_scan(in->e, f, in->stream.data + skip, in->stream.len - skip, !in->stream_base && !skip);
+}
+
+static void scan_group(struct inspect *in, const struct sek_port_group *g)
 {
     struct sek_engine *e = in->e;
     struct sek_packet *p = in->p;
-    uint16_t port = in->dir ? p->src_port : p->dst_port;
-    const struct sek_port_group *g = sek_group_find(e->rules, sek_group_of(p->proto), in->dir, port);
-    ip_only(in);
-    proto_only(in);
-    e->candidate_count = 0;
-    e->stamp++;
     for (uint32_t i = 0; i < g->always_count; i++)
         candidate_add(e, g->always[i]);
     if (p->payload_len && p->source != SEK_SOURCE_STREAM_END) {
+        prefilter_scan(e, &g->head, p->payload, p->payload_len, true);
         prefilter_scan(e, &g->packet, p->payload, p->payload_len, true);
         if (!in->stream_added) /* not in a stream: rules for streams look at the packet */
             prefilter_scan(e, &g->stream, p->payload, p->payload_len, true);
     }
     if (in->has_stream)
-        prefilter_scan(e, &g->stream, in->stream.data, in->stream.len, !in->stream_old);
+        scan_stream(in, &g->stream);
+}
+
+void inspect_packet_rules(struct inspect *in)
+{
+    struct sek_engine *e = in->e;
+    enum sek_group_proto proto = sek_group_of(in->p->proto);
+    uint16_t port = in->dir ? in->p->src_port : in->p->dst_port;
+    uint16_t own = e->rules->port_group[proto][in->dir][port];
+    ip_only(in);
+    proto_only(in);
+    e->candidate_count = 0;
+    e->stamp++;
+    scan_group(in, &e->rules->any_port[proto][in->dir]);
+    if (own)
+        scan_group(in, &e->rules->groups[own - 1]);
     if (e->candidate_count > 1)
         qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
     for (uint32_t i = 0; i < e->candidate_count; i++)

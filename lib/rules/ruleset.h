@@ -17,6 +17,8 @@ struct sek_rules {
     struct sek_arena arena;
     struct sek_rule **items; /* sorted: the order in which they are evaluated and reported */
     uint32_t count, cap, loaded;
+    uint32_t *places; /* while loading: hash of gid and sid to position + 1 */
+    uint32_t place_count;
     struct sek_view **views;
     uint32_t view_count, view_cap;
     struct sek_variables *variables;
@@ -30,6 +32,7 @@ struct sek_rules {
     struct sek_dataset *datasets;
     void *pcre_codes; /* list of what must be freed with the rules */
     uint8_t action_order[4]; /* rank of alert, pass, drop, reject */
+    const char *matcher_cache; /* file that keeps compiled matchers between loads; NULL: none */
     const char *folder;      /* relative file names in rules are looked up here; NULL: as they are */
 };
 
