@@ -23,6 +23,13 @@ void prefilter_free(struct sek_prefilter *f);
 /* The farthest place where a match of R's pattern can end, UINT32_MAX when it can be anywhere. */
 uint32_t prefilter_reach(struct sek_rule *r);
 
+/* --- fixed.c --- */
+/* Can the pattern of R stand at one place only? Where: in *AT. */
+bool fixed_fits(struct sek_rule *r, uint32_t *at);
+enum sek_error fixed_build(struct sek_fixed *f, struct sek_rule **rules, uint32_t count,
+                           struct sek_fault *fault);
+void fixed_free(struct sek_fixed *f);
+
 /* --- ports.c --- */
 enum sek_error ports_build(struct sek_compiled *c, enum sek_group_proto proto, int dir,
                            struct sek_fault *fault);

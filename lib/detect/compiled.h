@@ -26,8 +26,27 @@ struct sek_prefilter {
     uint32_t longest;  /* pattern, in bytes */
 };
 
+/* Patterns that can stand at one place of a packet only. */
+struct sek_fixed_slot {
+    uint32_t value; /* first bytes, folded */
+    struct sek_rule *rule;
+};
+struct sek_fixed_class {
+    uint16_t at;   /* place in the payload */
+    uint8_t bytes; /* that are looked at: 1 to 4 */
+    uint32_t mask;
+    struct sek_fixed_slot *slots;
+};
+struct sek_fixed {
+    struct sek_fixed_class *classes;
+    uint32_t count;
+};
+void sek_fixed_look(const struct sek_fixed *f, const uint8_t *data, uint32_t len,
+                    void (*found)(void *ctx, const struct sek_rule *rule), void *ctx);
+
 /* Rules for packets of one protocol and direction: for every port, or for a set of ports. */
 struct sek_port_group {
+    struct sek_fixed fixed;      /* patterns with one place in each packet's payload */
     struct sek_prefilter head;   /* patterns looked for at the beginning of each packet's payload */
     struct sek_prefilter packet; /* ... in all of it */
     struct sek_prefilter stream; /* ... in the stream */

@@ -18,6 +18,11 @@ static inline void candidate_add(struct sek_engine *e, const struct sek_rule *r)
     e->candidates[e->candidate_count++] = r;
 }
 
+static void on_fixed(void *ctx, const struct sek_rule *r)
+{
+    candidate_add(ctx, r);
+}
+
 static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
                   void *ctx)
 {
@@ -196,6 +201,7 @@ static void scan_group(struct inspect *in, const struct sek_port_group *g)
     for (uint32_t i = 0; i < g->always_count; i++)
         candidate_add(e, g->always[i]);
     if (p->payload_len && p->source != SEK_SOURCE_STREAM_END) {
+        sek_fixed_look(&g->fixed, p->payload, p->payload_len, on_fixed, e);
         prefilter_scan(e, &g->head, p->payload, p->payload_len, true);
         prefilter_scan(e, &g->packet, p->payload, p->payload_len, true);
         if (!in->stream_added) /* not in a stream: rules for streams look at the packet */

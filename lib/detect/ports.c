@@ -51,38 +51,43 @@ struct side {
 
 #define HEAD_BYTES 256u /* patterns that must be found before this are looked for in the head only */
 
-/* Rules of one group into its prefilters. */
+enum { IN_HEAD, IN_PACKET, IN_STREAM, FIXED, LISTS };
+
+/* Rules of one group into its prefilters. STREAMS: the protocol has streams; without, all is packets. */
 static enum sek_error group_build(struct sek_compiled *c, struct sek_rule **rules, uint32_t count,
-                                  struct sek_port_group *g, struct sek_fault *fault)
+                                  bool streams, struct sek_port_group *g, struct sek_fault *fault)
 {
-    struct sek_rule **list[3];
-    uint32_t n[3] = {0};
-    struct sek_prefilter *filters[3] = {&g->head, &g->packet, &g->stream};
+    struct sek_rule **list[LISTS] = {0};
+    uint32_t n[LISTS] = {0}, at;
+    struct sek_prefilter *filters[] = {&g->head, &g->packet, &g->stream};
     enum sek_error rc = SEK_ENOMEM;
-    for (int i = 0; i < 3; i++)
-        list[i] = calloc(count + 1, sizeof *list[i]);
-    g->always = calloc(count + 1, sizeof *g->always);
-    if (!list[0] || !list[1] || !list[2] || !g->always)
+    bool ok = (g->always = calloc(count + 1, sizeof *g->always)) != NULL;
+    for (int i = 0; i < LISTS; i++)
+        ok &= (list[i] = calloc(count + 1, sizeof *list[i])) != NULL;
+    if (!ok)
         goto done;
-    rc = SEK_OK;
+    g->rule_count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct sek_rule *r = rules[i];
-        g->rule_count++;
         if (!r->fast) {
             g->always[g->always_count++] = r;
             continue;
         }
-        if (r->flags & SEK_RULE_NEEDS_PACKET || !(r->flags & SEK_RULE_NEEDS_STREAM)) {
-            int at = prefilter_reach(r) <= HEAD_BYTES ? 0 : 1;
-            list[at][n[at]++] = r;
+        bool stream = streams && r->flags & SEK_RULE_NEEDS_STREAM;
+        if (r->flags & SEK_RULE_NEEDS_PACKET || !stream) {
+            int to = fixed_fits(r, &at)                  ? FIXED
+                     : prefilter_reach(r) <= HEAD_BYTES ? IN_HEAD
+                                                         : IN_PACKET;
+            list[to][n[to]++] = r;
         }
-        if (r->flags & SEK_RULE_NEEDS_STREAM)
-            list[2][n[2]++] = r;
+        if (stream)
+            list[IN_STREAM][n[IN_STREAM]++] = r;
     }
-    for (int i = 0; i < 3 && !rc; i++)
+    rc = fixed_build(&g->fixed, list[FIXED], n[FIXED], fault);
+    for (int i = 0; i < FIXED && !rc; i++)
         rc = prefilter_build(filters[i], list[i], n[i], c, fault);
 done:
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < LISTS; i++)
         free(list[i]);
     return rc == SEK_ENOMEM ? sek_fail(fault, rc, "out of memory while grouping rules") : rc;
 }
@@ -170,7 +175,7 @@ static bool names_ports(const struct sek_rule *r, int dir)
 
 /* One group for each class of ports that has rules of its own; the smallest are joined. */
 static enum sek_error classes_build(struct sek_compiled *c, const struct side *side, int dir,
-                                    uint16_t *map, struct sek_fault *fault)
+                                    bool streams, uint16_t *map, struct sek_fault *fault)
 {
     struct class *classes = calloc(65536, sizeof *classes), **rank = NULL;
     uint16_t *class_of = calloc(65536, sizeof *class_of);
@@ -204,7 +209,7 @@ static enum sek_error classes_build(struct sek_compiled *c, const struct side *s
         }
         for (uint32_t j = k; j < last; j++)
             rank[j]->group = rank[j]->own ? number : 0;
-        rc = group_build(c, list, n, g, fault);
+        rc = group_build(c, list, n, streams, g, fault);
     }
     for (uint32_t port = 0; port < 65536; port++)
         map[port] = classes[class_of[port]].group;
@@ -221,6 +226,7 @@ enum sek_error ports_build(struct sek_compiled *c, enum sek_group_proto proto, i
 {
     struct side named = {0};
     bool by_port = proto != SEK_GROUP_ICMP && proto != SEK_GROUP_OTHER;
+    bool streams = proto == SEK_GROUP_TCP;
     struct sek_rule **any = calloc(c->rules->count + 1, sizeof *any);
     uint32_t any_count = 0;
     enum sek_error rc = SEK_ENOMEM;
@@ -237,9 +243,9 @@ enum sek_error ports_build(struct sek_compiled *c, enum sek_group_proto proto, i
         else
             any[any_count++] = r;
     }
-    rc = group_build(c, any, any_count, &c->any_port[proto][dir], fault);
+    rc = group_build(c, any, any_count, streams, &c->any_port[proto][dir], fault);
     if (!rc && named.count)
-        rc = classes_build(c, &named, dir, map, fault);
+        rc = classes_build(c, &named, dir, streams, map, fault);
 done:
     free(any);
     free(named.rules);
@@ -248,6 +254,7 @@ done:
 
 static void group_free(struct sek_port_group *g)
 {
+    fixed_free(&g->fixed);
     prefilter_free(&g->head);
     prefilter_free(&g->packet);
     prefilter_free(&g->stream);

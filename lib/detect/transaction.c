@@ -50,16 +50,21 @@ static bool body_ready(const struct inspect *in, const struct sek_tx_detect *det
     return s->body_inline || len >= s->http_body_inspect_min;
 }
 
-static void scan_view(struct inspect *in, struct sek_tx_detect *det, const struct sek_view_group *g)
+/* SEEN: bytes of a growing buffer that were scanned before. */
+static void scan_view(struct inspect *in, struct sek_tx_detect *det, const struct sek_view_group *g,
+                      uint32_t seen)
 {
+    uint32_t back = g->prefilter.longest;
     struct sek_engine *e = in->e;
     const struct sek_buffer_def *d = sek_buffer_in(g->view->target - SEK_TARGET_APP, in->tx->app);
     struct sek_bytes b;
     e->candidate_count = 0;
     e->stamp++;
     for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &b); i++) {
-        if (transform_apply(e, g->view, b, &b))
-            prefilter_scan(e, &g->prefilter, b.data, b.len, true);
+        if (!transform_apply(e, g->view, b, &b))
+            continue;
+        uint32_t skip = g->growing && !g->view->count && seen > back && seen <= b.len ? seen - back : 0;
+        prefilter_scan(e, &g->prefilter, b.data + skip, b.len - skip, !skip);
         if (!g->multi)
             break;
     }
@@ -88,12 +93,12 @@ static void scan_views(struct inspect *in, struct sek_tx_detect *det)
         if (vg->growing && !complete) {
             uint32_t len = body_length(in, vg);
             if (body_ready(in, det, len)) {
-                scan_view(in, det, vg);
+                scan_view(in, det, vg, det->body_seen);
                 seen = len;
             }
             continue; /* again when there is more */
         }
-        scan_view(in, det, vg);
+        scan_view(in, det, vg, vg->growing ? det->body_seen : 0);
         if (v == det->scanned)
             det->scanned = v + 1;
     }
