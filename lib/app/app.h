@@ -151,6 +151,8 @@ struct sek_app_settings {
     uint32_t http_layers; /* content encodings on top of each other */
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
     bool body_inline; /* inspect every piece of a body as it arrives */
+    bool tls_inspect_encrypted; /* search what is encrypted, too */
+    bool tls_bypass_encrypted;
     uint64_t frames;  /* protocols whose frames some rule looks at, as bits */
     struct sek_expectations *expectations; /* of the worker; NULL: none are kept */
 };

@@ -87,6 +87,10 @@ void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config
         const char *v = sek_config_get(config, key, "yes");
         s->enabled[i] = strcasecmp(v, "no") && strcasecmp(v, "false") && strcmp(v, "0");
     }
+    const char *encrypted =
+        sek_config_get(config, "app-layer.protocols.tls.encryption-handling", "track-only");
+    s->tls_inspect_encrypted = !strcasecmp(encrypted, "full");
+    s->tls_bypass_encrypted = !strcasecmp(encrypted, "bypass");
     snprintf(key, sizeof key, "%srequest-body-limit", base);
     s->http_request_body_limit = size_setting(config, key, s->http_request_body_limit);
     snprintf(key, sizeof key, "%sresponse-body-limit", base);

@@ -150,6 +150,10 @@ static void finish_if_quiet(struct tls_state *s)
 {
     if (!s->encrypted[0] || !s->encrypted[1])
         return;
+    if (!s->base.settings->tls_inspect_encrypted)
+        s->base.flow->flags |= SEK_FLOW_ENCRYPTED;
+    if (s->base.settings->tls_bypass_encrypted)
+        s->base.flow->flags |= SEK_FLOW_BYPASSED;
     for (int d = 0; d < 2; d++) {
         reach(s, d, TLS_DONE);
         s->tx->base.complete[d] = true;
@@ -312,6 +316,20 @@ static void eve_ja3(struct sek_text *out, const char *key, const char *hash, con
     sek_json_close(out, '}');
 }
 
+static void eve_alpns(struct sek_text *out, const char *key, struct sek_bytes list)
+{
+    if (!list.len)
+        return;
+    sek_json_open(out, key, '[');
+    for (uint32_t i = 0;; i++) {
+        struct sek_bytes name = tls_alpn(list, i);
+        if (!name.len)
+            break;
+        sek_json_bytes(out, NULL, name.data, name.len);
+    }
+    sek_json_close(out, ']');
+}
+
 static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
     const struct tls_tx *tx = (const struct tls_tx *)base;
@@ -326,7 +344,11 @@ static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
     eve_text(out, "notafter", tx, tx->not_after);
     eve_ja3(out, "ja3", tx->ja3_hash, tx, tx->ja3);
     eve_ja3(out, "ja3s", tx->ja3s_hash, tx, tx->ja3s);
-    eve_text(out, "ja4", tx, tx->ja4);
+    const char *ja4 = tls_ja4((struct tls_tx *)base, 't');
+    if (*ja4)
+        sek_json_str(out, "ja4", ja4);
+    eve_alpns(out, "client_alpns", tls_text(tx, tx->alpn[0]));
+    eve_alpns(out, "server_alpns", tls_text(tx, tx->alpn[1]));
 }
 
 /* --- what rules can name --- */
@@ -341,10 +363,26 @@ static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
     }
 
 TEXT_GETTER(get_sni, sni)
-TEXT_GETTER(get_alpn, alpn)
 TEXT_GETTER(get_ja3, ja3)
 TEXT_GETTER(get_ja3s, ja3s)
-TEXT_GETTER(get_ja4, ja4)
+
+static bool get_alpn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                     struct sek_bytes *out)
+{
+    (void)s;
+    *out = tls_alpn(tls_text((struct tls_tx *)tx, ((struct tls_tx *)tx)->alpn[dir]), i);
+    return out->len;
+}
+
+static bool get_ja4(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                    struct sek_bytes *out)
+{
+    const char *text = tls_ja4((struct tls_tx *)tx, 't');
+    (void)s, (void)dir;
+    *out = (struct sek_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+    return !i && out->len;
+}
+
 /* What a certificate says is there in the direction of the side that sent it. */
 #define CERT_GETTER(fn, field)                                                                     \
     static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
@@ -430,7 +468,7 @@ static bool get_chain_len(struct sek_app_state *s, struct sek_tx *tx, enum sek_d
 
 static const struct sek_buffer_def tls_buffers[] = {
     {"tls.sni", "tls_sni", NULL, 1, HELLO, false, false, get_sni},
-    {"tls.alpn", NULL, NULL, 3, HELLO, false, false, get_alpn},
+    {"tls.alpn", NULL, NULL, 3, HELLO, true, false, get_alpn},
     {"ja3.hash", "ja3_hash", NULL, 1, HELLO, false, false, get_ja3_hash},
     {"ja3.string", "ja3_string", NULL, 1, HELLO, false, false, get_ja3},
     {"ja3s.hash", NULL, NULL, 2, HELLO, false, false, get_ja3s_hash},

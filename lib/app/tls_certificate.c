@@ -2,7 +2,8 @@
  * fingerprint as text. OpenSSL reads the DER. */
 #include "lib/app/tls.h"
 
-#include <openssl/evp.h>
+#include "lib/base/digest.h"
+
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -67,10 +68,10 @@ static void keep_alt_names(struct tls_state *s, X509 *cert)
 static void leaf(struct tls_state *s, enum sek_dir dir, struct sek_bytes der)
 {
     const unsigned char *p = der.data;
-    uint8_t digest[20];
+    uint8_t digest[SEK_DIGEST_MAX];
     struct tls_tx *tx = s->tx;
-    if (EVP_Digest(der.data, der.len, digest, NULL, EVP_sha1(), NULL))
-        tx->fingerprint = keep_hex(s, digest, sizeof digest, false);
+    if (sek_digest(SEK_SHA1, der.data, der.len, digest))
+        tx->fingerprint = keep_hex(s, digest, 20, false);
     X509 *cert = d2i_X509(NULL, &p, der.len);
     if (!cert) {
         sek_tx_event(&tx->base, dir, TLS_EVENT_CERTIFICATE_DER);

@@ -2,11 +2,11 @@
 #include "lib/detect/internal.h"
 
 #include "lib/app/buffers.h"
+#include "lib/base/digest.h"
 #include "lib/base/endian.h"
 #include "lib/rules/dataset.h"
 
 #include <netinet/in.h>
-#include <openssl/evp.h>
 #include <strings.h>
 
 static bool sides_match(const struct inspect *in, const struct sek_rule *r, bool swapped)
@@ -180,13 +180,16 @@ static bool int_test(struct inspect *in, const struct sek_condition *c)
 
 static bool file_hash_in_set(const struct sek_file *f, const struct sek_dataset *set)
 {
-    static const EVP_MD *(*const types[])(void) = {NULL, EVP_md5, EVP_sha1, EVP_sha256};
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned size;
-    if (!f->closed || f->truncated || !f->content || set->type == SEK_DATASET_STRING)
+    static const enum sek_digest kinds[] = {[SEK_DATASET_MD5] = SEK_MD5, [SEK_DATASET_SHA1] = SEK_SHA1,
+                                            [SEK_DATASET_SHA256] = SEK_SHA256};
+    uint8_t digest[SEK_DIGEST_MAX];
+    if (!f->closed || f->truncated || !f->content ||
+        (set->type != SEK_DATASET_MD5 && set->type != SEK_DATASET_SHA1 &&
+         set->type != SEK_DATASET_SHA256))
         return false;
-    return EVP_Digest(f->content->data, f->content->len, digest, &size, types[set->type](), NULL) &&
-           sek_dataset_has(set, digest, size, NULL);
+    enum sek_digest kind = kinds[set->type];
+    return sek_digest(kind, f->content->data, f->content->len, digest) &&
+           sek_dataset_has(set, digest, (uint32_t)sek_digest_size(kind), NULL);
 }
 
 static bool file_name_has(const struct sek_file *f, const struct sek_condition *c)

@@ -264,10 +264,15 @@ static void want_inspection(struct sek_flow *f, const struct sek_packet *p)
 /* Which bytes of its own direction are looked at with this packet. */
 static void choose_stream(struct inspect *in, bool all)
 {
+
     struct sek_engine *e = in->e;
     struct sek_stream *s = &in->flow->tcp->stream[in->dir];
     struct sek_bytes fresh = sek_stream_ready(&e->tcp, s, s->raw_offset, all);
     uint32_t chunk = in->dir ? CHUNK_TOCLIENT : CHUNK_TOSERVER;
+    if (s->raw_end && s->raw_offset >= s->raw_end) {
+        s->raw_offset = s->base + s->filled;
+        return;
+    }
     bool closing = in->flow->tcp->state >= SEK_TCP_CLOSING;
     if (!fresh.len)
         return;
@@ -324,6 +329,19 @@ static void run_rules(struct inspect *in, struct sek_result *result)
         refuse(in, result);
 }
 
+/* The flow is encrypted from now on: the streams are searched up to here. */
+static void end_inspection(struct sek_flow *f)
+{
+    for (int d = 0; d < 2; d++) {
+        struct sek_stream *s = &f->tcp->stream[d];
+        if (s->raw_end)
+            continue;
+        s->raw_end = s->base + s->filled;
+        s->raw_end += !s->raw_end; /* 0 means none */
+        s->inspect_now = true;
+    }
+}
+
 static void tcp_packet(struct inspect *in, struct sek_result *result)
 {
     struct sek_engine *e = in->e;
@@ -352,6 +370,8 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
         feed(e, f, SEK_TOSERVER, true);
         feed(e, f, SEK_TOCLIENT, true);
     }
+    if (f->flags & SEK_FLOW_ENCRYPTED)
+        end_inspection(f);
     want_inspection(f, in->p);
     choose_stream(in, false);
 }

@@ -200,7 +200,9 @@ static void scan_group(struct inspect *in, const struct sek_port_group *g)
     struct sek_packet *p = in->p;
     for (uint32_t i = 0; i < g->always_count; i++)
         candidate_add(e, g->always[i]);
-    if (p->payload_len && p->source != SEK_SOURCE_STREAM_END) {
+    bool readable = !(in->flow && in->flow->tcp && in->flow->tcp->stream[in->dir].raw_end) ||
+                    in->has_stream;
+    if (p->payload_len && readable && p->source != SEK_SOURCE_STREAM_END) {
         sek_fixed_look(&g->fixed, p->payload, p->payload_len, on_fixed, e);
         prefilter_scan(e, &g->head, p->payload, p->payload_len, true);
         prefilter_scan(e, &g->packet, p->payload, p->payload_len, true);

@@ -14,6 +14,7 @@ enum sek_flow_flag {
     SEK_FLOW_PASSED      = 1u << 2, /* a pass rule holds for the rest of the flow */
     SEK_FLOW_BYPASSED    = 1u << 3,
     SEK_FLOW_MIDSTREAM   = 1u << 4,
+    SEK_FLOW_ENCRYPTED   = 1u << 5, /* from here on payload says nothing: it is not searched */
     SEK_FLOW_ENDING      = 1u << 7, /* the last inspection is running */
     SEK_FLOW_REVERSED    = 1u << 8, /* the first packet came from the server */
 };
@@ -44,6 +45,7 @@ struct sek_stream {
     uint64_t base;
     uint64_t app_offset; /* next byte for the application parser */
     uint64_t raw_offset; /* next byte for stream inspection */
+    uint64_t raw_end;    /* stream inspection ends here (encrypted from then on); 0: no end */
     uint64_t acked;      /* offset acknowledged by the peer */
     uint64_t fin_offset; /* where the stream ends; valid when seen_fin */
     struct sek_segment *pieces; /* beyond a hole, sorted */

@@ -1,6 +1,8 @@
 /* Internet checksums (RFC 1071) and the community ID flow hash. */
 #include "lib/packet/packet.h"
 
+#include "lib/base/digest.h"
+
 #include <netinet/in.h>
 #include <openssl/evp.h>
 
@@ -77,7 +79,7 @@ bool sek_packet_community_id(int ip_version, uint8_t proto, const struct sek_add
                              char *out)
 {
     uint8_t data[2 + 32 + 2 + 4] = {0}; /* seed, addresses, protocol, padding, ports */
-    uint8_t digest[20];
+    uint8_t digest[SEK_DIGEST_MAX];
     size_t size = ip_version == 4 ? 4 : 16, used = 2;
     bool one_way = false;
     bool ports = proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
@@ -107,10 +109,10 @@ bool sek_packet_community_id(int ip_version, uint8_t proto, const struct sek_add
         data[used++] = (uint8_t)(dst_port >> 8);
         data[used++] = (uint8_t)dst_port;
     }
-    if (!EVP_Digest(data, used, digest, NULL, EVP_sha1(), NULL))
+    if (!sek_digest(SEK_SHA1, data, used, digest))
         return false;
     out[0] = '1';
     out[1] = ':';
-    EVP_EncodeBlock((unsigned char *)out + 2, digest, sizeof digest);
+    EVP_EncodeBlock((unsigned char *)out + 2, digest, 20);
     return true;
 }
