@@ -106,7 +106,9 @@ struct sek_frame {
     uint64_t offset; /* in the stream, or in the datagram */
     uint64_t len;    /* UINT64_MAX while unknown */
     uint64_t tx_id;  /* UINT64_MAX: of no transaction */
+    uint64_t seen;   /* bytes of it that rules have looked at */
 };
+#define SEK_FRAME_STREAM 63u /* type of the frame that is the whole stream */
 
 /* A connection that another one announced (an FTP data channel), until it comes. */
 #define SEK_EXPECT_MAX  64
@@ -168,6 +170,22 @@ struct sek_app_result {
     bool error;    /* stop parsing this direction */
     uint16_t change; /* from what is not consumed on, both directions are this protocol, or
                         SEK_APP_DETECT; 0: no change */
+};
+
+/* What is wrong with a flow's protocol as a whole; bits of sek_flow.app_events, for one packet. */
+enum sek_app_flow_event {
+    SEK_APP_FLOW_MISMATCH,        /* the two directions speak different protocols */
+    SEK_APP_FLOW_WRONG_DIRECTION, /* the server spoke first where the client must */
+    SEK_APP_FLOW_ONE_DIRECTION,   /* one direction was recognised, the other is nothing known */
+    SEK_APP_FLOW_SKIPPED,         /* nothing was recognised */
+    SEK_APP_FLOW_NO_TLS,          /* no TLS where it was announced */
+    SEK_APP_FLOW_UNEXPECTED,      /* after a change, not the protocol that was announced */
+};
+
+/* A state of transactions that `app-layer-state` names. */
+struct sek_state_name {
+    const char *name;
+    uint8_t dir, progress;
 };
 
 enum sek_probe { SEK_PROBE_NO, SEK_PROBE_YES, SEK_PROBE_MORE };
@@ -232,6 +250,7 @@ struct sek_app_ops {
     const struct sek_test_def *tests;        /* ends with a NULL name; may be NULL */
     const struct sek_app_event_name *events; /* ends with a NULL name; may be NULL */
     const char *const *frames; /* names after "PROTOCOL.", NULL-terminated; may be NULL */
+    const struct sek_state_name *states; /* ends with a NULL name; may be NULL */
     const char *const *aliases; /* other names in rules, NULL-terminated; may be NULL */
     uint8_t complete[2]; /* progress of a finished transaction */
     bool gaps;           /* can go on after missing bytes */
@@ -241,6 +260,9 @@ const struct sek_app_ops *sek_app_ops(enum sek_app id);
 /* By name in a rule ("http", "http1", "tls", "ssl", "dns"); NULL when unknown. */
 const struct sek_app_ops *sek_app_find(const char *name);
 const char *sek_app_name(enum sek_app id);
+/* Number of the frame called NAME ("stream" is the whole of a direction), or -1; and back. */
+int sek_app_frame(enum sek_app id, const char *name);
+const char *sek_app_frame_name(enum sek_app id, uint16_t type);
 
 void sek_app_settings_default(struct sek_app_settings *s);
 /* Overlay values from dotted keys (app-layer.protocols.http.enabled ...). CONFIG may be NULL. */

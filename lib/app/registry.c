@@ -45,6 +45,22 @@ const char *sek_app_name(enum sek_app id)
     return id < SEK_APP_COUNT && protocols[id] ? protocols[id]->name : "unknown";
 }
 
+int sek_app_frame(enum sek_app id, const char *name)
+{
+    const char *const *names = protocols[id] ? protocols[id]->frames : NULL;
+    if (!strcmp(name, "stream"))
+        return SEK_FRAME_STREAM;
+    for (int i = 0; names && names[i]; i++)
+        if (!strcmp(names[i], name))
+            return i;
+    return -1;
+}
+
+const char *sek_app_frame_name(enum sek_app id, uint16_t type)
+{
+    return type == SEK_FRAME_STREAM ? "stream" : protocols[id]->frames[type];
+}
+
 void sek_app_settings_default(struct sek_app_settings *s)
 {
     *s = (struct sek_app_settings){
@@ -251,14 +267,20 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             }
             flow->app_probed[dir] = 1;
             flow->app_dir[dir] = SEK_APP_FAILED;
+            if (flow->app_expected)
+                flow->app_events |= 1u << (flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
+                                                                            : SEK_APP_FLOW_UNEXPECTED);
             if (flow->app_probed[!dir] || flow->proto != IPPROTO_TCP) {
                 flow->app = SEK_APP_FAILED;
+                flow->app_events |= 1u << SEK_APP_FLOW_SKIPPED;
                 return all;
             }
             /* The other side may still be recognised: keep these bytes for it, but not for ever. */
             all.consumed = len > 4096 || flags & SEK_APP_END ? len : 0;
             return all;
         }
+        if (flow->app_probed[!dir])
+            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
         flow->app = found;
         flow->app_dir[dir] = found;
         if (!state_open(pool, settings, flow)) {
@@ -271,6 +293,12 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         }
     } else if (flow->app_dir[dir] == SEK_APP_UNKNOWN && len) {
         flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
+        if (flow->app_dir[dir] == SEK_APP_UNKNOWN && !more) {
+            flow->app_dir[dir] = SEK_APP_FAILED;
+            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
+        } else if (flow->app_dir[dir] && flow->app_dir[dir] != flow->app) {
+            flow->app_events |= 1u << SEK_APP_FLOW_MISMATCH;
+        }
     }
     struct sek_app_state *state = flow->app_state;
     const struct sek_app_ops *ops = protocols[flow->app];

@@ -208,6 +208,25 @@ static uint32_t sslv2_record(struct tls_state *s, enum sek_dir dir, const uint8_
     return 2 + size;
 }
 
+enum { TLS_FRAME_PDU, TLS_FRAME_HDR, TLS_FRAME_DATA, TLS_FRAME_ALERT, TLS_FRAME_HEARTBEAT,
+       TLS_FRAME_SSL2_HDR, TLS_FRAME_SSL2_PDU };
+static const char *const tls_frames[] = {"pdu",      "hdr",      "data",    "alert.pdu",
+                                         "hb.pdu",   "ssl2.hdr", "ssl2.pdu", NULL};
+
+static void record_frames(struct tls_state *s, enum sek_dir dir, uint8_t type, uint32_t at,
+                          uint32_t size)
+{
+    struct sek_tx *tx = &s->tx->base;
+    if (!sek_frame_add(&s->base, dir, TLS_FRAME_PDU, at, 5ull + size, tx))
+        return;
+    sek_frame_add(&s->base, dir, TLS_FRAME_HDR, at, 5, tx);
+    sek_frame_add(&s->base, dir, TLS_FRAME_DATA, at + 5, size, tx);
+    if (type == RECORD_ALERT)
+        sek_frame_add(&s->base, dir, TLS_FRAME_ALERT, at, 5ull + size, tx);
+    if (type == RECORD_HEARTBEAT)
+        sek_frame_add(&s->base, dir, TLS_FRAME_HEARTBEAT, at, 5ull + size, tx);
+}
+
 static bool open_tx(struct tls_state *s)
 {
     if (!s->tx)
@@ -228,6 +247,8 @@ static struct sek_app_result tls_parse(struct sek_app_state *state, enum sek_dir
             uint32_t n = sslv2_record(s, dir, p, len - pos);
             if (!n)
                 break;
+            sek_frame_add(state, dir, TLS_FRAME_SSL2_HDR, pos, 5, &s->tx->base);
+            sek_frame_add(state, dir, TLS_FRAME_SSL2_PDU, pos, n, &s->tx->base);
             pos += n;
             continue;
         }
@@ -249,6 +270,7 @@ static struct sek_app_result tls_parse(struct sek_app_state *state, enum sek_dir
                 record(s, dir, p[0], (struct sek_bytes){p + 5, len - pos - 5});
             break;
         }
+        record_frames(s, dir, p[0], pos, size);
         record(s, dir, p[0], (struct sek_bytes){p + 5, size});
         pos += 5 + size;
     }
@@ -447,6 +469,24 @@ static bool get_random(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir 
     return !i && out->data;
 }
 
+static bool get_random_time(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                            struct sek_bytes *out)
+{
+    if (!get_random(s, tx, dir, i, out) || out->len < 4)
+        return false;
+    out->len = 4;
+    return true;
+}
+
+static bool get_random_bytes(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                             struct sek_bytes *out)
+{
+    if (!get_random(s, tx, dir, i, out) || out->len <= 4)
+        return false;
+    *out = (struct sek_bytes){out->data + 4, out->len - 4};
+    return true;
+}
+
 static bool get_version(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                         uint64_t *out)
 {
@@ -475,6 +515,8 @@ static const struct sek_buffer_def tls_buffers[] = {
     {"ja3s.string", NULL, NULL, 2, HELLO, false, false, get_ja3s},
     {"ja4.hash", "ja4_hash", NULL, 1, HELLO, false, false, get_ja4},
     {"tls.random", NULL, NULL, 3, HELLO, false, false, get_random},
+    {"tls.random_time", NULL, NULL, 3, HELLO, false, false, get_random_time},
+    {"tls.random_bytes", NULL, NULL, 3, HELLO, false, false, get_random_bytes},
     {"tls.cert_subject", "tls_cert_subject", NULL, 3, CERT, false, false, get_subject},
     {"tls.cert_issuer", "tls_cert_issuer", NULL, 3, CERT, false, false, get_issuer},
     {"tls.cert_serial", "tls_cert_serial", NULL, 3, CERT, false, false, get_serial},
@@ -494,6 +536,15 @@ static const struct sek_number_def tls_numbers[] = {
     {"ssl_version", 3, HELLO, get_version, version_words},
     {"tls.cert_chain_len", 3, CERT, get_chain_len, NULL},
     {0},
+};
+
+static const struct sek_state_name tls_states[] = {
+    {"client_in_progress", 0, TLS_STARTED},   {"client_hello_done", 0, TLS_HELLO},
+    {"client_cert_done", 0, TLS_CERTIFICATE}, {"client_handshake_done", 0, TLS_DONE},
+    {"client_finished", 0, UINT8_MAX},        {"server_in_progress", 1, TLS_STARTED},
+    {"server_hello", 1, TLS_HELLO},           {"server_hello_done", 1, TLS_HELLO},
+    {"server_cert_done", 1, TLS_CERTIFICATE}, {"server_handshake_done", 1, TLS_DONE},
+    {"server_finished", 1, UINT8_MAX},        {0},
 };
 
 static const struct sek_app_event_name tls_events[] = {
@@ -547,6 +598,9 @@ const struct sek_app_ops sek_tls_ops = {
     .eve = tls_eve,
     .buffers = tls_buffers,
     .numbers = tls_numbers,
+    .tests = tls_tests,
     .events = tls_events,
+    .frames = tls_frames,
+    .states = tls_states,
     .complete = {TLS_DONE, TLS_DONE},
 };

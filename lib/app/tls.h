@@ -83,4 +83,7 @@ static inline struct sek_bytes tls_text(const struct tls_tx *tx, struct tls_slic
 }
 struct tls_slice tls_keep(struct tls_state *s, const void *data, uint32_t len);
 
+/* tls_tests.c: keywords with arguments of their own shape */
+extern const struct sek_test_def tls_tests[];
+
 #endif

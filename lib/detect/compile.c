@@ -34,14 +34,18 @@ static int by_progress(const void *a, const void *b)
 
 static bool tx_rule_here(const struct sek_rule *r, enum sek_app app, int dir)
 {
+    if (r->flags & SEK_RULE_TWO_WAY && r->flags & SEK_RULE_TX)
+        return (!r->apps || r->apps >> app & 1) && (r->fast ? r->fast_step->dir : 1) == dir;
     return r->flags & SEK_RULE_TX && (!r->apps || r->apps >> app & 1) && rule_in_dir(r, dir);
 }
 
 /* Does the rule have a buffer that only the other direction has? Then it is not for this one. */
 static bool other_way(const struct sek_rule *r, enum sek_app app, int dir)
 {
+    if (r->flags & SEK_RULE_TWO_WAY)
+        return false;
     for (const struct sek_step *s = r->steps; s; s = s->next) {
-        if (s->view->target < SEK_TARGET_APP)
+        if (!sek_target_is_buffer(s->view->target))
             continue;
         const struct sek_buffer_def *d = sek_buffer_in(s->view->target - SEK_TARGET_APP, app);
         if (!d || !(d->dirs & (dir ? 2 : 1)))
@@ -74,7 +78,7 @@ static enum sek_error app_build(struct sek_compiled *c, enum sek_app app, int di
     for (uint32_t v = 0; v < c->rules->view_count && !rc; v++) {
         struct sek_view *view = c->rules->views[v];
         const struct sek_buffer_def *d =
-            view->target >= SEK_TARGET_APP ? sek_buffer_in(view->target - SEK_TARGET_APP, app) : NULL;
+            sek_target_is_buffer(view->target) ? sek_buffer_in(view->target - SEK_TARGET_APP, app) : NULL;
         uint32_t n = 0;
         if (!d || !(d->dirs & (dir ? 2 : 1)))
             continue;
@@ -101,11 +105,19 @@ static enum sek_error lists_build(struct sek_compiled *c, struct sek_fault *faul
     uint32_t n = c->rules->count;
     c->proto_only = calloc(n + 1, sizeof *c->proto_only);
     c->decoder = calloc(n + 1, sizeof *c->decoder);
+    for (int dir = 0; dir < 2; dir++)
+        if (!(c->frames[dir] = calloc(n + 1, sizeof *c->frames[dir])))
+            return sek_fail(fault, SEK_ENOMEM, "out of memory while grouping rules");
     if (!c->proto_only || !c->decoder)
         return sek_fail(fault, SEK_ENOMEM, "out of memory while grouping rules");
     for (uint32_t i = 0; i < n; i++) {
         struct sek_rule *r = c->rules->items[i];
-        if (r->flags & SEK_RULE_DECODER)
+        if (r->flags & SEK_RULE_FRAME) {
+            c->frame_apps |= r->apps;
+            for (int dir = 0; dir < 2; dir++)
+                if (rule_in_dir(r, dir))
+                    c->frames[dir][c->frame_count[dir]++] = r;
+        } else if (r->flags & SEK_RULE_DECODER)
             c->decoder[c->decoder_count++] = r;
         else if (r->flags & SEK_RULE_PROTO_ONLY)
             c->proto_only[c->proto_only_count++] = r;
@@ -174,6 +186,8 @@ void sek_compiled_free(struct sek_compiled *c)
         }
     }
     hs_free_scratch(c->scratch);
+    free(c->frames[0]);
+    free(c->frames[1]);
     free(c->proto_only);
     free(c->decoder);
     sek_rules_free(c->rules);

@@ -102,6 +102,9 @@ struct sek_compiled {
     uint16_t *port_group[SEK_GROUP_PROTOS][2]; /* [protocol][dir][port]: number of a group + 1; 0: none */
     struct sek_app_group apps[SEK_APP_COUNT][2];
     struct sek_ip_only ip_only;
+    struct sek_rule **frames[2]; /* rules about frames that may hold in that direction */
+    uint32_t frame_count[2];
+    uint64_t frame_apps; /* protocols whose frames they name, as bits */
     struct sek_rule **proto_only, **decoder;
     uint32_t proto_only_count, decoder_count;
     struct matcher_cache *cache; /* while compiling */

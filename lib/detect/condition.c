@@ -44,6 +44,8 @@ bool rule_header_matches(const struct inspect *in, const struct sek_rule *r)
         return false;
     if (flags & SEK_RULE_DECODER && !p->ip_version)
         return true;
+    if (flags & SEK_RULE_TWO_WAY)
+        return sides_match(in, r, in->dir == SEK_TOCLIENT);
     return sides_match(in, r, false) ||
            (flags & SEK_RULE_BOTH_WAYS && sides_match(in, r, true));
 }
@@ -136,6 +138,12 @@ static void address_key(const struct inspect *in, const struct sek_condition *c,
     key->version = in->p->ip_version;
     if (c->bits.track == SEK_TRACK_DST) {
         key->a = in->p->dst;
+    } else if (c->bits.track == SEK_TRACK_TX) {
+        key->what |= 4;
+        if (in->flow)
+            memcpy(key->a.bytes, &in->flow->id, sizeof in->flow->id);
+        if (in->tx)
+            memcpy(key->b.bytes, &in->tx->id, sizeof in->tx->id);
     } else if (c->bits.track == SEK_TRACK_PAIR) {
         bool order = memcmp(in->p->src.bytes, in->p->dst.bytes, 16) < 0;
         key->a = order ? in->p->src : in->p->dst;
@@ -260,6 +268,58 @@ static bool icmp_test(const struct sek_packet *p, const struct sek_condition *c)
     }
 }
 
+static bool checksum_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    if (p->ip_version != c->side || (c->event && (p->proto != c->event || !p->l4 || p->fragment)))
+        return false;
+    bool bad = c->mode == SEK_CHECKSUM_IPV4 ? sek_packet_ip_checksum_bad(p)
+                                            : sek_packet_transport_checksum_bad(p);
+    return bad == c->negated;
+}
+
+static bool vlan_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    if (c->mode == 1) {
+        int64_t at = c->bits.number < 0 ? p->vlan_count + c->bits.number : c->bits.number;
+        return at >= 0 && at < p->vlan_count && sek_compare(&c->compare, p->vlan[at]);
+    }
+    unsigned hits = 0;
+    for (unsigned i = 0; i < p->vlan_count; i++)
+        hits += sek_compare(&c->compare, p->vlan[i]);
+    return c->mode == 2 ? hits && hits == p->vlan_count : hits;
+}
+
+static bool chunk_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    uint32_t n = 0;
+    uint8_t type;
+    for (; sek_sctp_chunk(p, n, &type, NULL); n++)
+        if (c->kind == SEK_IF_SCTP_CHUNK_TYPE && sek_compare(&c->compare, type))
+            return true;
+    return c->kind == SEK_IF_SCTP_CHUNK_COUNT && p->proto == IPPROTO_SCTP && p->l4 &&
+           sek_compare(&c->compare, n);
+}
+
+/* A call: transaction id, 0, RPC version 2, program, version, procedure; over TCP with a record mark
+ * before it. */
+static bool rpc_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    struct sek_reader r = sek_reader_make(p->payload, p->payload_len);
+    sek_reader_skip(&r, p->proto == IPPROTO_TCP ? 8 : 4);
+    uint32_t type = sek_reader_u32(&r), version = sek_reader_u32(&r);
+    uint32_t program = sek_reader_u32(&r), of = sek_reader_u32(&r), procedure = sek_reader_u32(&r);
+    return !r.failed && !type && version == 2 && sek_compare(&c->compare, program) &&
+           sek_compare(&c->more[0], of) && sek_compare(&c->more[1], procedure);
+}
+
+static bool app_state_test(const struct inspect *in, const struct sek_condition *c)
+{
+    if (!in->tx || in->dir != (enum sek_dir)c->names_dir)
+        return false;
+    uint64_t progress = in->tx->complete[in->dir] ? UINT8_MAX : in->tx->progress[in->dir];
+    return sek_compare(&c->compare, progress);
+}
+
 static bool one_condition(struct inspect *in, const struct sek_condition *c)
 {
     const struct sek_packet *p = in->p;
@@ -326,6 +386,37 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
                c->test->match(in->app, in->tx, in->dir, c->test_arg);
     case SEK_IF_APP_EVENT:
         return in->tx && in->tx->app == c->app && in->tx->events[in->dir] >> c->event & 1;
+    case SEK_IF_CHECKSUM:
+        return checksum_test(p, c);
+    case SEK_IF_L3_PROTO:
+        return p->ip_version == bit;
+    case SEK_IF_ICMP_MTU:
+        return p->proto == IPPROTO_ICMPV6 && p->l4 && p->icmp_type == 2 &&
+               sek_compare(&c->compare, sek_get32(p->l4 + 4));
+    case SEK_IF_IGMP_TYPE:
+        return p->proto == IPPROTO_IGMP && p->ip_version == 4 && !p->fragment &&
+               p->ip_len > p->ip_header_len && sek_compare(&c->compare, p->ip[p->ip_header_len]);
+    case SEK_IF_VLAN_ID:
+        return vlan_test(p, c);
+    case SEK_IF_VLAN_LAYERS:
+        return sek_compare(&c->compare, p->vlan_count);
+    case SEK_IF_SCTP_CHUNK_TYPE:
+    case SEK_IF_SCTP_CHUNK_COUNT:
+        return chunk_test(p, c);
+    case SEK_IF_RPC:
+        return rpc_test(p, c);
+    case SEK_IF_ASN1:
+        return asn1_malformed(p->payload, p->payload_len, &c->asn1);
+    case SEK_IF_VARIABLE:
+        return variable_test(in, c);
+    case SEK_IF_FLOW_APP_EVENT:
+        return in->flow && in->flow->app_events >> c->event & 1;
+    case SEK_IF_APP_STATE:
+        return app_state_test(in, c);
+    case SEK_IF_FRAGMENT:
+        return p->fragment != c->negated;
+    case SEK_IF_ELEPHANT:
+        return in->flow && two_sides(c, in->flow->bytes[0], in->flow->bytes[1]);
     case SEK_IF_FILE_HASH:
     case SEK_IF_FILE_EXT:
         return file_test(in, c);

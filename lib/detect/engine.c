@@ -61,6 +61,7 @@ static void read_settings(struct sek_engine *e)
     sek_app_settings_default(&e->app);
     sek_app_settings_read(&e->app, c);
     e->app.body_inline = e->tcp.inline_mode;
+    e->app.expectations = &e->expectations;
     e->flows.vlan_tracking = !setting_is(c, "vlan.use-for-tracking", "true", "false");
     e->midstream_policy = policy_of(c, "stream.midstream-policy", e->options.ips);
     number = 15;
@@ -83,6 +84,7 @@ static enum sek_error rules_attach(struct sek_engine *e, const struct sek_compil
     e->stamps = stamps;
     e->stamp = 0;
     e->rules = rules;
+    e->app.frames = rules->frame_apps;
     return SEK_OK;
 }
 
@@ -142,6 +144,16 @@ void sek_engine_free(struct sek_engine *e)
     free(e);
 }
 
+static void flow_detect_clear(struct sek_engine *e, struct flow_detect *fd)
+{
+    flow_vars_free(&e->pool, &fd->vars);
+    while (fd->texts) {
+        struct flow_text *t = fd->texts;
+        fd->texts = t->next;
+        sek_pool_put(&e->pool, t, sizeof *t);
+    }
+}
+
 /* What waits in transactions belongs to the old rules: it is dropped, and they are looked at anew. */
 static void forget_candidates(struct sek_engine *e)
 {
@@ -157,7 +169,7 @@ static void forget_candidates(struct sek_engine *e)
             }
             struct flow_detect *fd = f->detect; /* names of variables are numbered by rule set */
             if (fd)
-                flow_vars_free(&e->pool, &fd->vars);
+                flow_detect_clear(e, fd);
         }
 }
 
@@ -321,10 +333,15 @@ static void run_rules(struct inspect *in, struct sek_result *result)
         inspect_decoder_rules(in);
     if (in->p->ip_version) {
         inspect_packet_rules(in);
+        if (in->flow && in->flow->app_state && in->e->rules->frame_apps)
+            inspect_frames(in);
         if (in->flow && (in->flow->app_state || in->flow->app_earlier))
             inspect_transactions(in);
     }
     alerts_finish(in, result);
+    in->e->packet_var_count = 0;
+    if (in->flow)
+        in->flow->app_events = 0;
     if (in->refused && result->verdict == SEK_VERDICT_PASS)
         refuse(in, result);
 }
@@ -547,7 +564,7 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
     sek_app_close(&e->pool, f, tx_detect_free);
     struct flow_detect *fd = f->detect;
     if (fd) {
-        flow_vars_free(&e->pool, &fd->vars);
+        flow_detect_clear(e, fd);
         sek_pool_put(&e->pool, fd, sizeof *fd);
         f->detect = NULL;
     }

@@ -40,6 +40,8 @@ struct sek_event {
     uint8_t reject_to; /* 1: source, 2: destination, 3: both */
     enum sek_drop_reason reason;
     bool pass;         /* the final action is pass */
+    const struct sek_frame *frame; /* NULL: the match is in none */
+    struct sek_bytes frame_bytes;
     struct sek_bytes stream; /* what the stream held around a match */
 };
 
@@ -111,6 +113,10 @@ const char *sek_engine_flowbit(const struct sek_engine *engine, const struct sek
 /* Name and value of the flowints of FLOW. */
 const char *sek_engine_flowint(const struct sek_engine *engine, const struct sek_flow *flow,
                                unsigned index, uint32_t *value);
+/* Name of text variable INDEX that expressions captured, of FLOW or of the packet at hand; NULL at the
+ * end. VALUE is valid during the call of on_alert. */
+const char *sek_engine_text(const struct sek_engine *engine, const struct sek_flow *flow, bool of_flow,
+                            unsigned index, struct sek_bytes *value);
 const char *sek_drop_reason_name(enum sek_drop_reason reason);
 
 #endif

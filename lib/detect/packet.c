@@ -55,9 +55,15 @@ static int by_order(const void *a, const void *b)
     return (int)x->order - (int)y->order;
 }
 
-static bool header_bytes(const struct sek_packet *p, int target, struct sek_bytes *out)
+static bool header_bytes(const struct sek_packet *p, int target, uint32_t index,
+                         struct sek_bytes *out)
 {
     bool icmp = p->proto == IPPROTO_ICMP, icmp6 = p->proto == IPPROTO_ICMPV6;
+    uint32_t address = p->ip_version == 4 ? 4 : 16;
+    if (target == SEK_TARGET_SCTP_CHUNK_DATA)
+        return sek_sctp_chunk(p, index, NULL, out);
+    if (index)
+        return false;
     switch (target) {
     case SEK_TARGET_TCP_HEADER:
         *out = (struct sek_bytes){p->l4, p->tcp.header_len};
@@ -77,9 +83,34 @@ static bool header_bytes(const struct sek_packet *p, int target, struct sek_byte
     case SEK_TARGET_ICMPV6_HEADER:
         *out = (struct sek_bytes){p->l4, (uint32_t)(p->payload - p->l4)};
         return icmp6 && p->l4;
+    case SEK_TARGET_SCTP_HEADER:
+        *out = (struct sek_bytes){p->l4, p->payload_len + 12};
+        return p->proto == IPPROTO_SCTP && p->l4;
+    case SEK_TARGET_IGMP_HEADER:
+        *out = (struct sek_bytes){p->ip + p->ip_header_len, p->ip_len - p->ip_header_len};
+        return p->proto == IPPROTO_IGMP && p->ip_version == 4 && !p->fragment;
+    case SEK_TARGET_IP_SRC:
+        *out = (struct sek_bytes){p->src.bytes, address};
+        return p->ip_version;
+    case SEK_TARGET_IP_DST:
+        *out = (struct sek_bytes){p->dst.bytes, address};
+        return p->ip_version;
     default:
         return false;
     }
+}
+
+static bool header_matches(struct inspect *in, const struct sek_step *s)
+{
+    struct sek_bytes b;
+    for (uint32_t i = 0; header_bytes(in->p, s->view->target, i, &b); i++) {
+        if (!transform_apply(in->e, s->view, b, &b))
+            continue;
+        struct look l = {.in = in, .data = b.data, .len = b.len, .whole = true};
+        if (inspect_detectors(&l, s->first))
+            return true;
+    }
+    return false;
 }
 
 static bool payload_matches(struct inspect *in, const struct sek_step *s, const struct sek_rule *r,
@@ -109,14 +140,11 @@ static bool payload_matches(struct inspect *in, const struct sek_step *s, const 
 bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const struct sek_step *s,
                          bool *stream_match)
 {
-    struct sek_bytes b;
     if (s->view->target == SEK_TARGET_PAYLOAD)
         return payload_matches(in, s, r, stream_match);
-    if (s->view->target == SEK_TARGET_BASE64)
-        b = sek_buffer_view(&in->e->base64);
-    else if (!header_bytes(in->p, s->view->target, &b) ||
-             !transform_apply(in->e, s->view, b, &b))
-        return false;
+    if (s->view->target != SEK_TARGET_BASE64)
+        return header_matches(in, s);
+    struct sek_bytes b = sek_buffer_view(&in->e->base64);
     struct look l = {.in = in, .data = b.data, .len = b.len, .whole = true};
     return inspect_detectors(&l, s->first);
 }
@@ -125,20 +153,101 @@ void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, 
 {
     struct sek_engine *e = in->e;
     rule_effects(in, r);
+    captures_keep(in);
     if (e->alert_count == e->alert_max)
         return;
     e->alerts[e->alert_count++] = (struct alert){
         .rule = r,
         .tx = tx,
         .stream_match = stream_match,
+        .has_frame = in->frame != NULL,
+        .frame = in->frame ? *in->frame : (struct sek_frame){0},
+        .frame_bytes = in->frame_bytes,
         .apply_to_flow = stream_match || tx ||
                          r->flags & (SEK_RULE_IP_ONLY | SEK_RULE_PROTO_ONLY),
     };
 }
 
+/* The steps of rule R over frame F, whose bytes are B; OLD of them were looked at before. */
+static bool frame_matches(struct inspect *in, const struct sek_rule *r, const struct sek_frame *f,
+                          struct sek_bytes b, uint32_t old)
+{
+    int target = SEK_TARGET_FRAME + in->flow->app * SEK_FRAME_TYPES + f->type;
+    bool any = false;
+    for (const struct sek_step *s = r->steps; s; s = s->next) {
+        struct sek_bytes view = b, before = {b.data, old};
+        if (s->view->target < SEK_TARGET_FRAME) {
+            bool stream_match;
+            if (!packet_step_matches(in, r, s, &stream_match))
+                return false;
+            continue;
+        }
+        if (s->view->target != target || !transform_apply(in->e, s->view, b, &view))
+            return false;
+        struct look l = {.in = in, .data = view.data, .len = view.len,
+                         .whole = f->len != UINT64_MAX && b.len == f->len};
+        if (!inspect_detectors(&l, s->first))
+            return false;
+        any = true;
+        if (old && transform_apply(in->e, s->view, before, &view)) {
+            struct look l2 = {.in = in, .data = view.data, .len = view.len};
+            if (inspect_detectors(&l2, s->first))
+                any = false; /* that was reported with the earlier bytes */
+        }
+    }
+    return any;
+}
+
+/* What is there of frame F: in the stream, or in the datagram at hand. */
+static struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_frame *f)
+{
+    struct sek_bytes all = {in->p->payload, in->p->payload_len};
+    uint64_t base = 0;
+    if (in->flow->tcp) {
+        const struct sek_stream *s = &in->flow->tcp->stream[in->dir];
+        all = (struct sek_bytes){s->buf, s->filled};
+        base = s->base;
+    }
+    if (f->offset < base || f->offset - base >= all.len)
+        return (struct sek_bytes){0};
+    uint64_t at = f->offset - base, left = all.len - at;
+    return (struct sek_bytes){all.data + at, (uint32_t)(f->len < left ? f->len : left)};
+}
+
+void inspect_frames(struct inspect *in)
+{
+    const struct sek_compiled *c = in->e->rules;
+    struct sek_app_state *state = in->flow->app_state;
+    in->app = state;
+    for (struct sek_frame *f = state->frames; f; f = f->next) {
+        if (f->done || f->dir != in->dir)
+            continue;
+        struct sek_bytes b = frame_bytes(in, f);
+        if (b.len <= f->seen && f->len != b.len)
+            continue;
+        in->frame = f;
+        in->frame_bytes = b;
+        for (struct sek_tx *tx = state->first; tx; tx = tx->next)
+            if (tx->id == f->tx_id)
+                in->tx = tx;
+        for (uint32_t i = 0; i < c->frame_count[in->dir]; i++) {
+            const struct sek_rule *r = c->frames[in->dir][i];
+            in->e->capture_count = 0;
+            if (rule_header_matches(in, r) && rule_conditions_match(in, r) &&
+                frame_matches(in, r, f, b, (uint32_t)f->seen))
+                alert_add(in, r, in->tx, false);
+        }
+        f->seen = b.len;
+        f->done = f->len == b.len || !in->flow->tcp;
+        in->tx = NULL;
+    }
+    in->frame = NULL;
+}
+
 static void try_rule(struct inspect *in, const struct sek_rule *r)
 {
     bool stream_match = false;
+    in->e->capture_count = 0;
     if (!rule_header_matches(in, r) || !rule_conditions_match(in, r))
         return;
     for (const struct sek_step *s = r->steps; s; s = s->next)

@@ -40,7 +40,8 @@ static bool rule_in_port(const struct sek_rule *r, int dir, uint16_t port)
 
 static bool for_packets(const struct sek_rule *r)
 {
-    return !(r->flags & (SEK_RULE_TX | SEK_RULE_IP_ONLY | SEK_RULE_PROTO_ONLY | SEK_RULE_DECODER));
+    return !(r->flags & (SEK_RULE_TX | SEK_RULE_IP_ONLY | SEK_RULE_PROTO_ONLY | SEK_RULE_DECODER |
+                         SEK_RULE_FRAME));
 }
 
 /* Rules of one protocol and direction; which of them a group has is a bitmap over this list. */

@@ -69,7 +69,8 @@ static void scan_view(struct inspect *in, struct sek_tx_detect *det, const struc
             break;
     }
     for (uint32_t i = 0; i < e->candidate_count; i++)
-        candidate_put(in, det, e->candidates[i]);
+        candidate_put(in, e->candidates[i]->flags & SEK_RULE_TWO_WAY ? &in->tx->detect[1] : det,
+                      e->candidates[i]);
 }
 
 static uint32_t body_length(struct inspect *in, const struct sek_view_group *g)
@@ -107,16 +108,18 @@ static void scan_views(struct inspect *in, struct sek_tx_detect *det)
 
 enum outcome { STEP_NO, STEP_YES, STEP_LATER };
 
-static enum outcome app_step(struct inspect *in, const struct sek_step *s)
+static enum outcome app_step(struct inspect *in, const struct sek_rule *r, const struct sek_step *s)
 {
+    /* Rules with `=>` are looked at with the answer; the request is there still. */
+    enum sek_dir dir = r->flags & SEK_RULE_TWO_WAY ? (enum sek_dir)s->dir : in->dir;
     const struct sek_buffer_def *d = sek_buffer_in(s->view->target - SEK_TARGET_APP, in->tx->app);
-    bool complete = in->tx->complete[in->dir], present = false;
+    bool complete = in->tx->complete[dir], present = false;
     struct sek_bytes b;
     if (!d)
         return STEP_NO;
-    if (!complete && in->tx->progress[in->dir] < d->progress[in->dir])
+    if (!complete && in->tx->progress[dir] < d->progress[dir])
         return STEP_LATER;
-    for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &b); i++) {
+    for (uint32_t i = 0; d->get(in->app, in->tx, dir, i, &b); i++) {
         if (d->growing && !b.len)
             break;
         present = true;
@@ -148,6 +151,7 @@ static void try_candidate(struct inspect *in, struct tx_candidate *k)
     const struct sek_rule *r = k->rule;
     bool stream_match = false, all = true;
     uint32_t bit = 1;
+    in->e->capture_count = 0;
     if (!k->header_done) {
         if (!rule_header_matches(in, r)) {
             k->finished = conditions_final(in);
@@ -163,8 +167,8 @@ static void try_candidate(struct inspect *in, struct tx_candidate *k)
         if (k->matched & bit)
             continue;
         enum outcome o;
-        if (s->view->target >= SEK_TARGET_APP)
-            o = app_step(in, s);
+        if (sek_target_is_buffer(s->view->target))
+            o = app_step(in, r, s);
         else
             o = packet_step_matches(in, r, s, &stream_match)
                     ? STEP_YES

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *proto_name(uint8_t proto, char *number)
 {
@@ -173,12 +174,30 @@ static void flow_object(struct sek_text *out, const struct sek_flow *f)
     sek_json_close(out, '}');
 }
 
+static void text_variables(struct sek_text *out, struct sek_engine *engine, const struct sek_flow *f,
+                           bool of_flow)
+{
+    struct sek_bytes v;
+    const char *name = sek_engine_text(engine, f, of_flow, 0, &v);
+    if (!name)
+        return;
+    sek_json_open(out, of_flow ? "flowvars" : "pktvars", '[');
+    for (unsigned i = 0; (name = sek_engine_text(engine, f, of_flow, i, &v)); i++) {
+        sek_json_open(out, NULL, '{');
+        sek_json_bytes(out, name, v.data, v.len);
+        sek_json_close(out, '}');
+    }
+    sek_json_close(out, ']');
+}
+
 static void flow_variables(struct sek_text *out, struct sek_engine *engine,
                            const struct sek_flow *f)
 {
     const char *name;
     uint32_t value;
-    if (!sek_engine_flowbit(engine, f, 0) && !sek_engine_flowint(engine, f, 0, &value))
+    struct sek_bytes text;
+    if (!sek_engine_flowbit(engine, f, 0) && !sek_engine_flowint(engine, f, 0, &value) &&
+        !sek_engine_text(engine, f, true, 0, &text) && !sek_engine_text(engine, f, false, 0, &text))
         return;
     sek_json_open(out, "metadata", '{');
     if (sek_engine_flowbit(engine, f, 0)) {
@@ -193,6 +212,58 @@ static void flow_variables(struct sek_text *out, struct sek_engine *engine,
             sek_json_uint(out, name, value);
         sek_json_close(out, '}');
     }
+    text_variables(out, engine, f, true);
+    text_variables(out, engine, f, false);
+    sek_json_close(out, '}');
+}
+
+/* Flowbits called traffic/id/NAME and traffic/label/NAME classify the flow. */
+static void traffic(struct sek_text *out, struct sek_engine *engine, const struct sek_flow *f)
+{
+    static const char *const kinds[] = {"id", "label"};
+    bool open = false;
+    for (int k = 0; k < 2; k++) {
+        char prefix[24];
+        const char *name;
+        bool list = false;
+        size_t n = (size_t)snprintf(prefix, sizeof prefix, "traffic/%s/", kinds[k]);
+        for (unsigned i = 0; (name = sek_engine_flowbit(engine, f, i)); i++) {
+            if (strncmp(name, prefix, n))
+                continue;
+            if (!open)
+                sek_json_open(out, "traffic", '{');
+            if (!list)
+                sek_json_open(out, kinds[k], '[');
+            open = list = true;
+            sek_json_str(out, NULL, name + n);
+        }
+        if (list)
+            sek_json_close(out, ']');
+    }
+    if (open)
+        sek_json_close(out, '}');
+}
+
+static void frame_object(struct sek_text *out, const struct sek_event *e)
+{
+    const struct sek_frame *f = e->frame;
+    if (!f)
+        return;
+    sek_json_open(out, "frame", '{');
+    sek_json_str(out, "type", sek_app_frame_name(e->flow->app, f->type));
+    sek_json_str(out, "direction", f->dir ? "toclient" : "toserver");
+    if (e->flow->tcp)
+        sek_json_uint(out, "stream_offset", f->offset);
+    if (f->len != UINT64_MAX) {
+        sek_json_uint(out, "length", f->len);
+        sek_json_bool(out, "complete", f->len == e->frame_bytes.len);
+    } else {
+        sek_json_bool(out, "complete", false);
+    }
+    if (f->tx_id != UINT64_MAX)
+        sek_json_uint(out, "tx_id", f->tx_id);
+    sek_json_base64(out, "payload", e->frame_bytes.data, e->frame_bytes.len);
+    sek_json_printable(out, "payload_printable", e->frame_bytes.data, e->frame_bytes.len);
     sek_json_close(out, '}');
 }
 
@@ -301,6 +372,8 @@ void sek_eve_alert(struct sek_text *out, const struct sek_eve_options *o, struct
     alert_object(out, e);
     if (e->flow) {
         flow_variables(out, engine, e->flow);
+        traffic(out, engine, e->flow);
+        frame_object(out, e);
         application(out, e);
         sek_json_str(out, "direction", e->dir ? "to_client" : "to_server");
         flow_object(out, e->flow);

@@ -81,6 +81,8 @@ struct sek_flow {
     uint16_t app_dir[2];  /* what each direction alone looks like */
     uint16_t app_before;  /* before a protocol change (STARTTLS, CONNECT, h2c) */
     uint8_t app_probed[2];
+    uint8_t app_events;   /* anomalies of the packet at hand: enum sek_app_flow_event as bits */
+    uint16_t app_expected; /* what a change of protocol announced; 0: nothing */
     void *app_state;
     void *app_earlier; /* state before a protocol change, while what comes is not known yet */
 

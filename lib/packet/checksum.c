@@ -31,10 +31,13 @@ static bool transport_bad(const struct sek_packet *p, uint32_t len)
     return sum_bad(sum16(p->l4, len, sum));
 }
 
-bool sek_packet_checksum_bad(const struct sek_packet *p)
+bool sek_packet_ip_checksum_bad(const struct sek_packet *p)
 {
-    if (p->ip_version == 4 && sum_bad(sum16(p->ip, p->ip_header_len, 0)))
-        return true;
+    return p->ip_version == 4 && sum_bad(sum16(p->ip, p->ip_header_len, 0));
+}
+
+bool sek_packet_transport_checksum_bad(const struct sek_packet *p)
+{
     if (!p->l4 || p->fragment)
         return false;
     uint32_t len = (uint32_t)(p->payload + p->payload_len - p->l4);
@@ -52,6 +55,11 @@ bool sek_packet_checksum_bad(const struct sek_packet *p)
     default:
         return false;
     }
+}
+
+bool sek_packet_checksum_bad(const struct sek_packet *p)
+{
+    return sek_packet_ip_checksum_bad(p) || sek_packet_transport_checksum_bad(p);
 }
 
 /* ICMP types that pair up stand in for the second port (community ID specification 1.0). */

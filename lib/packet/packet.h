@@ -106,6 +106,14 @@ unsigned sek_packet_decode(enum sek_link link, const uint8_t *frame, uint32_t le
 unsigned sek_packet_decode_datagram(const struct sek_packet *base, const uint8_t *ip, uint32_t len,
                                     struct sek_packet *packets);
 
+/* Chunk INDEX of an SCTP packet (RFC 9260 section 3.2): its TYPE (may be NULL) and its value (may be
+ * NULL). False: there is none. */
+bool sek_sctp_chunk(const struct sek_packet *p, uint32_t index, uint8_t *type,
+                    struct sek_bytes *value);
+
+/* The same for the IPv4 header alone, and for what it carries alone. */
+bool sek_packet_ip_checksum_bad(const struct sek_packet *p);
+bool sek_packet_transport_checksum_bad(const struct sek_packet *p);
 /* True when the IPv4, TCP, UDP or ICMP checksum is wrong; false for protocols without one. */
 bool sek_packet_checksum_bad(const struct sek_packet *p);
 

@@ -130,6 +130,17 @@ static struct sek_view *view_intern(struct sek_rules *rules, const struct sek_vi
     return copy;
 }
 
+/* Does the buffer exist in answers only, in the protocols of the rule? */
+static bool only_in_answers(int id, uint64_t apps)
+{
+    bool requests = false;
+    for (int app = 0; app < SEK_APP_COUNT; app++) {
+        const struct sek_buffer_def *d = apps >> app & 1 ? sek_buffer_in(id, app) : NULL;
+        requests |= d && d->dirs & 1;
+    }
+    return !requests;
+}
+
 static enum sek_error make_steps(struct builder *b)
 {
     struct sek_rule *r = b->rule;
@@ -150,10 +161,13 @@ static enum sek_error make_steps(struct builder *b)
         *tail = s;
         tail = &s->next;
         r->step_count++;
-        if (s->view->target >= SEK_TARGET_APP) {
+        if (s->view->target >= SEK_TARGET_FRAME)
+            r->flags |= SEK_RULE_FRAME;
+        if (sek_target_is_buffer(s->view->target)) {
             uint64_t apps = sek_buffer_apps(s->view->target - SEK_TARGET_APP);
             r->apps = r->apps ? r->apps & apps : apps;
             r->flags |= SEK_RULE_TX;
+            s->dir = p->dir_forced ? p->dir : only_in_answers(s->view->target - SEK_TARGET_APP, r->apps);
             if (!r->apps)
                 return sek_fail(b->fault, SEK_EINVAL,
                                 "buffer '%s' does not exist in the rule's protocol",
@@ -215,6 +229,7 @@ enum sek_error rule_finish(struct builder *b)
         return builder_fail(b, SEK_EINVAL, "is missing");
     for (struct sek_condition *c = r->conditions; c; c = c->next) {
         if (c->kind == SEK_IF_NUMBER || c->kind == SEK_IF_TEST || c->kind == SEK_IF_APP_EVENT ||
+            c->kind == SEK_IF_APP_STATE ||
             c->kind == SEK_IF_FILE_HASH || c->kind == SEK_IF_FILE_EXT)
             r->flags |= SEK_RULE_TX;
         if (c->kind == SEK_IF_DECODE_EVENT)
@@ -233,6 +248,12 @@ enum sek_error rule_finish(struct builder *b)
         else if (!r->src_port && !r->dst_port)
             r->flags |= SEK_RULE_IP_ONLY;
     }
+    if (r->flags & SEK_RULE_TWO_WAY && !(r->flags & SEK_RULE_TX))
+        return sek_fail(b->fault, SEK_EINVAL,
+                        "'=>' needs buffers of a request and of its answer");
+    if (r->flags & SEK_RULE_FRAME && r->flags & SEK_RULE_TX)
+        return sek_fail(b->fault, SEK_EINVAL,
+                        "frames and buffers of transactions cannot be in one rule");
     bool only_app_protocol = r->conditions && !r->steps && !(r->flags & SEK_RULE_TX);
     for (struct sek_condition *c = r->conditions; c; c = c->next)
         only_app_protocol &= c->kind == SEK_IF_APP_PROTOCOL;

@@ -83,6 +83,8 @@ enum sek_error builder_sticky(struct builder *b, int target, bool own_part)
             p = x;
     if (!p && !(p = builder_part(b, target)))
         return builder_fail(b, SEK_ENOMEM, "out of memory");
+    p->dir_forced = b->dir_forced;
+    p->dir = b->dir;
     b->current = p;
     b->sticky = target != SEK_TARGET_PAYLOAD;
     b->last_content = NULL;
@@ -160,6 +162,14 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
         return builder_fail(b, SEK_EINVAL,
                             "found '%s', expected a number, <N, >N, N<>M, !N or a known word", arg);
     return demand_app(b, app);
+}
+
+bool rule_keyword_known(const char *name)
+{
+    enum sek_app app;
+    return keyword_find(name) || sek_buffer_find(name, SEK_BUFFER_STICKY) >= 0 ||
+           sek_buffer_find(name, SEK_BUFFER_MODIFIER) >= 0 || sek_number_find(name, &app) ||
+           sek_test_find(name, &app);
 }
 
 enum sek_error rule_option(struct builder *b, char *option)
