@@ -273,6 +273,7 @@ int gateway_replay(int argc, char **argv)
         r.options.on_drop = on_drop;
         r.options.ctx = &r;
         r.eve.detail = SEK_EVE_PAYLOAD | SEK_EVE_PACKET;
+        r.eve.capture = r.capture;
         r.eve.drop_alerts = !strcmp(sek_config_get(r.config, "eve.drop.alerts", "no"), "yes");
         r.drop_all = !strcmp(sek_config_get(r.config, "eve.drop.flows", "start"), "all");
         status = replay(&r);

@@ -35,7 +35,8 @@ static bool link_known(int dlt, enum sek_link *out)
                  {228, SEK_LINK_RAW_IP},          {229, SEK_LINK_RAW_IP},
                  {DLT_LINUX_SLL, SEK_LINK_LINUX_SLL}, {276, SEK_LINK_SLL2},
                  {DLT_NULL, SEK_LINK_NULL},       {DLT_LOOP, SEK_LINK_NULL},
-                 {DLT_PPP, SEK_LINK_PPP},         {DLT_PPP_SERIAL, SEK_LINK_PPP}};
+                 {DLT_PPP, SEK_LINK_PPP},         {DLT_PPP_SERIAL, SEK_LINK_PPP},
+                 {DLT_C_HDLC, SEK_LINK_CHDLC}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].dlt == dlt) {
             *out = table[i].link;

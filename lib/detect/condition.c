@@ -385,7 +385,7 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
         return in->tx && in->tx->app == c->app &&
                c->test->match(in->app, in->tx, in->dir, c->test_arg);
     case SEK_IF_APP_EVENT:
-        return in->tx && in->tx->app == c->app && in->tx->events[in->dir] >> c->event & 1;
+        return in->tx && in->tx->app == c->app && (in->tx->events[0] | in->tx->events[1]) >> c->event & 1;
     case SEK_IF_CHECKSUM:
         return checksum_test(p, c);
     case SEK_IF_L3_PROTO:

@@ -369,7 +369,7 @@ static bool match_dataset(const struct look *l, const struct sek_detector *d)
     case SEK_SET_ISNOTSET:
         return !has;
     case SEK_SET_SET:
-        return has || sek_dataset_add(set, data, len, 0);
+        return !has && sek_dataset_add(set, data, len, 0); /* only what is new matches */
     case SEK_SET_UNSET:
         sek_dataset_remove(set, data, len);
         return has;

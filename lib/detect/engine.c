@@ -325,6 +325,9 @@ static void slide(struct sek_engine *e, struct sek_flow *f)
     }
 }
 
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir,
+                          uint64_t number);
+
 /* --- one packet --- */
 
 static void run_rules(struct inspect *in, struct sek_result *result)
@@ -359,6 +362,34 @@ static void end_inspection(struct sek_flow *f)
     }
 }
 
+/* stream.midstream-policy: what is done with a flow whose beginning was not seen. */
+static void midstream_policy(struct inspect *in)
+{
+    struct sek_flow *f = in->flow;
+    switch (in->e->midstream_policy) {
+    case POLICY_DROP_FLOW:
+    case POLICY_REJECT:
+        f->flags |= SEK_FLOW_DROPPED;
+        return;
+    case POLICY_PASS_FLOW:
+        f->flags |= SEK_FLOW_PASSED;
+        return;
+    case POLICY_BYPASS:
+        f->flags |= SEK_FLOW_BYPASSED;
+        return;
+    default:
+        return;
+    }
+}
+
+/* TCP without a session: the policy holds at the first packet, when that is not a handshake's. */
+static void untracked(struct inspect *in)
+{
+    struct sek_flow *f = in->flow;
+    if (f->packets[0] + f->packets[1] == 1 && !(in->p->tcp.flags & SEK_TCP_RST))
+        midstream_policy(in);
+}
+
 static void tcp_packet(struct inspect *in, struct sek_result *result)
 {
     struct sek_engine *e = in->e;
@@ -369,15 +400,12 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
     struct sek_tcp_result r = sek_tcp_packet(&e->pool, &e->tcp, f, &in->dir, in->p);
     in->stream_added = r.stream_added;
     result->dir = in->dir;
-    if (!f->tcp)
+    if (!f->tcp) {
+        untracked(in);
         return;
+    }
     if (!had_session && f->tcp->midstream && e->midstream_policy != POLICY_IGNORE) {
-        if (e->midstream_policy == POLICY_DROP_FLOW || e->midstream_policy == POLICY_REJECT)
-            f->flags |= SEK_FLOW_DROPPED;
-        else if (e->midstream_policy == POLICY_PASS_FLOW)
-            f->flags |= SEK_FLOW_PASSED;
-        else if (e->midstream_policy == POLICY_BYPASS)
-            f->flags |= SEK_FLOW_BYPASSED;
+        midstream_policy(in);
     }
     if (e->options.ips && r.tracked && !r.valid && !r.retransmission && had_session)
         result->verdict = SEK_VERDICT_DROP;
@@ -390,7 +418,8 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
     if (f->flags & SEK_FLOW_ENCRYPTED)
         end_inspection(f);
     want_inspection(f, in->p);
-    choose_stream(in, false);
+    in->reset = r.closed_now && f->tcp->rst_seen;
+    choose_stream(in, in->reset);
 }
 
 static void datagram(struct inspect *in)
@@ -461,6 +490,8 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         }
     }
     run_rules(&in, result);
+    if (in.reset) /* nothing more will be acknowledged: the other side's rest is looked at now */
+        end_direction(e, in.flow, !in.dir, p->number);
     if (in.flow && in.flow->tcp) {
         stream_done(&in);
         slide(e, in.flow);
@@ -518,11 +549,13 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
 
 /* --- the end of a flow --- */
 
-static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir)
+/* NUMBER: of the packet that is the reason; 0: none. */
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
 {
     struct sek_result result = {0};
     struct sek_packet p = {
         .source = SEK_SOURCE_STREAM_END,
+        .number = number,
         .ts_us = f->last_us,
         .ip_version = f->ip_version,
         .proto = f->proto,
@@ -556,8 +589,8 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
         struct sek_app_state *state = f->app_state;
         for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
             tx->complete[0] = tx->complete[1] = true;
-        end_direction(e, f, SEK_TOSERVER);
-        end_direction(e, f, SEK_TOCLIENT);
+        end_direction(e, f, SEK_TOSERVER, 0);
+        end_direction(e, f, SEK_TOCLIENT, 0);
     }
     if (e->options.on_flow_end)
         e->options.on_flow_end(e->options.ctx, e, f);

@@ -105,6 +105,7 @@ struct inspect {
     struct sek_tx *tx;
     const struct sek_frame *frame; /* at hand */
     struct sek_bytes frame_bytes;
+    bool reset;   /* the packet is a RST that ended the session */
     bool refused; /* the program's own policy says no */
 };
 

@@ -164,7 +164,7 @@ void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, 
         .frame = in->frame ? *in->frame : (struct sek_frame){0},
         .frame_bytes = in->frame_bytes,
         .apply_to_flow = stream_match || tx ||
-                         r->flags & (SEK_RULE_IP_ONLY | SEK_RULE_PROTO_ONLY),
+                         r->flags & (SEK_RULE_HEADER_ONLY | SEK_RULE_PROTO_ONLY),
     };
 }
 
@@ -259,10 +259,12 @@ static void try_rule(struct inspect *in, const struct sek_rule *r)
 static void ip_only(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
-    if (in->fd && in->fd->ip_only_done[in->dir])
-        return;
-    if (in->fd)
+    enum sek_group_proto proto = sek_group_of(in->p->proto);
+    if (in->fd && proto != SEK_GROUP_OTHER) { /* other protocols have no conversations: each packet */
+        if (in->fd->ip_only_done[in->dir])
+            return;
         in->fd->ip_only_done[in->dir] = true;
+    }
     if (!c->ip_only.count)
         return;
     for (int side = 0; side < 2; side++) {

@@ -102,19 +102,24 @@ static bool from_base64(const struct sek_transform *t, struct sek_bytes in, uint
     return true;
 }
 
-static bool inflate_all(struct sek_engine *e, struct sek_bytes in, int window, struct sek_buffer *out)
+/* MOST: bytes that come out at most, 0: the default. */
+static bool inflate_all(struct sek_engine *e, struct sek_bytes in, int window, uint32_t most,
+                        struct sek_buffer *out)
 {
+    most = most ? most : INFLATE_LIMIT;
     z_stream z = {.next_in = (Bytef *)in.data, .avail_in = in.len};
     if (inflateInit2(&z, window) != Z_OK)
         return false;
     int r = Z_OK;
-    while (r == Z_OK && out->len < INFLATE_LIMIT && sek_buffer_room(&e->pool, out, 4096)) {
+    while (r == Z_OK && out->len < most && sek_buffer_room(&e->pool, out, 4096)) {
         z.next_out = out->data + out->len;
         z.avail_out = out->cap - out->len;
         r = inflate(&z, Z_NO_FLUSH);
         out->len = out->cap - z.avail_out;
     }
     inflateEnd(&z);
+    if (out->len > most)
+        out->len = most;
     return out->len > 0;
 }
 
@@ -202,9 +207,9 @@ static bool apply(struct sek_engine *e, const struct sek_transform *t, struct se
         return true;
     }
     case SEK_TRANSFORM_GUNZIP:
-        return inflate_all(e, in, 15 + 16, out);
+        return inflate_all(e, in, 15 + 16, t->bytes, out);
     case SEK_TRANSFORM_ZLIB:
-        return inflate_all(e, in, 15, out);
+        return inflate_all(e, in, 15, t->bytes, out);
     }
     return false;
 }

@@ -28,7 +28,11 @@ static const char *source_name(const struct sek_packet *p)
     case SEK_SOURCE_DEFRAG:
         return "defrag";
     case SEK_SOURCE_TUNNEL:
-        return "tunnel";
+        return p->carrier == IPPROTO_GRE     ? "gre tunnel"
+               : p->carrier == IPPROTO_IPIP  ? (p->outer_version == 6 ? "ipv6 tunnel" : "ipv4 tunnel")
+               : p->carrier == IPPROTO_IPV6  ? (p->outer_version == 6 ? "ipv6 tunnel" : "ipv4 tunnel")
+               : p->carrier == IPPROTO_UDP   ? "udp tunnel"
+                                             : "tunnel";
     case SEK_SOURCE_STREAM_END:
         return "stream (flow timeout)";
     default:
@@ -91,6 +95,80 @@ void sek_eve_begin(struct sek_text *out, const char *event_type, uint64_t ts_us,
     addresses(out, p);
     sek_json_str(out, "pkt_src", source_name(p));
     community_id(out, p);
+}
+
+/* What carried the packet. */
+static void tunnel(struct sek_text *out, const struct sek_packet *p)
+{
+    char text[SEK_ADDR_TEXT], number[8];
+    const struct sek_packet *o = p->outer;
+    if (!o || !o->ip_version)
+        return;
+    sek_json_open(out, "tunnel", '{');
+    sek_addr_format(&o->src, o->ip_version, text);
+    sek_json_str(out, "src_ip", text);
+    sek_json_uint(out, "src_port", o->src_port);
+    sek_addr_format(&o->dst, o->ip_version, text);
+    sek_json_str(out, "dest_ip", text);
+    sek_json_uint(out, "dest_port", o->dst_port);
+    sek_json_str(out, "proto", proto_name(o->proto, number));
+    sek_json_uint(out, "depth", p->tunnel_depth);
+    sek_json_uint(out, "pcap_cnt", o->number);
+    sek_json_str(out, "pkt_src", source_name(o));
+    sek_json_close(out, '}');
+}
+
+static void sctp(struct sek_text *out, const struct sek_packet *p)
+{
+    static const char *const names[] = {
+        "data", "init", "init_ack", "sack", "heartbeat", "heartbeat_ack", "abort", "shutdown",
+        "shutdown_ack", "error", "cookie_echo", "cookie_ack", "ecne", "cwr", "shutdown_complete"};
+    uint32_t count = 0;
+    uint8_t type;
+    bool has[4] = {false};
+    if (p->proto != IPPROTO_SCTP || !p->l4)
+        return;
+    sek_json_open(out, "sctp", '{');
+    sek_json_uint(out, "vtag", p->sctp_vtag);
+    sek_json_open(out, "chunk_types", '[');
+    for (; sek_sctp_chunk(p, count, &type, NULL); count++) {
+        char text[8];
+        snprintf(text, sizeof text, "%u", type);
+        if (count < 16)
+            sek_json_str(out, NULL, type < sizeof names / sizeof *names ? names[type] : text);
+        has[0] |= type == 0;
+        has[1] |= type == 1;
+        has[2] |= type == 2;
+        has[3] |= type == 6;
+    }
+    sek_json_close(out, ']');
+    sek_json_uint(out, "chunk_cnt", count);
+    sek_json_bool(out, "has_data", has[0]);
+    sek_json_bool(out, "has_init", has[1]);
+    sek_json_bool(out, "has_init_ack", has[2]);
+    sek_json_bool(out, "has_abort", has[3]);
+    sek_json_close(out, '}');
+}
+
+static const char *link_name(enum sek_link link)
+{
+    switch (link) {
+    case SEK_LINK_ETHERNET:
+        return "EN10MB";
+    case SEK_LINK_RAW_IP:
+        return "RAW";
+    case SEK_LINK_LINUX_SLL:
+        return "LINUX_SLL";
+    case SEK_LINK_SLL2:
+        return "LINUX_SLL2";
+    case SEK_LINK_NULL:
+        return "NULL";
+    case SEK_LINK_PPP:
+        return "PPP";
+    case SEK_LINK_CHDLC:
+        return "C_HDLC";
+    }
+    return "UNKNOWN";
 }
 
 static void metadata(struct sek_text *out, const struct sek_rule *r)
@@ -349,6 +427,7 @@ static void raw_bytes(struct sek_text *out, const struct sek_eve_options *o,
         sek_json_base64(out, "packet", p->frame, p->frame_len);
         sek_json_open(out, "packet_info", '{');
         sek_json_uint(out, "linktype", p->link);
+        sek_json_str(out, "linktype_name", link_name(p->link));
         sek_json_close(out, '}');
     }
     if (o->detail & SEK_EVE_PACKET && p->ethernet) {
@@ -369,7 +448,11 @@ void sek_eve_alert(struct sek_text *out, const struct sek_eve_options *o, struct
 {
     sek_eve_begin(out, "alert", e->packet->ts_us, e->packet, e->flow, e->dir);
     layer_fields(out, o, e);
+    if (o->capture)
+        sek_json_str(out, "pcap_filename", o->capture);
+    tunnel(out, e->packet);
     alert_object(out, e);
+    sctp(out, e->packet);
     if (e->flow) {
         flow_variables(out, engine, e->flow);
         traffic(out, engine, e->flow);

@@ -198,7 +198,7 @@ static void on_syn(struct step *st)
     case SEK_TCP_SYN_SENT:
         if (st->dir == SEK_TOSERVER) {
             if (p->tcp.seq != ssn->stream[0].isn) { /* the client gave up on the first */
-                if (++ssn->syn_count >= 5)
+                if (++ssn->syn_count > 10)
                     event(st, SEK_STREAM__3WHS_SYN_FLOOD);
                 sek_stream_free(st->pool, &ssn->stream[0]);
                 ssn->stream[0] = (struct sek_stream){0};
@@ -315,8 +315,7 @@ static void on_rst(struct step *st)
         return;
     if (ssn->state == SEK_TCP_ESTABLISHED && st->in->has_isn && p->tcp.flags & SEK_TCP_ACK)
         take_ack(st);
-    if (p->payload_len && ssn->state >= SEK_TCP_ESTABLISHED)
-        put_payload(st);
+    /* Bytes on a RST explain it (RFC 9293 section 3.5.3) and are not delivered. */
     ssn->rst_seen = true;
     ssn->rst_dir = (uint8_t)st->dir;
     ssn->state = SEK_TCP_CLOSED;

@@ -8,7 +8,7 @@
 #include "lib/packet/events.h"
 
 enum sek_link { SEK_LINK_ETHERNET = 1, SEK_LINK_RAW_IP = 101, SEK_LINK_LINUX_SLL = 113,
-                SEK_LINK_NULL = 0, SEK_LINK_PPP = 9, SEK_LINK_SLL2 = 276 };
+                SEK_LINK_NULL = 0, SEK_LINK_PPP = 9, SEK_LINK_SLL2 = 276, SEK_LINK_CHDLC = 104 };
 
 enum sek_packet_source {
     SEK_SOURCE_WIRE,
@@ -55,6 +55,9 @@ struct sek_packet {
     uint16_t vlan[SEK_VLAN_MAX];
     uint8_t vlan_count;
     uint8_t tunnel_depth; /* 0: outermost */
+    uint8_t carrier;       /* of a packet in a tunnel: IPPROTO_ that carried it */
+    uint8_t outer_version; /* ... and the version of IP */
+    const struct sek_packet *outer; /* ... and the packet; valid as long as this one */
 
     const uint8_t *ip; /* IP header, or NULL when the frame holds none */
     uint32_t ip_len;   /* bytes from ip to the end of the IP packet */

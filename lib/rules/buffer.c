@@ -94,8 +94,29 @@ PLAIN_TRANSFORM(kw_header_lowercase, SEK_TRANSFORM_HEADER_LOWER)
 PLAIN_TRANSFORM(kw_strip_pseudo_headers, SEK_TRANSFORM_STRIP_PSEUDO)
 PLAIN_TRANSFORM(kw_domain, SEK_TRANSFORM_DOMAIN)
 PLAIN_TRANSFORM(kw_tld, SEK_TRANSFORM_TLD)
-PLAIN_TRANSFORM(kw_gunzip, SEK_TRANSFORM_GUNZIP)
-PLAIN_TRANSFORM(kw_zlib_deflate, SEK_TRANSFORM_ZLIB)
+/* gunzip: max-size 8 */
+static enum sek_error inflate_transform(struct builder *b, char *arg, enum sek_transform_kind kind)
+{
+    struct sek_transform *t;
+    enum sek_error rc = transform(b, kind, &t);
+    int64_t v = 0;
+    if (rc || !arg)
+        return rc;
+    if (strncmp(arg, "max-size", 8) || !text_int(arg + 8, 1, 1 << 20, &v))
+        return builder_fail(b, SEK_EINVAL, "found '%.40s', expected max-size 1..1048576", arg);
+    t->bytes = (uint32_t)v;
+    return SEK_OK;
+}
+
+static enum sek_error kw_gunzip(struct builder *b, char *arg)
+{
+    return inflate_transform(b, arg, SEK_TRANSFORM_GUNZIP);
+}
+
+static enum sek_error kw_zlib_deflate(struct builder *b, char *arg)
+{
+    return inflate_transform(b, arg, SEK_TRANSFORM_ZLIB);
+}
 
 static enum sek_error kw_xor(struct builder *b, char *arg)
 {

@@ -243,6 +243,7 @@ enum sek_error rule_finish(struct builder *b)
     if (!r->priority)
         r->priority = 3;
     if (only_header(r)) {
+        r->flags |= SEK_RULE_HEADER_ONLY;
         if (r->apps)
             r->flags |= SEK_RULE_PROTO_ONLY;
         else if (!r->src_port && !r->dst_port)

@@ -213,7 +213,7 @@ struct sek_transform {
     const uint8_t *key; /* XOR */
     uint32_t key_len;
     void *code;            /* PCRE: pcre2_code */
-    uint32_t offset, bytes; /* base64 */
+    uint32_t offset, bytes; /* base64; BYTES also: most that inflating may give, 0: the default */
     uint8_t mode;           /* base64: 0 strict, 1 RFC 4648, 2 RFC 2045 */
 };
 
@@ -328,6 +328,7 @@ enum sek_rule_flag {
     SEK_RULE_TARGET_DST      = 1u << 20,
     SEK_RULE_HAS_CONTENT     = 1u << 21,
     SEK_RULE_TWO_WAY         = 1u << 22, /* `=>`: request and answer of one transaction */
+    SEK_RULE_HEADER_ONLY     = 1u << 25, /* addresses, ports, protocol and no more */
     SEK_RULE_FRAME           = 1u << 24, /* looks at frames */
     SEK_RULE_CONFIG          = 1u << 23, /* action `config`: changes what is recorded */
 };
