@@ -136,6 +136,7 @@ struct sek_app_state {
     uint32_t live;  /* transactions in the list, at most SEK_TX_LIMIT */
     bool failed[2]; /* the parser gave up on this direction */
     uint64_t data_offset[2]; /* of the first byte given to the parser, in the stream */
+    uint64_t file_bytes;     /* kept of files; lib/app/file.c bounds it */
     struct sek_frame *frames; /* newest first */
     uint32_t frame_count;
     struct sek_app_state *before; /* of the protocol before a change, until it is inspected */
@@ -231,6 +232,7 @@ struct sek_app_ops {
     const struct sek_app_event_name *events; /* ends with a NULL name; may be NULL */
     const char *const *frames; /* names after "PROTOCOL.", NULL-terminated; may be NULL */
     const char *const *aliases; /* other names in rules, NULL-terminated; may be NULL */
+    uint64_t also; /* protocols that rules for this one by its first name are about too, as bits */
     uint8_t complete[2]; /* progress of a finished transaction */
     bool gaps;           /* can go on after missing bytes */
 };
@@ -239,6 +241,8 @@ const struct sek_app_ops *sek_app_ops(enum sek_app id);
 /* By name in a rule ("http", "http1", "tls", "ssl", "dns"); NULL when unknown. */
 const struct sek_app_ops *sek_app_find(const char *name);
 const char *sek_app_name(enum sek_app id);
+/* The protocols that NAME in a rule stands for, as bits: "http" is HTTP/1 and HTTP/2. 0: unknown. */
+uint64_t sek_app_bits(const char *name);
 
 void sek_app_settings_default(struct sek_app_settings *s);
 /* Overlay values from dotted keys (app-layer.protocols.http.enabled ...). CONFIG may be NULL. */

@@ -445,6 +445,7 @@ const struct sek_app_ops sek_http_ops = {
     .id = SEK_APP_HTTP,
     .name = "http",
     .aliases = (const char *const[]){"http1", NULL},
+    .also = SEK_APP_BIT(SEK_APP_HTTP2) | SEK_APP_BIT(SEK_APP_DOH2),
     .eve_key = "http",
     .transports = 1,
     .probe = http_probe,

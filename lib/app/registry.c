@@ -11,6 +11,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_DCERPC] = &sek_dcerpc_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
@@ -36,6 +37,14 @@ const struct sek_app_ops *sek_app_find(const char *name)
         if (protocols[i] && has_name(protocols[i], name))
             return protocols[i];
     return NULL;
+}
+
+uint64_t sek_app_bits(const char *name)
+{
+    const struct sek_app_ops *ops = sek_app_find(name);
+    if (!ops)
+        return 0;
+    return SEK_APP_BIT(ops->id) | (strcasecmp(ops->name, name) ? 0 : ops->also);
 }
 
 const char *sek_app_name(enum sek_app id)
