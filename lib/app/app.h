@@ -266,6 +266,12 @@ static inline void sek_tx_event(struct sek_tx *tx, enum sek_dir dir, unsigned bi
 {
     tx->events[dir] |= 1ull << bit;
 }
+/* An event of the exchange as a whole: a rule for either direction sees it. */
+static inline void sek_tx_event_any(struct sek_tx *tx, unsigned bit)
+{
+    sek_tx_event(tx, SEK_TOSERVER, bit);
+    sek_tx_event(tx, SEK_TOCLIENT, bit);
+}
 
 /* For parsers: a frame of LEN bytes (UINT64_MAX: not known yet, set ->len later) that begins AT
  * bytes after the first one given to parse(). NULL when no rule looks at frames of this protocol,
