@@ -11,6 +11,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_SIP] = &sek_sip_ops,
     [SEK_APP_SMB] = &sek_smb_ops,
     [SEK_APP_DCERPC] = &sek_dcerpc_ops,
 };
@@ -218,7 +219,8 @@ static void change_protocol(struct sek_pool *pool, const struct sek_app_settings
 {
     struct sek_app_state *old = flow->app_state;
     for (struct sek_tx *tx = old->first; tx; tx = tx->next)
-        tx->complete[0] = tx->complete[1] = true;
+        if (!tx->one_way)
+            tx->complete[0] = tx->complete[1] = true;
     flow->app_before = flow->app;
     flow->app_dir[0] = flow->app_dir[1] = 0;
     flow->app_probed[0] = flow->app_probed[1] = 0;
