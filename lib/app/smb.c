@@ -355,18 +355,20 @@ static bool give(const struct sek_buffer *b, uint32_t i, struct sek_bytes *out)
     return !i && b->len;
 }
 
+/* Until the server has said what it is, a pipe's tree counts as a share too. */
 static bool get_share(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                       struct sek_bytes *out)
 {
     (void)s, (void)dir;
-    return TX(tx)->kind == SMB_TREE && !TX(tx)->pipe && give(&TX(tx)->name, i, out);
+    return TX(tx)->kind == SMB_TREE && !TX(tx)->pipe_told && give(&TX(tx)->name, i, out);
 }
 
 static bool get_pipe(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                      struct sek_bytes *out)
 {
     (void)s, (void)dir;
-    return TX(tx)->kind == SMB_TREE && TX(tx)->pipe && give(&TX(tx)->name, i, out);
+    return TX(tx)->kind == SMB_TREE && (TX(tx)->pipe || TX(tx)->pipe_told) &&
+           give(&TX(tx)->name, i, out);
 }
 
 static bool get_user(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,

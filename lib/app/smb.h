@@ -36,7 +36,8 @@ struct smb_tx {
     struct sek_tx base;
     enum smb_kind kind;
     uint8_t version; /* 1 or 2 */
-    uint8_t pipe;    /* a tree connect to IPC$ */
+    bool pipe;       /* a tree connect to IPC$, by its name */
+    bool pipe_told;  /* the server said so */
     uint16_t command;
     uint64_t key;    /* message id; SMB 1: process and multiplex id */
     uint64_t session;

@@ -359,8 +359,8 @@ static void told(struct smb_state *s, struct smb_tx *tx, const struct smb_record
     case TREE_CONNECT:
         smb_text(s, &tx->service_answer, string_next(b, false), false);
         tx->tree = h->tree;
-        smb_tree_set(s, h->tree,
-                     tx->service_answer.len == 3 && !memcmp(tx->service_answer.data, "IPC", 3));
+        tx->pipe_told = tx->service_answer.len == 3 && !memcmp(tx->service_answer.data, "IPC", 3);
+        smb_tree_set(s, h->tree, tx->pipe_told);
         return;
     case NT_CREATE:
         told_create(s, tx, b, true);

@@ -329,7 +329,8 @@ static void response(struct smb_state *s, const struct smb_record *rec, const st
     case TREE_CONNECT:
         sek_reader_skip(r, 2);
         tx->share_type = sek_reader_u8(r);
-        smb_tree_set(s, h->tree, tx->share_type == 2);
+        tx->pipe_told = tx->share_type == 2;
+        smb_tree_set(s, h->tree, tx->pipe_told);
         break;
     case CREATE:
         told_create(s, tx, r);
