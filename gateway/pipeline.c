@@ -116,8 +116,8 @@ static void quarantine(struct gateway *g, const struct sek_behaviour_judgement *
 
 static void missing_name(struct gateway *g, struct sek_flow *f, struct sek_tx *tx, enum sek_dir dir)
 {
-    enum sek_app app;
-    const struct sek_number_def *rcode = sek_number_find("dns.rcode", &app);
+    const sek_number_row *row = sek_number_find("dns.rcode");
+    const struct sek_number_def *rcode = row ? (*row)[tx->app] : NULL;
     struct sek_behaviour_judgement j;
     uint64_t code;
     if (g->policy.behaviour != MODE_OFF && !is_inside(g) && rcode &&

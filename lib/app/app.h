@@ -138,6 +138,7 @@ struct sek_app_state {
     uint32_t live;  /* transactions in the list, at most SEK_TX_LIMIT */
     bool failed[2]; /* the parser gave up on this direction */
     uint64_t data_offset[2]; /* of the first byte given to the parser, in the stream */
+    uint64_t file_bytes;     /* kept of files; lib/app/file.c bounds it */
     struct sek_frame *frames; /* newest first */
     uint32_t frame_count;
     struct sek_app_state *before; /* of the protocol before a change, until it is inspected */
@@ -252,6 +253,7 @@ struct sek_app_ops {
     const char *const *frames; /* names after "PROTOCOL.", NULL-terminated; may be NULL */
     const struct sek_state_name *states; /* ends with a NULL name; may be NULL */
     const char *const *aliases; /* other names in rules, NULL-terminated; may be NULL */
+    uint64_t also; /* protocols that rules for this one by its first name are about too, as bits */
     uint8_t complete[2]; /* progress of a finished transaction */
     bool gaps;           /* can go on after missing bytes */
 };
@@ -263,6 +265,8 @@ const char *sek_app_name(enum sek_app id);
 /* Number of the frame called NAME ("stream" is the whole of a direction), or -1; and back. */
 int sek_app_frame(enum sek_app id, const char *name);
 const char *sek_app_frame_name(enum sek_app id, uint16_t type);
+/* The protocols that NAME in a rule stands for, as bits: "http" is HTTP/1 and HTTP/2. 0: unknown. */
+uint64_t sek_app_bits(const char *name);
 
 void sek_app_settings_default(struct sek_app_settings *s);
 /* Overlay values from dotted keys (app-layer.protocols.http.enabled ...). CONFIG may be NULL. */
@@ -285,6 +289,12 @@ struct sek_tx *sek_tx_new(struct sek_app_state *state, size_t size, enum sek_app
 static inline void sek_tx_event(struct sek_tx *tx, enum sek_dir dir, unsigned bit)
 {
     tx->events[dir] |= 1ull << bit;
+}
+/* An event of the exchange as a whole: a rule for either direction sees it. */
+static inline void sek_tx_event_any(struct sek_tx *tx, unsigned bit)
+{
+    sek_tx_event(tx, SEK_TOSERVER, bit);
+    sek_tx_event(tx, SEK_TOCLIENT, bit);
 }
 
 /* For parsers: a frame of LEN bytes (UINT64_MAX: not known yet, set ->len later) that begins AT

@@ -5,6 +5,8 @@
 #include <strings.h>
 
 #define BUFFERS_MAX 1024
+#define NUMBERS_MAX 512
+#define TESTS_MAX   128
 
 static struct {
     const char *name;
@@ -12,12 +14,46 @@ static struct {
 } index_table[BUFFERS_MAX];
 static int index_count;
 
+static struct {
+    const char *name;
+    sek_number_row in;
+} numbers[NUMBERS_MAX];
+static int number_count;
+
+static struct {
+    const char *name;
+    sek_test_row in;
+} tests[TESTS_MAX];
+static int test_count;
+
 static int index_of(const char *name)
 {
     for (int i = 0; i < index_count; i++)
         if (!strcmp(index_table[i].name, name))
             return i;
     return -1;
+}
+
+static void number_add(enum sek_app app, const struct sek_number_def *d)
+{
+    int at = 0;
+    while (at < number_count && strcasecmp(numbers[at].name, d->name))
+        at++;
+    if (at == number_count && at < NUMBERS_MAX)
+        numbers[number_count++].name = d->name;
+    if (at < NUMBERS_MAX)
+        numbers[at].in[app] = d;
+}
+
+static void test_add(enum sek_app app, const struct sek_test_def *d)
+{
+    int at = 0;
+    while (at < test_count && strcasecmp(tests[at].name, d->name))
+        at++;
+    if (at == test_count && at < TESTS_MAX)
+        tests[test_count++].name = d->name;
+    if (at < TESTS_MAX)
+        tests[at].in[app] = d;
 }
 
 static void index_build(void)
@@ -35,6 +71,10 @@ static void index_build(void)
             if (at >= 0)
                 index_table[at].in[app] = d;
         }
+        for (const struct sek_number_def *d = ops ? ops->numbers : NULL; d && d->name; d++)
+            number_add(app, d);
+        for (const struct sek_test_def *d = ops ? ops->tests : NULL; d && d->name; d++)
+            test_add(app, d);
     }
 }
 
@@ -82,31 +122,21 @@ bool sek_buffer_multi(int id)
     return false;
 }
 
-const struct sek_number_def *sek_number_find(const char *name, enum sek_app *app)
+const sek_number_row *sek_number_find(const char *name)
 {
-    for (int i = 0; i < SEK_APP_COUNT; i++) {
-        const struct sek_app_ops *ops = sek_app_ops(i);
-        for (const struct sek_number_def *d = ops ? ops->numbers : NULL; d && d->name; d++) {
-            if (!strcasecmp(d->name, name)) {
-                *app = i;
-                return d;
-            }
-        }
-    }
+    index_build();
+    for (int i = 0; i < number_count; i++)
+        if (!strcasecmp(numbers[i].name, name))
+            return &numbers[i].in;
     return NULL;
 }
 
-const struct sek_test_def *sek_test_find(const char *name, enum sek_app *app)
+const sek_test_row *sek_test_find(const char *name)
 {
-    for (int i = 0; i < SEK_APP_COUNT; i++) {
-        const struct sek_app_ops *ops = sek_app_ops(i);
-        for (const struct sek_test_def *d = ops ? ops->tests : NULL; d && d->name; d++) {
-            if (!strcasecmp(d->name, name)) {
-                *app = i;
-                return d;
-            }
-        }
-    }
+    index_build();
+    for (int i = 0; i < test_count; i++)
+        if (!strcasecmp(tests[i].name, name))
+            return &tests[i].in;
     return NULL;
 }
 

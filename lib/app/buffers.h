@@ -17,11 +17,13 @@ const struct sek_buffer_def *sek_buffer_in(int id, enum sek_app app);
 uint64_t sek_buffer_apps(int id);
 bool sek_buffer_multi(int id);
 
-/* The number called NAME: its definition and protocol; NULL when unknown. */
-const struct sek_number_def *sek_number_find(const char *name, enum sek_app *app);
+/* The number called NAME: its definition in each protocol, by enum sek_app; NULL when unknown. */
+typedef const struct sek_number_def *sek_number_row[SEK_APP_COUNT];
+const sek_number_row *sek_number_find(const char *name);
 
-/* The keyword called NAME with an argument of its own shape; NULL when unknown. */
-const struct sek_test_def *sek_test_find(const char *name, enum sek_app *app);
+/* The keyword called NAME with an argument of its own shape, in each protocol; NULL when unknown. */
+typedef const struct sek_test_def *sek_test_row[SEK_APP_COUNT];
+const sek_test_row *sek_test_find(const char *name);
 
 /* The bit of event NAME ("http.missing_host_header"): protocol in *APP; -1 when unknown. */
 int sek_app_event_find(const char *name, enum sek_app *app);

@@ -411,6 +411,7 @@ const struct sek_app_ops sek_dns_ops = {
     .id = SEK_APP_DNS,
     .name = "dns",
     .eve_key = "dns",
+    .also = SEK_APP_BIT(SEK_APP_DOH2),
     .transports = 3,
     .probe = dns_probe,
     .state_size = sizeof(struct dns_state),

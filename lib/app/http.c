@@ -34,6 +34,8 @@ static enum sek_probe http_probe(const struct sek_flow *flow, enum sek_dir dir, 
         size_t n = len < size ? len : size;
         if (strncasecmp((const char *)data, methods[i], n))
             continue;
+        if (len > size + 4 && !strncasecmp((const char *)data + size + 1, "sip", 3))
+            return SEK_PROBE_NO; /* NOTIFY sip:... is for another parser */
         if (len > size && (data[size] == ' ' || data[size] == '\t'))
             return SEK_PROBE_YES;
         if (len <= size)
@@ -464,6 +466,7 @@ const struct sek_app_ops sek_http_ops = {
     .id = SEK_APP_HTTP,
     .name = "http",
     .aliases = (const char *const[]){"http1", NULL},
+    .also = SEK_APP_BIT(SEK_APP_HTTP2) | SEK_APP_BIT(SEK_APP_DOH2),
     .eve_key = "http",
     .transports = 1,
     .probe = http_probe,

@@ -11,6 +11,10 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_SSH] = &sek_ssh_ops,
+    [SEK_APP_SIP] = &sek_sip_ops,
+    [SEK_APP_SMB] = &sek_smb_ops,
+    [SEK_APP_DCERPC] = &sek_dcerpc_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
@@ -36,6 +40,14 @@ const struct sek_app_ops *sek_app_find(const char *name)
         if (protocols[i] && has_name(protocols[i], name))
             return protocols[i];
     return NULL;
+}
+
+uint64_t sek_app_bits(const char *name)
+{
+    const struct sek_app_ops *ops = sek_app_find(name);
+    if (!ops)
+        return 0;
+    return SEK_APP_BIT(ops->id) | (strcasecmp(ops->name, name) ? 0 : ops->also);
 }
 
 const char *sek_app_name(enum sek_app id)
@@ -228,7 +240,8 @@ static void change_protocol(struct sek_pool *pool, const struct sek_app_settings
 {
     struct sek_app_state *old = flow->app_state;
     for (struct sek_tx *tx = old->first; tx; tx = tx->next)
-        tx->complete[0] = tx->complete[1] = true;
+        if (!tx->one_way)
+            tx->complete[0] = tx->complete[1] = true;
     flow->app_before = flow->app;
     flow->app_dir[0] = flow->app_dir[1] = 0;
     flow->app_probed[0] = flow->app_probed[1] = 0;

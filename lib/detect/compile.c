@@ -52,8 +52,9 @@ static bool other_way(const struct sek_rule *r, enum sek_app app, int dir)
             return true;
     }
     for (const struct sek_condition *k = r->conditions; k; k = k->next)
-        if ((k->kind == SEK_IF_NUMBER && (k->app != app || !(k->number->dirs & (dir ? 2 : 1)))) ||
-            (k->kind == SEK_IF_TEST && (k->app != app || !(k->test->dirs & (dir ? 2 : 1)))))
+        if ((k->kind == SEK_IF_NUMBER &&
+             (!k->number[app] || !(k->number[app]->dirs & (dir ? 2 : 1)))) ||
+            (k->kind == SEK_IF_TEST && (!k->test[app] || !(k->test[app]->dirs & (dir ? 2 : 1)))))
             return true;
     return false;
 }

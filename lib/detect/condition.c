@@ -114,8 +114,7 @@ static bool app_protocol(const struct inspect *in, const struct sek_condition *c
         app = f->app_before ? f->app_before : f->app;
         break;
     case 2:
-        return ((f->app == c->app || f->app_before == c->app) && !c->negated) ||
-               (f->app != c->app && f->app_before != c->app && c->negated);
+        return ((c->apps >> f->app | c->apps >> f->app_before) & 1) != c->negated;
     case 3:
         app = f->app_dir[0];
         break;
@@ -126,8 +125,8 @@ static bool app_protocol(const struct inspect *in, const struct sek_condition *c
         app = f->app;
     }
     if (c->negated)
-        return app != SEK_APP_UNKNOWN && app != c->app;
-    return app == c->app;
+        return app != SEK_APP_UNKNOWN && !(c->apps >> app & 1);
+    return c->apps >> app & 1;
 }
 
 static void address_key(const struct inspect *in, const struct sek_condition *c, unsigned index,
@@ -224,9 +223,10 @@ static bool file_test(const struct inspect *in, const struct sek_condition *c)
 static bool number_test(struct inspect *in, const struct sek_condition *c)
 {
     uint64_t v;
-    if (!in->tx || in->tx->app != c->app)
+    const struct sek_number_def *d = in->tx ? c->number[in->tx->app] : NULL;
+    if (!d || !(d->dirs & (in->dir ? 2 : 1)))
         return false;
-    for (uint32_t i = 0; c->number->get(in->app, in->tx, in->dir, i, &v); i++)
+    for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &v); i++)
         if (sek_compare(&c->compare, v))
             return true;
     return false;
@@ -382,10 +382,11 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
     case SEK_IF_NUMBER:
         return number_test(in, c);
     case SEK_IF_TEST:
-        return in->tx && in->tx->app == c->app &&
-               c->test->match(in->app, in->tx, in->dir, c->test_arg);
+        return in->tx && c->test[in->tx->app] &&
+               c->test[in->tx->app]->match(in->app, in->tx, in->dir, c->test_arg);
     case SEK_IF_APP_EVENT:
-        return in->tx && in->tx->app == c->app && (in->tx->events[0] | in->tx->events[1]) >> c->event & 1;
+        return in->tx && c->apps >> in->tx->app & 1 &&
+               (in->tx->events[0] | in->tx->events[1]) >> c->event & 1;
     case SEK_IF_CHECKSUM:
         return checksum_test(p, c);
     case SEK_IF_L3_PROTO:

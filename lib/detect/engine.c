@@ -588,7 +588,8 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
         feed(e, f, SEK_TOCLIENT, true);
         struct sek_app_state *state = f->app_state;
         for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
-            tx->complete[0] = tx->complete[1] = true;
+            if (!tx->one_way)
+                tx->complete[0] = tx->complete[1] = true;
         end_direction(e, f, SEK_TOSERVER, 0);
         end_direction(e, f, SEK_TOCLIENT, 0);
     }

@@ -150,6 +150,7 @@ static enum sek_error kw_app_layer_protocol(struct builder *b, char *arg)
         if (!known)
             return builder_fail(b, SEK_EINVAL, "'%.40s' is not a mode", mode);
     }
+    c->apps = ops && c->side != 5 ? sek_app_bits(name) : SEK_APP_BIT(c->app);
     return SEK_OK;
 }
 
@@ -239,7 +240,12 @@ static enum sek_error kw_app_layer_event(struct builder *b, char *arg)
         return builder_fail(b, SEK_EUNSUPPORTED, "event '%.60s' is not known", arg);
     c->event = (uint8_t)bit;
     c->app = (uint16_t)app;
-    b->rule->apps = b->rule->apps ? b->rule->apps & SEK_APP_BIT(app) : SEK_APP_BIT(app);
+    uint64_t apps = 0;
+    for (int i = 0; i < SEK_APP_COUNT; i++)
+        if (sek_app_ops(i) && sek_app_ops(i)->events == sek_app_ops(app)->events)
+            apps |= SEK_APP_BIT(i);
+    c->apps = apps;
+    b->rule->apps = b->rule->apps ? b->rule->apps & apps : apps;
     if (!b->rule->apps)
         return builder_fail(b, SEK_EINVAL, "does not fit the rule's protocol");
     return SEK_OK;

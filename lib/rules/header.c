@@ -45,8 +45,8 @@ static bool rule_protocol(struct sek_rule *r, const char *name)
     const struct sek_app_ops *ops = sek_app_find(name);
     if (!ops)
         return false;
-    r->apps = SEK_APP_BIT(ops->id);
-    if (ops->transports & 1)
+    r->apps = sek_app_bits(name);
+    if (ops->transports & 1 || r->apps & ~SEK_APP_BIT(ops->id))
         r->protocols[IPPROTO_TCP / 8] |= 1u << (IPPROTO_TCP % 8);
     if (ops->transports & 2)
         r->protocols[IPPROTO_UDP / 8] |= 1u << (IPPROTO_UDP % 8);

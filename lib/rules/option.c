@@ -91,29 +91,35 @@ enum sek_error builder_sticky(struct builder *b, int target, bool own_part)
     return SEK_OK;
 }
 
-/* The rule is about APP, or about nothing. */
-static enum sek_error demand_app(struct builder *b, enum sek_app app)
+/* The rule is about some of APPS, or about nothing. */
+static enum sek_error demand_apps(struct builder *b, uint64_t apps)
 {
-    b->rule->apps = b->rule->apps ? b->rule->apps & SEK_APP_BIT(app) : SEK_APP_BIT(app);
+    b->rule->apps = b->rule->apps ? b->rule->apps & apps : apps;
     return b->rule->apps ? SEK_OK
                          : builder_fail(b, SEK_EINVAL, "does not fit the rule's protocol");
 }
 
 static enum sek_error test_option(struct builder *b, const char *name, char *arg)
 {
-    enum sek_app app;
     struct sek_fault why = {0};
-    const struct sek_test_def *d = sek_test_find(name, &app);
+    const sek_test_row *row = sek_test_find(name);
+    const struct sek_test_def *d = NULL;
     struct sek_condition *c;
-    if (!d)
+    uint64_t apps = 0;
+    if (!row)
         return SEK_ENOTFOUND;
+    for (int app = 0; app < SEK_APP_COUNT; app++) {
+        if ((*row)[app]) {
+            d = (*row)[app]; /* one name has one shape of argument */
+            apps |= SEK_APP_BIT(app);
+        }
+    }
     if (!(c = builder_condition(b, SEK_IF_TEST)))
         return builder_fail(b, SEK_ENOMEM, "out of memory");
-    c->test = d;
-    c->app = (uint16_t)app;
+    c->test = *row;
     if (!(c->test_arg = d->parse(b->arena, arg, &why)))
         return builder_fail(b, why.code ? why.code : SEK_EINVAL, "%s", why.message);
-    return demand_app(b, app);
+    return demand_apps(b, apps);
 }
 
 /* "name,!name": bits that must be set, and bits that must not be. */
@@ -139,10 +145,11 @@ static bool bits_parse(const char *text, const char *const *words, struct sek_co
 
 static enum sek_error number_option(struct builder *b, const char *name, const char *arg)
 {
-    enum sek_app app;
-    const struct sek_number_def *d = sek_number_find(name, &app);
+    const sek_number_row *row = sek_number_find(name);
+    const struct sek_number_def *d = NULL;
     struct sek_condition *c;
-    if (!d)
+    uint64_t apps = 0;
+    if (!row)
         return SEK_ENOTFOUND;
     char copy[128];
     if (!arg || snprintf(copy, sizeof copy, "%s", arg) >= (int)sizeof copy)
@@ -151,25 +158,29 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
     if (comma && !strcmp(name, "urilen")) {
         *comma = '\0';
         if (!strcmp(text_trim(comma + 1), "raw"))
-            d = sek_number_find("urilen.raw", &app);
+            row = sek_number_find("urilen.raw");
+    }
+    for (int app = 0; app < SEK_APP_COUNT; app++) {
+        if ((*row)[app]) {
+            d = (*row)[app]; /* one name has one set of words */
+            apps |= SEK_APP_BIT(app);
+        }
     }
     if (!(c = builder_condition(b, SEK_IF_NUMBER)))
         return builder_fail(b, SEK_ENOMEM, "out of memory");
-    c->number = d;
-    c->app = (uint16_t)app;
+    c->number = *row;
     if (!(d->bits && d->words && bits_parse(copy, d->words, &c->compare)) &&
         !compare_parse(copy, d->bits ? NULL : d->words, &c->compare))
         return builder_fail(b, SEK_EINVAL,
                             "found '%s', expected a number, <N, >N, N<>M, !N or a known word", arg);
-    return demand_app(b, app);
+    return demand_apps(b, apps);
 }
 
 bool rule_keyword_known(const char *name)
 {
-    enum sek_app app;
     return keyword_find(name) || sek_buffer_find(name, SEK_BUFFER_STICKY) >= 0 ||
-           sek_buffer_find(name, SEK_BUFFER_MODIFIER) >= 0 || sek_number_find(name, &app) ||
-           sek_test_find(name, &app);
+           sek_buffer_find(name, SEK_BUFFER_MODIFIER) >= 0 || sek_number_find(name) ||
+           sek_test_find(name);
 }
 
 enum sek_error rule_option(struct builder *b, char *option)

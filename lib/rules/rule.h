@@ -281,10 +281,11 @@ struct sek_condition {
         uint32_t expire_s;
         int64_t number;
     } bits;
-    const struct sek_number_def *number;
-    const struct sek_test_def *test;
+    const struct sek_number_def *const *number; /* by protocol */
+    const struct sek_test_def *const *test;     /* by protocol */
     const void *test_arg;
     uint16_t app;
+    uint64_t apps; /* SEK_IF_APP_PROTOCOL, SEK_IF_APP_EVENT: any of these, as bits */
     uint8_t event; /* bit */
     struct sek_dataset *set;
     const char *text;
