@@ -12,6 +12,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
     [SEK_APP_MQTT] = &sek_mqtt_ops,
+    [SEK_APP_MODBUS] = &sek_modbus_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
