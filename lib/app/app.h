@@ -156,6 +156,7 @@ struct sek_app_settings {
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
     uint32_t mqtt_message_limit;    /* bytes of a message that is parsed */
     uint32_t mqtt_subscribe_topics, mqtt_unsubscribe_topics; /* that rules look at; 0: all */
+    uint32_t dnp3_points, dnp3_objects; /* of a message, at most */
     bool body_inline; /* inspect every piece of a body as it arrives */
     uint64_t frames;  /* protocols whose frames some rule looks at, as bits */
     struct sek_expectations *expectations; /* of the worker; NULL: none are kept */

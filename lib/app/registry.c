@@ -13,6 +13,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_DNS] = &sek_dns_ops,
     [SEK_APP_MQTT] = &sek_mqtt_ops,
     [SEK_APP_MODBUS] = &sek_modbus_ops,
+    [SEK_APP_DNP3] = &sek_dnp3_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
@@ -59,12 +60,15 @@ void sek_app_settings_default(struct sek_app_settings *s)
         .mqtt_message_limit = 1024 * 1024,
         .mqtt_subscribe_topics = 100,
         .mqtt_unsubscribe_topics = 100,
+        .dnp3_points = 16384,
+        .dnp3_objects = 2048,
     };
     for (int i = 0; i < SEK_APP_COUNT; i++) {
         s->enabled[i] = true;
         s->transports[i] = 3;
         s->max_tx[i] = SEK_TX_LIMIT;
     }
+    s->max_tx[SEK_APP_DNP3] = 32;
 }
 
 static bool setting_on(const char *v)
@@ -124,6 +128,8 @@ void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config
     s->http_bomb_limit = size_setting(config, key, s->http_bomb_limit);
     s->mqtt_message_limit = size_setting(config, "app-layer.protocols.mqtt.max-msg-length",
                                          s->mqtt_message_limit);
+    s->dnp3_points = size_setting(config, "app-layer.protocols.dnp3.max-points", s->dnp3_points);
+    s->dnp3_objects = size_setting(config, "app-layer.protocols.dnp3.max-objects", s->dnp3_objects);
     s->mqtt_subscribe_topics =
         size_setting(config, "app-layer.protocols.mqtt.subscribe-topic-match-limit",
                      s->mqtt_subscribe_topics);
