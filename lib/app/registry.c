@@ -14,6 +14,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_MQTT] = &sek_mqtt_ops,
     [SEK_APP_MODBUS] = &sek_modbus_ops,
     [SEK_APP_DNP3] = &sek_dnp3_ops,
+    [SEK_APP_ENIP] = &sek_enip_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
