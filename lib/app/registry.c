@@ -18,6 +18,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_SNMP] = &sek_snmp_ops,
     [SEK_APP_NTP] = &sek_ntp_ops,
     [SEK_APP_KRB5] = &sek_krb5_ops,
+    [SEK_APP_LDAP] = &sek_ldap_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
