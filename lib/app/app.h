@@ -89,6 +89,7 @@ struct sek_tx {
     uint8_t progress[2]; /* by direction; the protocol's own scale */
     bool complete[2];
     bool one_way;        /* all is in one direction (a DNS message over UDP) */
+    bool ignore[2];      /* rules do not look at it in this direction */
     bool logged;
     uint64_t events[2];  /* bit per event of the protocol */
     struct sek_file *files;
@@ -148,11 +149,17 @@ struct sek_app_state {
 /* Settings that parsers read; filled once from configuration. Sizes in bytes. */
 struct sek_app_settings {
     bool enabled[SEK_APP_COUNT];
+    bool detect_only[SEK_APP_COUNT];    /* recognised, not parsed */
+    uint8_t transports[SEK_APP_COUNT];  /* on which it is looked for; as in sek_app_ops */
+    uint32_t max_tx[SEK_APP_COUNT];     /* transactions of a flow that are unfinished at once */
     uint32_t http_request_body_limit, http_response_body_limit;
     uint32_t http_body_inspect_min; /* a growing body is inspected from this size on */
     uint32_t http_field_limit;
     uint32_t http_layers; /* content encodings on top of each other */
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
+    uint32_t mqtt_message_limit;    /* bytes of a message that is parsed */
+    uint32_t mqtt_subscribe_topics, mqtt_unsubscribe_topics; /* that rules look at; 0: all */
+    uint32_t dnp3_points, dnp3_objects; /* of a message, at most */
     bool body_inline; /* inspect every piece of a body as it arrives */
     bool tls_inspect_encrypted; /* search what is encrypted, too */
     bool tls_bypass_encrypted;
@@ -208,6 +215,9 @@ struct sek_buffer_def {
     bool (*get)(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir, uint32_t index,
                 struct sek_bytes *out);
 };
+
+/* Counts as an instance that never compares (a message without that field). */
+#define SEK_NUMBER_NONE UINT64_MAX
 
 /* A number of a transaction, for keywords that compare. */
 struct sek_number_def {

@@ -220,14 +220,66 @@ static bool file_test(const struct inspect *in, const struct sek_condition *c)
     return false;
 }
 
+/* Which of several values compare: asked when all of them are there. */
+static bool number_pick(struct inspect *in, const struct sek_condition *c,
+                        const struct sek_number_def *d)
+{
+    const struct sek_picking *p = &c->picking;
+    int64_t total = 0, from = 0, to, values = 0, hits = 0, index = p->index;
+    uint64_t v;
+    while (d->get(in->app, in->tx, in->dir, (uint32_t)total, &v))
+        total++;
+    to = total;
+    if (p->sliced) {
+        from = p->from < 0 ? total + p->from : p->from;
+        to = p->to < 0 ? total + p->to : p->to;
+        if (from < 0 || to > total || from > to)
+            from = to = 0;
+    }
+    if (p->pick == SEK_PICK_INDEX || p->pick == SEK_PICK_INDEX_OR_BEYOND) {
+        index = index < 0 ? to + index : from + index;
+        if (index < from || index >= to)
+            return p->pick == SEK_PICK_INDEX_OR_BEYOND;
+        return d->get(in->app, in->tx, in->dir, (uint32_t)index, &v) &&
+               v != SEK_NUMBER_NONE && sek_compare(&c->compare, v);
+    }
+    for (int64_t i = from; i < to; i++) {
+        if (!d->get(in->app, in->tx, in->dir, (uint32_t)i, &v) || v == SEK_NUMBER_NONE)
+            continue;
+        values++;
+        hits += p->pick != SEK_PICK_COUNT && sek_compare(&c->compare, v);
+    }
+    switch (p->pick) {
+    case SEK_PICK_ALL:
+        return values && hits == values;
+    case SEK_PICK_ALL_OR_ABSENT:
+        return hits == values;
+    case SEK_PICK_ANY_OR_ABSENT:
+        return hits || !values;
+    case SEK_PICK_TIMES:
+        return sek_compare(&p->times, (uint64_t)hits);
+    case SEK_PICK_COUNT:
+        return sek_compare(&p->times, (uint64_t)values);
+    default:
+        return hits > 0;
+    }
+}
+
 static bool number_test(struct inspect *in, const struct sek_condition *c)
 {
+    const struct sek_picking *p = &c->picking;
     uint64_t v;
     const struct sek_number_def *d = in->tx ? c->number[in->tx->app] : NULL;
     if (!d || !(d->dirs & (in->dir ? 2 : 1)))
         return false;
+    bool now = (p->pick == SEK_PICK_ANY || (p->pick == SEK_PICK_INDEX && p->index >= 0)) &&
+               !p->sliced;
+    if (!now && !in->tx->complete[in->dir])
+        return false;
+    if (p->pick != SEK_PICK_ANY || p->sliced)
+        return number_pick(in, c, d);
     for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &v); i++)
-        if (sek_compare(&c->compare, v))
+        if (v != SEK_NUMBER_NONE && sek_compare(&c->compare, v))
             return true;
     return false;
 }

@@ -267,7 +267,7 @@ static void want_inspection(struct sek_flow *f, const struct sek_packet *p)
     struct sek_app_state *state = f->app_state;
     for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
         for (int d = 0; d < 2; d++)
-            if (tx->complete[d] && !tx->detect[d].done)
+            if (tx->complete[d] && !tx->detect[d].done && !tx->ignore[d])
                 f->tcp->stream[d].inspect_now = true;
     if (!state && p && p->tcp.flags & (SEK_TCP_PSH | SEK_TCP_FIN | SEK_TCP_RST))
         f->tcp->stream[0].inspect_now = f->tcp->stream[1].inspect_now = true;
@@ -572,7 +572,7 @@ static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir
     struct sek_app_state *state = f->app_state;
     bool open = false;
     for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
-        open |= !tx->detect[dir].done && (!tx->one_way || tx->complete[dir]);
+        open |= !tx->detect[dir].done && !tx->ignore[dir] && (!tx->one_way || tx->complete[dir]);
     if (!in.has_stream && !open)
         return;
     run_rules(&in, &result);

@@ -78,6 +78,9 @@ static inline bool sek_compare(const struct sek_compare *c, uint64_t v)
     return false;
 }
 
+/* A comparison as rules write it ("5", "<5", "!2-7", a word); for keywords of protocols. */
+bool sek_compare_parse(const char *text, const char *const *words, struct sek_compare *out);
+
 /* --- detectors: look at one buffer, in the order of the rule --- */
 
 enum sek_detector_kind {
@@ -265,6 +268,17 @@ enum sek_int_command { SEK_INT_ASSIGN, SEK_INT_ADD, SEK_INT_SUBTRACT, SEK_INT_CO
 enum sek_track { SEK_TRACK_SRC, SEK_TRACK_DST, SEK_TRACK_PAIR, SEK_TRACK_RULE, SEK_TRACK_BOTH,
                  SEK_TRACK_FLOW, SEK_TRACK_TX };
 
+/* Of a number that has several values in a transaction: which of them must compare. */
+enum sek_pick { SEK_PICK_ANY, SEK_PICK_ALL, SEK_PICK_ALL_OR_ABSENT, SEK_PICK_ANY_OR_ABSENT,
+                SEK_PICK_INDEX, SEK_PICK_INDEX_OR_BEYOND, SEK_PICK_TIMES, SEK_PICK_COUNT };
+struct sek_picking {
+    enum sek_pick pick;
+    int32_t index;            /* negative: from the end */
+    struct sek_compare times; /* TIMES: how many compare; COUNT: how many there are */
+    bool sliced;
+    int32_t from, to;         /* only these, TO excluded; negative: from the end */
+};
+
 struct sek_condition {
     enum sek_condition_kind kind;
     struct sek_condition *next;
@@ -282,7 +296,8 @@ struct sek_condition {
         int64_t number;
     } bits;
     const struct sek_number_def *const *number; /* by protocol */
-    const struct sek_test_def *const *test;     /* by protocol */
+    struct sek_picking picking;
+    const struct sek_test_def *const *test; /* by protocol */
     const void *test_arg;
     uint16_t app;
     uint64_t apps; /* SEK_IF_APP_PROTOCOL, SEK_IF_APP_EVENT: any of these, as bits */
