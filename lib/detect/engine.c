@@ -147,6 +147,10 @@ void sek_engine_free(struct sek_engine *e)
 static void flow_detect_clear(struct sek_engine *e, struct flow_detect *fd)
 {
     flow_vars_free(&e->pool, &fd->vars);
+    for (int d = 0; d < 2; d++) {
+        sek_pool_put(&e->pool, fd->pending[d], sizeof *fd->pending[d]);
+        fd->pending[d] = NULL;
+    }
     while (fd->texts) {
         struct flow_text *t = fd->texts;
         fd->texts = t->next;

@@ -12,11 +12,23 @@
 #define CHUNK_TOSERVER  2560u /* acknowledged bytes that are worth a scan by themselves */
 #define CHUNK_TOCLIENT  2560u
 
+/* Rules whose pattern was found in the stream but that need more of it. They are tried again with what
+ * comes, as long as the place where the pattern was is in the window. */
+#define PENDING_MAX 15
+struct pending {
+    uint32_t count;
+    struct {
+        const struct sek_rule *rule;
+        uint64_t end; /* of what had been seen then, in the stream */
+    } items[PENDING_MAX];
+};
+
 /* What hangs on a flow for detection. */
 struct flow_detect {
     bool ip_only_done[2], proto_only_done[2];
     struct flow_vars vars;
     struct flow_text *texts;
+    struct pending *pending[2]; /* by direction; NULL: none */
     enum sek_drop_reason reason;
 };
 

@@ -244,16 +244,54 @@ void inspect_frames(struct inspect *in)
     in->frame = NULL;
 }
 
-static void try_rule(struct inspect *in, const struct sek_rule *r)
+/* False: the rule is about this packet's flow, but what it looks for is not there (yet). */
+static bool try_rule(struct inspect *in, const struct sek_rule *r)
 {
     bool stream_match = false;
     in->e->capture_count = 0;
     if (!rule_header_matches(in, r) || !rule_conditions_match(in, r))
-        return;
+        return true;
     for (const struct sek_step *s = r->steps; s; s = s->next)
         if (!packet_step_matches(in, r, s, &stream_match))
-            return;
+            return false;
     alert_add(in, r, NULL, stream_match);
+    return true;
+}
+
+/* Rules that wait for more of the stream are candidates again. */
+static void pending_take(struct inspect *in)
+{
+    struct pending *p = in->fd ? in->fd->pending[in->dir] : NULL;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; p && i < p->count; i++) {
+        if (p->items[i].end <= in->stream_base)
+            continue; /* where its pattern was is gone */
+        candidate_add(in->e, p->items[i].rule);
+        p->items[kept++] = p->items[i];
+    }
+    if (p)
+        p->count = kept;
+}
+
+/* Does the rule look for more than the one pattern that was found? */
+static bool needs_more(const struct sek_rule *r)
+{
+    return r->steps && r->steps->view->target == SEK_TARGET_PAYLOAD && r->steps->first->next;
+}
+
+static void pending_put(struct inspect *in, const struct sek_rule *r)
+{
+    if (!in->fd || !needs_more(r))
+        return;
+    struct pending **p = &in->fd->pending[in->dir];
+    if (!*p && !(*p = sek_pool_get_zero(&in->e->pool, sizeof **p)))
+        return;
+    for (uint32_t i = 0; i < (*p)->count; i++)
+        if ((*p)->items[i].rule == r)
+            return;
+    uint32_t at = (*p)->count < PENDING_MAX ? (*p)->count++ : 0;
+    (*p)->items[at].rule = r;
+    (*p)->items[at].end = in->stream_base + in->stream.len;
 }
 
 static void ip_only(struct inspect *in)
@@ -337,8 +375,12 @@ void inspect_packet_rules(struct inspect *in)
     scan_group(in, &e->rules->any_port[proto][in->dir]);
     if (own)
         scan_group(in, &e->rules->groups[own - 1]);
+    if (in->has_stream)
+        pending_take(in);
     if (e->candidate_count > 1)
         qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
     for (uint32_t i = 0; i < e->candidate_count; i++)
-        try_rule(in, e->candidates[i]);
+        if (!try_rule(in, e->candidates[i]) && in->has_stream &&
+            e->candidates[i]->flags & SEK_RULE_NEEDS_STREAM && e->candidates[i]->fast)
+            pending_put(in, e->candidates[i]);
 }

@@ -25,7 +25,8 @@ static const struct keyword *keyword_find(const char *name)
     return NULL;
 }
 
-/* Cut the next option off: text up to a ';' that is neither escaped nor inside quotes. */
+/* Cut the next option off: text up to a ';' that is neither escaped nor inside quotes. A quote that is
+ * part of an expression breaks the count of them, so a ';' right behind a quote always ends it. */
 char *option_next(char **p, bool *bad)
 {
     char *begin = *p, *s = begin;
@@ -41,7 +42,7 @@ char *option_next(char **p, bool *bad)
         }
         if (*s == '"')
             quoted = !quoted;
-        if (*s == ';' && !quoted)
+        if (*s == ';' && (!quoted || (s - begin > 1 && s[-1] == '"' && s[-2] != '\\')))
             break;
     }
     if (!*s)
@@ -202,7 +203,7 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
     char copy[128];
     if (!arg || snprintf(copy, sizeof copy, "%s", arg) >= (int)sizeof copy)
         return builder_fail(b, SEK_EINVAL, "needs a number or a comparison");
-    char *comma = d->bits ? NULL : strchr(copy, ',');
+    char *comma = strchr(copy, ',');
     if (comma && !strcmp(name, "urilen")) {
         *comma = '\0';
         if (!strcmp(text_trim(comma + 1), "raw"))
