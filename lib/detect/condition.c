@@ -38,9 +38,9 @@ bool rule_header_matches(const struct inspect *in, const struct sek_rule *r)
     if (flags & (SEK_RULE_TOSERVER | SEK_RULE_TOCLIENT) && !in->flow &&
         !(flags & SEK_RULE_STATELESS))
         return false;
-    if (flags & SEK_RULE_ESTABLISHED && !(in->flow && in->flow->flags & SEK_FLOW_ESTABLISHED))
+    if (flags & SEK_RULE_ESTABLISHED && !(in->flow && in->established))
         return false;
-    if (flags & SEK_RULE_NOT_ESTABLISHED && in->flow && in->flow->flags & SEK_FLOW_ESTABLISHED)
+    if (flags & SEK_RULE_NOT_ESTABLISHED && in->flow && in->established)
         return false;
     if (flags & SEK_RULE_DECODER && !p->ip_version)
         return true;

@@ -57,6 +57,7 @@ static void read_settings(struct sek_engine *e)
         .inline_mode = e->options.ips || e->options.inline_stream,
         .depth = (uint32_t)v,
         .piece_limit = 4u << 20,
+        .urgent_inline = setting_is(c, "stream.reassembly.urgent.policy", "oob", "inline"),
     };
     sek_app_settings_default(&e->app);
     sek_app_settings_read(&e->app, c);
@@ -459,6 +460,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         result->dir = in.dir;
         e->stats.flows += fresh;
         count_packet(&in);
+        in.established = in.flow->flags & SEK_FLOW_ESTABLISHED;
         bool answer = in.dir == SEK_TOCLIENT && in.flow->packets[SEK_TOCLIENT] == 1;
         bool no = fresh && e->options.on_flow_start &&
                   e->options.on_flow_start(e->options.ctx, e, in.flow, p);
@@ -570,7 +572,7 @@ static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir
         .vlan_count = f->vlan_count,
     };
     struct inspect in = {.e = e, .p = &p, .flow = f, .fd = f->detect, .dir = dir,
-                         .stream_added = true};
+                         .stream_added = true, .established = f->flags & SEK_FLOW_ESTABLISHED};
     memcpy(p.vlan, f->vlan, sizeof p.vlan);
     choose_stream(&in, true);
     struct sek_app_state *state = f->app_state;

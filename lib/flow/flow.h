@@ -37,6 +37,7 @@ struct sek_stream {
     uint32_t next_seq; /* after the last byte (and SYN, FIN) seen in order of sending */
     uint32_t window;   /* of the receiver of these bytes, scaled */
     uint32_t last_ts;
+    uint32_t urgent_seq, urgent_taken; /* bytes taken out of band: behind the last, and how many */
     uint8_t wscale;
     bool seen_syn, seen_fin, has_isn, gap, depth_reached, closed, fin_acked;
     bool inspect_now; /* the application parser asks for raw inspection now */
@@ -56,6 +57,7 @@ struct sek_session {
     enum sek_tcp_state state;
     struct sek_stream stream[2]; /* [dir]: bytes that travel in that direction */
     bool midstream, async, rst_seen;
+    uint8_t async_dir; /* whose side is visible, when async */
     uint8_t rst_dir;
     uint8_t synack_count;
     uint8_t syn_count;

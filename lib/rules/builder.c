@@ -182,6 +182,20 @@ static bool is_protocol(const struct sek_rule *r, uint8_t proto)
     return r->any_protocol || r->protocols[proto / 8] >> (proto % 8) & 1;
 }
 
+/* Does the condition tell of one packet, so that its payload is meant, and not the stream? */
+static bool of_one_packet(enum sek_condition_kind kind)
+{
+    switch (kind) {
+    case SEK_IF_TTL: case SEK_IF_TOS: case SEK_IF_IP_ID: case SEK_IF_FRAGBITS:
+    case SEK_IF_FRAGOFFSET: case SEK_IF_SAMEIP: case SEK_IF_TCP_FLAGS: case SEK_IF_SEQ:
+    case SEK_IF_ACK: case SEK_IF_WINDOW: case SEK_IF_MSS: case SEK_IF_WSCALE: case SEK_IF_DSIZE:
+    case SEK_IF_IPOPT: case SEK_IF_CHECKSUM:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Payload of TCP: stream, packets, or both (a place counted from the beginning means packets too). */
 static void payload_needs(struct sek_rule *r)
 {
@@ -204,7 +218,8 @@ static void payload_needs(struct sek_rule *r)
                 r->flags |= SEK_RULE_NEEDS_PACKET;
     }
     for (struct sek_condition *c = r->conditions; c; c = c->next)
-        if (c->kind == SEK_IF_DSIZE && r->flags & SEK_RULE_NEEDS_STREAM) {
+        if (of_one_packet(c->kind) && r->flags & SEK_RULE_NEEDS_STREAM &&
+            !(r->flags & SEK_RULE_ONLY_STREAM)) {
             r->flags &= ~(uint32_t)SEK_RULE_NEEDS_STREAM;
             r->flags |= SEK_RULE_NEEDS_PACKET | SEK_RULE_NO_STREAM;
         }
@@ -244,9 +259,7 @@ enum sek_error rule_finish(struct builder *b)
         r->priority = 3;
     if (only_header(r)) {
         r->flags |= SEK_RULE_HEADER_ONLY;
-        if (r->apps)
-            r->flags |= SEK_RULE_PROTO_ONLY;
-        else if (!r->src_port && !r->dst_port)
+        if (!r->apps && !r->src_port && !r->dst_port)
             r->flags |= SEK_RULE_IP_ONLY;
     }
     if (r->flags & SEK_RULE_TWO_WAY && !(r->flags & SEK_RULE_TX))

@@ -87,7 +87,7 @@ static enum sek_error kw_reference(struct builder *b, char *arg)
     static const char *const prefixes[][2] = {
         {"cve", "https://cve.mitre.org/cgi-bin/cvename.cgi?name="},
         {"bugtraq", "http://www.securityfocus.com/bid/"},
-        {"url", "http://"},
+        {"url", "https://"},
         {"nessus", "https://www.tenable.com/plugins/nessus/"},
         {"exploitdb", "https://www.exploit-db.com/exploits/"},
         {"osvdb", "http://osvdb.org/show/osvdb/"},
@@ -170,7 +170,7 @@ static enum sek_error kw_alert(struct builder *b, char *arg)
  * without being an error. Versions are those of the rule language. */
 static enum sek_error kw_requires(struct builder *b, char *arg)
 {
-    static const unsigned language = 8; /* major version of the language that we read */
+    static const unsigned language = 9; /* major version of the language that we read */
     for (char *item = text_next(&arg); item; item = text_next(&arg)) {
         if (!strncmp(item, "version", 7)) {
             char *rest = text_trim(item + 7);
