@@ -430,7 +430,7 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
 static void datagram(struct inspect *in)
 {
     struct sek_packet *p = in->p;
-    if (p->proto == IPPROTO_UDP && p->payload_len && !p->bad_checksum)
+    if (p->proto == IPPROTO_UDP && p->payload_len)
         sek_app_data(&in->e->pool, &in->e->app, in->flow, in->dir, p->payload, p->payload_len, 0);
 }
 

@@ -9,8 +9,8 @@
 static enum sek_error kw_content(struct builder *b, char *arg)
 {
     bool negated;
-    char *text = arg;
-    if (!text_unquote(&text, &negated) || (*text_trim(arg) != '"' && *text_trim(arg) != '!'))
+    char *text = text_trim(arg);
+    if ((*text != '"' && *text != '!') || !text_unquote(&text, &negated))
         return builder_fail(b, SEK_EINVAL, "expected text in double quotes, found '%.60s'", arg);
     struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_CONTENT);
     if (!d)

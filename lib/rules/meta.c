@@ -102,14 +102,13 @@ static enum sek_error kw_reference(struct builder *b, char *arg)
             prefix = prefixes[i][1];
     if (prefix && (strstr(value, "://") && !strcasecmp(type, "url")))
         prefix = "";
-    bool year_only = !strcasecmp(type, "cve") && strncasecmp(value, "CVE", 3) != 0;
     struct sek_reference *r = sek_arena_alloc(b->arena, sizeof *r), **tail = &b->rule->references;
-    size_t size = (prefix ? strlen(prefix) : strlen(type) + 2) + strlen(value) + 8;
+    size_t size = (prefix ? strlen(prefix) : strlen(type) + 2) + strlen(value) + 1;
     char *text = r ? sek_arena_alloc(b->arena, size) : NULL;
     if (!text)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     if (prefix)
-        snprintf(text, size, "%s%s%s", prefix, year_only ? "CVE-" : "", value);
+        snprintf(text, size, "%s%s", prefix, value);
     else
         snprintf(text, size, "%s: %s", type, value);
     r->text = text;
