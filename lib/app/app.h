@@ -251,11 +251,14 @@ struct sek_app_ops {
     enum sek_probe (*probe)(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
                             uint32_t len);
     size_t state_size; /* bytes, zeroed, beginning with struct sek_app_state */
+    void (*open)(struct sek_app_state *state); /* a new state; ->before is known; may be NULL */
     struct sek_app_result (*parse)(struct sek_app_state *state, enum sek_dir dir,
                                    const uint8_t *data, uint32_t len, unsigned flags);
     void (*tx_free)(struct sek_app_state *state, struct sek_tx *tx);
     void (*close)(struct sek_app_state *state); /* what is not in a transaction; may be NULL */
     void (*eve)(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
+    /* Objects beside the one called eve_key; may be NULL. */
+    void (*eve_more)(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
     const struct sek_buffer_def *buffers; /* ends with a NULL name */
     const struct sek_number_def *numbers; /* ends with a NULL name; may be NULL */
     const struct sek_test_def *tests;        /* ends with a NULL name; may be NULL */
@@ -286,6 +289,8 @@ void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config
 struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_settings *settings,
                                    struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
                                    uint32_t len, unsigned flags);
+/* The state that TX belongs to: FLOW's, or the one of the protocol before a change. */
+struct sek_app_state *sek_app_state_of(const struct sek_flow *flow, const struct sek_tx *tx);
 /* Free what hangs on FLOW. FREE_DETECT (may be NULL) is told of each transaction first. */
 void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
                    void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));

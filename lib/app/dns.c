@@ -1,6 +1,6 @@
 /* DNS (RFC 1035) over UDP and TCP. Each message is a transaction of its own, as rule writers expect:
  * a query is seen in one direction, its answer in the other. */
-#include "lib/app/app.h"
+#include "lib/app/dns.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -202,11 +202,9 @@ static bool read_message(struct dns_state *s, struct dns_tx *tx, const uint8_t *
     return true;
 }
 
-static void on_message(struct dns_state *s, const uint8_t *data, uint32_t len, enum sek_dir dir)
+static void fill(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, uint32_t len,
+                 enum sek_dir dir)
 {
-    struct dns_tx *tx = (struct dns_tx *)sek_tx_new(&s->base, sizeof *tx, SEK_APP_DNS);
-    if (!tx)
-        return;
     tx->base.one_way = true;
     tx->response = len > 2 && data[2] & 0x80;
     if (!read_message(s, tx, data, len))
@@ -221,6 +219,22 @@ static void on_message(struct dns_state *s, const uint8_t *data, uint32_t len, e
         sek_tx_event(&tx->base, dir, DNS_EVENT_NOT_RESPONSE);
     tx->base.progress[dir] = DNS_COMPLETE;
     tx->base.complete[dir] = true;
+}
+
+static void on_message(struct dns_state *s, const uint8_t *data, uint32_t len, enum sek_dir dir)
+{
+    struct dns_tx *tx = (struct dns_tx *)sek_tx_new(&s->base, sizeof *tx, SEK_APP_DNS);
+    if (tx)
+        fill(s, tx, data, len, dir);
+}
+
+struct sek_tx *sek_dns_message(struct sek_app_state *state, const uint8_t *data, uint32_t len,
+                               enum sek_dir dir)
+{
+    struct dns_tx *tx = len < HEADER ? NULL : sek_pool_get_zero(state->pool, sizeof *tx);
+    if (tx)
+        fill((struct dns_state *)state, tx, data, len, dir);
+    return tx ? &tx->base : NULL;
 }
 
 static struct sek_app_result dns_parse(struct sek_app_state *state, enum sek_dir dir,
@@ -249,6 +263,11 @@ static void dns_tx_free(struct sek_app_state *state, struct sek_tx *tx)
 {
     sek_buffer_free(state->pool, &((struct dns_tx *)tx)->text);
     sek_pool_put(state->pool, tx, sizeof(struct dns_tx));
+}
+
+void sek_dns_message_free(struct sek_app_state *state, struct sek_tx *tx)
+{
+    dns_tx_free(state, tx);
 }
 
 static const char *type_name(uint16_t type)

@@ -110,6 +110,17 @@ static void http_tx_free(struct sek_app_state *state, struct sek_tx *base)
 
 /* --- steps --- */
 
+/* What a 101 response changes to (RFC 9110 section 7.8). */
+static uint16_t upgraded_to(const struct http_message *m)
+{
+    struct sek_bytes v = http_field_value(m, "upgrade");
+    if (v.len == 3 && !strncasecmp((const char *)v.data, "h2c", 3))
+        return SEK_APP_HTTP2;
+    if (v.len == 9 && !strncasecmp((const char *)v.data, "websocket", 9))
+        return SEK_APP_WEBSOCKET;
+    return 0;
+}
+
 static void message_done(struct http_state *h, enum sek_dir dir)
 {
     struct http_side *s = &h->side[dir];
@@ -125,6 +136,7 @@ static void message_done(struct http_state *h, enum sek_dir dir)
     uint16_t status = tx->message[1].status;
     if (dir == SEK_TOCLIENT && ((tx->connect && status >= 200 && status < 300) || status == 101)) {
         h->side[0].step = h->side[1].step = STEP_TUNNEL;
+        h->change = tx->connect ? SEK_APP_DETECT : upgraded_to(&tx->message[1]);
     }
 }
 
@@ -381,7 +393,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
     while (pos < len) {
         uint32_t left = len - pos, n, whole;
         if (s->step == STEP_TUNNEL)
-            return (struct sek_app_result){.consumed = len}; /* no parser of ours follows */
+            return (struct sek_app_result){.consumed = h->change ? pos : len, .change = h->change};
         if (s->step == STEP_BODY_LENGTH || s->step == STEP_CHUNK_DATA ||
             s->step == STEP_BODY_CLOSE) {
             pos += body_bytes(h, dir, data + pos, left);
@@ -414,7 +426,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
     }
     if (flags & SEK_APP_END)
         on_end(h, dir);
-    return (struct sek_app_result){.consumed = pos};
+    return (struct sek_app_result){.consumed = pos, .change = h->change};
 }
 
 static void eve_field(struct sek_text *out, const char *key, const struct http_message *m,

@@ -75,8 +75,6 @@ struct http_field {
     uint32_t value_len;
 };
 
-enum http_coding { HTTP_IDENTITY, HTTP_GZIP, HTTP_DEFLATE, HTTP_BROTLI, HTTP_LZMA };
-
 struct http_decoder; /* a chain of content decoders, in http_body.c */
 
 /* One request or one response. */
@@ -132,6 +130,7 @@ struct http_side {
 struct http_state {
     struct sek_app_state base;
     struct http_side side[2];
+    uint16_t change; /* what follows in STEP_TUNNEL; 0: nothing we know */
 };
 
 static inline bool http_is_space(uint8_t c)

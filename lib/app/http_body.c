@@ -2,98 +2,18 @@
  * on top of each other), what is kept bounded, bombs noticed. zlib, libbrotli and liblzma decode. */
 #include "lib/app/http.h"
 
-#include <brotli/decode.h>
-#include <lzma.h>
+#include "lib/app/decode.h"
+
 #include <strings.h>
-#include <zlib.h>
 
 #define LAYERS_MAX   4
 #define OUT_CHUNK    16384u
 #define BOMB_RATIO   2048u
-#define LZMA_MEMORY  (1u << 20)
-
-struct layer {
-    enum http_coding coding;
-    bool ready, dead; /* dead: the data is not what was announced; the rest passes as it is */
-    union {
-        z_stream z;
-        lzma_stream lzma;
-        BrotliDecoderState *brotli;
-    };
-};
 
 struct http_decoder {
-    struct layer layers[LAYERS_MAX]; /* outermost (last applied) first */
+    struct sek_decoder layers[LAYERS_MAX]; /* outermost (last applied) first */
     unsigned count;
 };
-
-/* zlib and friends allocate through the pool, with the size in front for giving back. */
-static void *pool_alloc(void *opaque, size_t size)
-{
-    size_t *p = sek_pool_get_zero(opaque, size + 16);
-    if (!p)
-        return NULL;
-    *p = size + 16;
-    return (char *)p + 16;
-}
-
-static void pool_free(void *opaque, void *p)
-{
-    if (p) {
-        size_t *begin = (size_t *)((char *)p - 16);
-        sek_pool_put(opaque, begin, *begin);
-    }
-}
-
-static voidpf z_alloc(voidpf opaque, uInt items, uInt size)
-{
-    return pool_alloc(opaque, (size_t)items * size);
-}
-
-static void z_free(voidpf opaque, voidpf p)
-{
-    pool_free(opaque, p);
-}
-
-
-static bool layer_open(struct sek_pool *pool, struct layer *l, const uint8_t *data, uint32_t len)
-{
-    switch (l->coding) {
-    case HTTP_GZIP:
-    case HTTP_DEFLATE: {
-        int bits = 15 + 32; /* zlib or gzip header, by itself */
-        if (l->coding == HTTP_DEFLATE &&
-            !(len >= 2 && (data[0] & 15) == 8 && (data[0] << 8 | data[1]) % 31 == 0))
-            bits = -15; /* raw deflate, which many servers send */
-        l->z.zalloc = z_alloc;
-        l->z.zfree = z_free;
-        l->z.opaque = pool;
-        return inflateInit2(&l->z, bits) == Z_OK;
-    }
-    case HTTP_BROTLI:
-        l->brotli = BrotliDecoderCreateInstance(pool_alloc, pool_free, pool);
-        return l->brotli != NULL;
-    case HTTP_LZMA: {
-        l->lzma = (lzma_stream)LZMA_STREAM_INIT;
-        return lzma_alone_decoder(&l->lzma, LZMA_MEMORY) == LZMA_OK;
-    }
-    default:
-        return false;
-    }
-}
-
-static void layer_close(struct layer *l)
-{
-    if (!l->ready)
-        return;
-    if (l->coding == HTTP_BROTLI)
-        BrotliDecoderDestroyInstance(l->brotli);
-    else if (l->coding == HTTP_LZMA)
-        lzma_end(&l->lzma);
-    else
-        inflateEnd(&l->z);
-    l->ready = false;
-}
 
 struct body_sink {
     struct http_state *h;
@@ -123,54 +43,14 @@ static bool layer_bomb(struct body_sink *k)
     return false;
 }
 
-static void layer_broken(struct body_sink *k, unsigned index, struct layer *l, const uint8_t *data,
+static void layer_broken(struct body_sink *k, unsigned index, struct sek_decoder *l, const uint8_t *data,
                          uint32_t len)
 {
     sek_tx_event(&k->tx->base, k->dir, HTTP_EVENT_GZIP_FAILED);
-    layer_close(l);
+    sek_decoder_close(l);
     l->dead = true;
     if (!k->m->body_total)
         layer_feed(k, index + 1, data, len); /* mislabelled plain text */
-}
-
-/* One call of the decoder: takes from *IN, returns the bytes put into OUT, or -1; *END at its end. */
-static long layer_step(struct layer *l, const uint8_t **in, uint32_t *left, uint8_t *out, bool *end)
-{
-    switch (l->coding) {
-    case HTTP_BROTLI: {
-        size_t have = *left, room = OUT_CHUNK;
-        BrotliDecoderResult r =
-            BrotliDecoderDecompressStream(l->brotli, &have, in, &room, &out, NULL);
-        *left = (uint32_t)have;
-        *end = r == BROTLI_DECODER_RESULT_SUCCESS;
-        return r == BROTLI_DECODER_RESULT_ERROR ? -1 : (long)(OUT_CHUNK - room);
-    }
-    case HTTP_LZMA: {
-        l->lzma.next_in = *in;
-        l->lzma.avail_in = *left;
-        l->lzma.next_out = out;
-        l->lzma.avail_out = OUT_CHUNK;
-        lzma_ret r = lzma_code(&l->lzma, LZMA_RUN);
-        *in = l->lzma.next_in;
-        *left = (uint32_t)l->lzma.avail_in;
-        *end = r == LZMA_STREAM_END;
-        return r != LZMA_OK && r != LZMA_STREAM_END && r != LZMA_BUF_ERROR
-                   ? -1
-                   : (long)(OUT_CHUNK - l->lzma.avail_out);
-    }
-    default: {
-        l->z.next_in = (Bytef *)*in;
-        l->z.avail_in = *left;
-        l->z.next_out = out;
-        l->z.avail_out = OUT_CHUNK;
-        int r = inflate(&l->z, Z_SYNC_FLUSH);
-        *in = l->z.next_in;
-        *left = l->z.avail_in;
-        *end = r == Z_STREAM_END;
-        long n = (long)(OUT_CHUNK - l->z.avail_out);
-        return r != Z_OK && r != Z_STREAM_END && r != Z_BUF_ERROR && !n ? -1 : n;
-    }
-    }
 }
 
 static void layer_feed(struct body_sink *k, unsigned index, const uint8_t *data, uint32_t len)
@@ -180,11 +60,11 @@ static void layer_feed(struct body_sink *k, unsigned index, const uint8_t *data,
         body_store(k, data, len);
         return;
     }
-    struct layer *l = &d->layers[index];
+    struct sek_decoder *l = &d->layers[index];
     if (l->dead)
         return;
     if (!l->ready) {
-        if (!layer_open(k->h->base.pool, l, data, len)) {
+        if (!sek_decoder_open(k->h->base.pool, l, data, len)) {
             layer_broken(k, index, l, data, len);
             return;
         }
@@ -195,7 +75,7 @@ static void layer_feed(struct body_sink *k, unsigned index, const uint8_t *data,
     uint8_t out[OUT_CHUNK];
     for (;;) {
         bool end = false;
-        long n = layer_step(l, &in, &left, out, &end);
+        long n = sek_decoder_step(l, &in, &left, out, OUT_CHUNK, &end);
         if (n < 0) {
             layer_broken(k, index, l, data, len);
             return;
@@ -203,7 +83,7 @@ static void layer_feed(struct body_sink *k, unsigned index, const uint8_t *data,
         if (n)
             layer_feed(k, index + 1, out, (uint32_t)n);
         if (end || layer_bomb(k)) {
-            layer_close(l);
+            sek_decoder_close(l);
             l->dead = true;
             return;
         }
@@ -212,24 +92,11 @@ static void layer_feed(struct body_sink *k, unsigned index, const uint8_t *data,
     }
 }
 
-static enum http_coding coding_of(const char *p, size_t len)
-{
-    static const struct {
-        const char *name;
-        enum http_coding coding;
-    } names[] = {{"gzip", HTTP_GZIP},     {"x-gzip", HTTP_GZIP}, {"deflate", HTTP_DEFLATE},
-                 {"x-deflate", HTTP_DEFLATE}, {"br", HTTP_BROTLI},   {"lzma", HTTP_LZMA}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i].name) == len && !strncasecmp(names[i].name, p, len))
-            return names[i].coding;
-    return HTTP_IDENTITY;
-}
-
 void http_body_begin(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
 {
     struct http_message *m = &tx->message[dir];
     struct sek_bytes v = http_field_value(m, "content-encoding");
-    enum http_coding list[LAYERS_MAX];
+    enum sek_coding list[LAYERS_MAX];
     unsigned count = 0, seen = 0;
     for (uint32_t i = 0; i < v.len;) {
         uint32_t begin = i;
@@ -240,11 +107,11 @@ void http_body_begin(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
             begin++;
         while (end > begin && (v.data[end - 1] == ' ' || v.data[end - 1] == '\t'))
             end--;
-        enum http_coding c = coding_of((const char *)v.data + begin, end - begin);
+        enum sek_coding c = sek_coding_find((const char *)v.data + begin, end - begin);
         bool identity = end - begin == 8 && !strncasecmp((char *)v.data + begin, "identity", 8);
-        if (c == HTTP_IDENTITY && !identity && end > begin)
+        if (c == SEK_CODING_NONE && !identity && end > begin)
             sek_tx_event(&tx->base, dir, HTTP_EVENT_ABNORMAL_CE);
-        if (c == HTTP_IDENTITY)
+        if (c == SEK_CODING_NONE)
             continue;
         if (++seen > h->base.settings->http_layers) {
             sek_tx_event(&tx->base, dir, HTTP_EVENT_TOO_MANY_LAYERS);
@@ -321,7 +188,7 @@ void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
     struct http_message *m = &tx->message[dir];
     if (m->decoder) {
         for (unsigned i = 0; i < m->decoder->count; i++)
-            layer_close(&m->decoder->layers[i]);
+            sek_decoder_close(&m->decoder->layers[i]);
         sek_pool_put(h->base.pool, m->decoder, sizeof *m->decoder);
         m->decoder = NULL;
     }
@@ -341,7 +208,7 @@ void http_body_free(struct http_state *h, struct http_message *m)
 {
     if (m->decoder) {
         for (unsigned i = 0; i < m->decoder->count; i++)
-            layer_close(&m->decoder->layers[i]);
+            sek_decoder_close(&m->decoder->layers[i]);
         sek_pool_put(h->base.pool, m->decoder, sizeof *m->decoder);
         m->decoder = NULL;
     }

@@ -11,6 +11,8 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_HTTP2] = &sek_http2_ops,
+    [SEK_APP_DOH2] = &sek_doh2_ops,
     [SEK_APP_SSH] = &sek_ssh_ops,
     [SEK_APP_SIP] = &sek_sip_ops,
     [SEK_APP_SMB] = &sek_smb_ops,
@@ -211,6 +213,8 @@ static bool state_open(struct sek_pool *pool, const struct sek_app_settings *set
     state->before = flow->app_earlier;
     flow->app_earlier = NULL;
     flow->app_state = state;
+    if (ops->open)
+        ops->open(state);
     return true;
 }
 
@@ -385,6 +389,15 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
     if (r.change && !flow->app_earlier && !state->before)
         change_protocol(pool, settings, flow, r.change);
     return r;
+}
+
+struct sek_app_state *sek_app_state_of(const struct sek_flow *flow, const struct sek_tx *tx)
+{
+    struct sek_app_state *state = flow->app_state;
+    for (struct sek_tx *t = state ? state->first : NULL; t; t = t->next)
+        if (t == tx)
+            return state;
+    return state && state->before ? state->before : flow->app_earlier;
 }
 
 struct sek_tx *sek_tx_new(struct sek_app_state *state, size_t size, enum sek_app app)

@@ -374,15 +374,17 @@ static void application(struct sek_text *out, const struct sek_event *e)
     struct sek_app_state *state = f->app_state;
     if (f->app != SEK_APP_UNKNOWN)
         sek_json_str(out, "app_proto", sek_app_name(f->app));
-    const struct sek_app_ops *ops = sek_app_ops(f->app);
     struct sek_tx *tx = e->tx ? e->tx : state ? state->last : NULL;
-    if (!ops || !state || !tx)
+    const struct sek_app_ops *ops = tx ? sek_app_ops(tx->app) : NULL;
+    if (!ops || !(state = sek_app_state_of(f, tx)))
         return;
     if (e->tx)
         sek_json_uint(out, "tx_id", tx->id);
     sek_json_open(out, ops->eve_key, '{');
     ops->eve(state, tx, out);
     sek_json_close(out, '}');
+    if (ops->eve_more)
+        ops->eve_more(state, tx, out);
     files(out, tx, e->dir);
 }
 
