@@ -235,6 +235,8 @@ struct sek_app_ops {
     void (*tx_free)(struct sek_app_state *state, struct sek_tx *tx);
     void (*close)(struct sek_app_state *state); /* what is not in a transaction; may be NULL */
     void (*eve)(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
+    /* Objects of the record beside the protocol's own (the RPC of NFS); may be NULL. */
+    void (*eve_beside)(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
     const struct sek_buffer_def *buffers; /* ends with a NULL name */
     const struct sek_number_def *numbers; /* ends with a NULL name; may be NULL */
     const struct sek_test_def *tests;        /* ends with a NULL name; may be NULL */

@@ -234,6 +234,8 @@ static void application(struct sek_text *out, const struct sek_event *e)
     sek_json_open(out, ops->eve_key, '{');
     ops->eve(state, tx, out);
     sek_json_close(out, '}');
+    if (ops->eve_beside)
+        ops->eve_beside(state, tx, out);
     files(out, tx, e->dir);
 }
 
