@@ -213,7 +213,9 @@ static bool file_test(const struct inspect *in, const struct sek_condition *c)
     for (const struct sek_file *f = in->tx ? in->tx->files : NULL; f; f = f->next) {
         if (f->dir != in->dir)
             continue;
-        bool hit = c->kind == SEK_IF_FILE_HASH ? file_hash_in_set(f, c->set) : file_name_has(f, c);
+        bool hit = c->kind == SEK_IF_FILE        ? true
+                   : c->kind == SEK_IF_FILE_HASH ? file_hash_in_set(f, c->set)
+                                                 : file_name_has(f, c);
         if (hit != c->negated)
             return true;
     }
@@ -472,6 +474,7 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
         return in->flow && two_sides(c, in->flow->bytes[0], in->flow->bytes[1]);
     case SEK_IF_FILE_HASH:
     case SEK_IF_FILE_EXT:
+    case SEK_IF_FILE:
         return file_test(in, c);
     }
     return false;
