@@ -35,6 +35,10 @@ enum sek_error ports_build(struct sek_compiled *c, enum sek_group_proto proto, i
                            struct sek_fault *fault);
 void ports_free(struct sek_compiled *c);
 bool rule_in_dir(const struct sek_rule *r, int dir);
+bool rule_in_proto(const struct sek_rule *r, enum sek_group_proto proto);
+bool rule_in_port(const struct sek_rule *r, int dir, uint16_t port);
+/* Does the rule say anything of the port that decides? */
+bool rule_names_ports(const struct sek_rule *r, int dir);
 
 /* --- ip_only.c --- */
 enum sek_error ip_only_build(struct sek_compiled *c, struct sek_fault *fault);

@@ -6,6 +6,7 @@
 #include <pcre2.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #define EXPIRE_EVERY_US 1000000u
 #define EXPIRE_BUDGET   64u
@@ -81,6 +82,8 @@ static enum sek_error rules_attach(struct sek_engine *e, const struct sek_compil
     }
     hs_free_scratch(e->scratch);
     free(e->stamps);
+    free(e->costs);
+    e->costs = e->options.profile ? calloc(rules->rules->count + 1, sizeof *e->costs) : NULL;
     e->scratch = scratch;
     e->stamps = stamps;
     e->stamp = 0;
@@ -141,6 +144,7 @@ void sek_engine_free(struct sek_engine *e)
     pcre2_match_context_free(e->pcre_context);
     hs_free_scratch(e->scratch);
     free(e->stamps);
+    free(e->costs);
     free(e->candidates);
     free(e);
 }
@@ -185,6 +189,33 @@ enum sek_error sek_engine_swap(struct sek_engine *e, const struct sek_compiled *
     if (!rc)
         forget_candidates(e);
     return rc;
+}
+
+static uint64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t cost_begin(const struct sek_engine *e)
+{
+    return e->costs ? nanoseconds() : 0;
+}
+
+void cost_add(struct sek_engine *e, const struct sek_rule *r, uint64_t begin, bool matched)
+{
+    if (!e->costs)
+        return;
+    struct sek_rule_cost *c = &e->costs[r->order];
+    c->checks++;
+    c->matches += matched;
+    c->nanoseconds += nanoseconds() - begin;
+}
+
+const struct sek_rule_cost *sek_engine_costs(const struct sek_engine *e)
+{
+    return e->costs;
 }
 
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *e)

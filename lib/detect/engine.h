@@ -45,11 +45,18 @@ struct sek_event {
     struct sek_bytes stream; /* what the stream held around a match */
 };
 
+/* What one rule cost, when profiling. */
+struct sek_rule_cost {
+    uint64_t checks, matches;
+    uint64_t nanoseconds;
+};
+
 struct sek_engine_options {
     bool ips;             /* drop and reject take effect */
     bool inline_stream;   /* inspect before acknowledgement; implied by ips */
     bool midstream;
     bool verify_checksum;
+    bool profile;         /* measure each rule: see sek_engine_costs */
     uint32_t flow_limit;  /* flows at once */
     size_t memory_limit;  /* bytes of packet-path memory; 0: none */
     struct sek_config *config; /* dotted settings; borrowed, may be NULL */
@@ -105,6 +112,9 @@ void sek_engine_prevent(struct sek_engine *engine, bool prevent);
 /* From the next packet on: the capture has verified checksums already (or they are not filled in
  * yet, as in packets of this host), so the engine need not. */
 void sek_engine_trust_checksums(struct sek_engine *engine, bool trusted);
+
+/* By rule->order, as many as there are rules; NULL unless profiling. */
+const struct sek_rule_cost *sek_engine_costs(const struct sek_engine *engine);
 
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *engine);
 /* Names of the flowbits set on FLOW, one a call (NULL at the end), for records. */

@@ -78,6 +78,7 @@ struct sek_engine {
     const struct sek_rule **candidates;
     uint32_t candidate_count;
     uint32_t *stamps;
+    struct sek_rule_cost *costs; /* by rule; NULL: not profiling */
     uint32_t stamp;
     struct alert alerts[ALERTS_MAX];
     uint32_t alert_count, alert_max;
@@ -143,6 +144,10 @@ bool transform_apply(struct sek_engine *e, const struct sek_view *view, struct s
 bool rule_header_matches(const struct inspect *in, const struct sek_rule *r);
 bool rule_conditions_match(struct inspect *in, const struct sek_rule *r);
 void rule_effects(struct inspect *in, const struct sek_rule *r);
+
+/* One evaluation of R, begun at BEGIN (0: not profiling). */
+void cost_add(struct sek_engine *e, const struct sek_rule *r, uint64_t begin, bool matched);
+uint64_t cost_begin(const struct sek_engine *e);
 
 /* --- asn1.c --- */
 bool asn1_malformed(const uint8_t *data, uint32_t len, const struct sek_asn1 *want);

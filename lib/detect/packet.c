@@ -258,6 +258,15 @@ static bool try_rule(struct inspect *in, const struct sek_rule *r)
     return true;
 }
 
+static bool measured(struct inspect *in, const struct sek_rule *r)
+{
+    uint64_t begin = cost_begin(in->e);
+    uint32_t before = in->e->alert_count;
+    bool done = try_rule(in, r);
+    cost_add(in->e, r, begin, in->e->alert_count > before);
+    return done;
+}
+
 /* Rules that wait for more of the stream are candidates again. */
 static void pending_take(struct inspect *in)
 {
@@ -380,7 +389,7 @@ void inspect_packet_rules(struct inspect *in)
     if (e->candidate_count > 1)
         qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
     for (uint32_t i = 0; i < e->candidate_count; i++)
-        if (!try_rule(in, e->candidates[i]) && in->has_stream &&
+        if (!measured(in, e->candidates[i]) && in->has_stream &&
             e->candidates[i]->flags & SEK_RULE_NEEDS_STREAM && e->candidates[i]->fast)
             pending_put(in, e->candidates[i]);
 }

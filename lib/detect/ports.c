@@ -7,9 +7,13 @@
 
 #define GROUPS_PER_SIDE 96
 
-static bool rule_in_proto(const struct sek_rule *r, enum sek_group_proto p)
+bool rule_in_proto(const struct sek_rule *r, enum sek_group_proto p)
 {
     static const uint8_t numbers[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_SCTP};
+    for (const struct sek_condition *c = r->conditions; c; c = c->next)
+        if (c->kind == SEK_IF_IP_PROTO && c->compare.op == SEK_EQ &&
+            sek_group_of((uint8_t)c->compare.low) != p)
+            return false; /* `ip_proto` says that no such packet can match */
     if (r->any_protocol)
         return true;
     if (p == SEK_GROUP_ICMP)
@@ -30,7 +34,7 @@ bool rule_in_dir(const struct sek_rule *r, int dir)
 }
 
 /* The port that decides: destination of packets to the server, source of packets to the client. */
-static bool rule_in_port(const struct sek_rule *r, int dir, uint16_t port)
+bool rule_in_port(const struct sek_rule *r, int dir, uint16_t port)
 {
     const struct sek_port_set *set = dir ? r->src_port : r->dst_port;
     if (sek_port_set_has(set, port))
@@ -168,7 +172,7 @@ static struct sek_port_group *group_new(struct sek_compiled *c)
 }
 
 /* Does the rule say anything of the port that decides? */
-static bool names_ports(const struct sek_rule *r, int dir)
+bool rule_names_ports(const struct sek_rule *r, int dir)
 {
     bool both = r->flags & SEK_RULE_BOTH_WAYS;
     return (dir ? r->src_port : r->dst_port) && !(both && !(dir ? r->dst_port : r->src_port));
@@ -239,7 +243,7 @@ enum sek_error ports_build(struct sek_compiled *c, enum sek_group_proto proto, i
         struct sek_rule *r = c->rules->items[i];
         if (!for_packets(r) || !rule_in_proto(r, proto) || !rule_in_dir(r, dir))
             continue;
-        if (by_port && names_ports(r, dir))
+        if (by_port && rule_names_ports(r, dir))
             named.rules[named.count++] = r;
         else
             any[any_count++] = r;

@@ -201,8 +201,12 @@ static void inspect_tx(struct inspect *in)
     scan_views(in, det);
     struct tx_candidate *list = det->candidates;
     for (uint32_t i = 0; i < det->count; i++)
-        if (!list[i].finished)
+        if (!list[i].finished) {
+            uint64_t begin = cost_begin(in->e);
+            uint32_t before = in->e->alert_count;
             try_candidate(in, &list[i]);
+            cost_add(in->e, list[i].rule, begin, in->e->alert_count > before);
+        }
     if (in->tx->complete[in->dir]) {
         det->done = true;
         sek_pool_put(&in->e->pool, det->candidates, det->cap * sizeof *list);

@@ -165,6 +165,32 @@ static enum sek_error rules_append(struct sek_rules *rules, struct sek_rule *r,
     return SEK_OK;
 }
 
+static void keyword_used(struct sek_rules *rules, const char *name, bool failed)
+{
+    struct sek_keyword_use **link = &rules->keywords, *k;
+    while ((k = *link) && strcmp(k->name, name))
+        link = &k->next;
+    if (!k) {
+        if (!(k = sek_arena_alloc(&rules->arena, sizeof *k)) ||
+            !(k->name = sek_arena_strndup(&rules->arena, name, strlen(name))))
+            return;
+    } else {
+        *link = k->next;
+    }
+    k->next = rules->keywords; /* those that are used much stay in front */
+    rules->keywords = k;
+    k->rules++;
+    k->failed += failed;
+}
+
+const struct sek_rule *sek_rules_find(const struct sek_rules *rules, uint32_t gid, uint32_t sid)
+{
+    for (uint32_t i = 0; i < rules->count; i++)
+        if (rules->items[i]->sid == sid && rules->items[i]->gid == gid)
+            return rules->items[i];
+    return NULL;
+}
+
 static enum sek_error rule_parse(struct sek_rules *rules, const char *file, uint32_t line,
                                  char *text, uint32_t *sid, struct sek_fault *fault)
 {
@@ -190,7 +216,9 @@ static enum sek_error rule_parse(struct sek_rules *rules, const char *file, uint
     for (char *option = option_next(&p, &bad); option; option = option_next(&p, &bad)) {
         if (bad)
             return sek_fail(fault, SEK_EINVAL, "found no ';' after option '%.60s'", option);
-        if ((rc = rule_option(&b, option))) {
+        rc = rule_option(&b, option);
+        keyword_used(rules, b.option, rc != SEK_OK && rc != SEK_EAGAIN);
+        if (rc) {
             *sid = r->sid;
             return rc;
         }
