@@ -11,6 +11,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_SMTP] = &sek_smtp_ops,
     [SEK_APP_HTTP2] = &sek_http2_ops,
     [SEK_APP_DOH2] = &sek_doh2_ops,
     [SEK_APP_SSH] = &sek_ssh_ops,
