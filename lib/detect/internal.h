@@ -40,6 +40,7 @@ struct sek_engine {
     struct sek_defrag defrag;
     struct sek_tcp_settings tcp;
     struct sek_app_settings app;
+    struct sek_expectations expectations;
     struct sek_engine_stats stats;
     hs_scratch_t *scratch;
     struct sek_packet packets[SEK_PACKET_LAYERS];
