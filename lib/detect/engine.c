@@ -479,6 +479,7 @@ static void count_packet(struct inspect *in)
 static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_result *result)
 {
     struct inspect in = {.e = e, .p = p};
+    enum sek_tcp_state state = SEK_TCP_NONE;
     if (e->options.verify_checksum && !e->trust_checksums && p->ip_version &&
         sek_packet_checksum_bad(p)) {
         p->bad_checksum = true;
@@ -492,6 +493,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         result->dir = in.dir;
         e->stats.flows += fresh;
         count_packet(&in);
+        state = in.flow->tcp ? in.flow->tcp->state : SEK_TCP_NONE;
         in.established = in.flow->flags & SEK_FLOW_ESTABLISHED;
         bool answer = in.dir == SEK_TOCLIENT && in.flow->packets[SEK_TOCLIENT] == 1;
         bool no = fresh && e->options.on_flow_start &&
@@ -536,7 +538,8 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
     }
     if (in.flow) {
         sek_app_reap(&e->pool, in.flow, tx_detect_free);
-        sek_flow_touch(&e->flows, in.flow, p->ts_us);
+        if (in.flow->tcp && in.flow->tcp->state != state) /* another timeout holds now */
+            sek_flow_touch(&e->flows, in.flow, p->ts_us);
     }
 }
 
