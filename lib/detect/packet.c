@@ -375,7 +375,8 @@ static void scan_group(struct inspect *in, const struct sek_port_group *g)
     struct sek_engine *e = in->e;
     struct sek_packet *p = in->p;
     for (uint32_t i = 0; i < g->always_count; i++)
-        candidate_add(e, g->always[i]);
+        if (!(g->always[i]->tcp_flags & (uint8_t)~p->tcp.flags))
+            candidate_add(e, g->always[i]);
     bool readable = !(in->flow && in->flow->tcp && in->flow->tcp->stream[in->dir].raw_end) ||
                     in->has_stream;
     if (p->payload_len && readable && p->source != SEK_SOURCE_STREAM_END) {
