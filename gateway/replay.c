@@ -38,7 +38,9 @@ static const char help[] =
     "  --no-checksum      do not verify checksums\n"
     "  --set KEY=VALUE    one setting by its dotted name\n"
     "  --skip-bad-rules   go on without rules that do not load\n"
-    "  --stats FILE       write packets, bytes and seconds as JSON\n";
+    "  --stats FILE       write packets, bytes and seconds as JSON\n"
+    "  --cache FILE       keep compiled rules here, so that they load faster the next time\n"
+    "  --profile          measure each rule, and print the costliest\n";
 
 static void write_line(struct replay *r)
 {
@@ -75,7 +77,7 @@ static bool set_option(struct replay *r, const char *text)
     static const char *const known[] = {
         "app-layer.", "stream.", "vars.", "eve.", "action-order", "exception-policy", "vlan.",
         "packet-alert-max", "flow.", "detect.", "defrag.", "ippair.", "stats.", "mpm-algo",
-        "spm-algo", "outputs.", "host.", "decoder.", "datasets."};
+        "spm-algo", "outputs.", "host.", "decoder.", "datasets.", "rules."};
     char key[200];
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || (size_t)(eq - text) >= sizeof key) {
@@ -94,7 +96,7 @@ static bool set_option(struct replay *r, const char *text)
 
 static int parse_options(struct replay *r, int argc, char **argv)
 {
-    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, HELP };
+    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, CACHE, PROFILE, HELP };
     static const struct option options[] = {
         {"rules", required_argument, NULL, RULES},
         {"eve", required_argument, NULL, EVE},
@@ -105,6 +107,8 @@ static int parse_options(struct replay *r, int argc, char **argv)
         {"set", required_argument, NULL, SET},
         {"skip-bad-rules", no_argument, NULL, SKIP},
         {"stats", required_argument, NULL, STATS},
+        {"cache", required_argument, NULL, CACHE},
+        {"profile", no_argument, NULL, PROFILE},
         {"help", no_argument, NULL, HELP},
         {0},
     };
@@ -142,6 +146,13 @@ static int parse_options(struct replay *r, int argc, char **argv)
         case STATS:
             r->stats_path = optarg;
             break;
+        case PROFILE:
+            r->options.profile = true;
+            break;
+        case CACHE:
+            if (sek_config_set(r->config, "rules.cache", optarg))
+                return 2;
+            break;
         case HELP:
             fputs(help, stdout);
             return -1;
@@ -172,6 +183,43 @@ static enum sek_error run_capture(struct replay *r, struct sek_engine *engine,
         sek_engine_packet(engine, capture_file_link(file), data, len, ts_us, ++number);
     capture_file_close(file);
     return rc == SEK_EAGAIN ? SEK_OK : rc;
+}
+
+struct cost {
+    const struct sek_rule *rule;
+    const struct sek_rule_cost *cost;
+};
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct cost *x = a, *y = b;
+    return x->cost->nanoseconds < y->cost->nanoseconds ? 1 : x->cost->nanoseconds > y->cost->nanoseconds ? -1 : 0;
+}
+
+/* The rules that took most time, with what each evaluation cost. */
+static void print_profile(const struct sek_engine *engine, const struct sek_compiled *rules)
+{
+    const struct sek_rule_cost *costs = sek_engine_costs(engine);
+    uint32_t n = 0;
+    uint64_t total = 0;
+    struct cost *list = calloc(rules->rules->count + 1, sizeof *list);
+    for (uint32_t i = 0; list && costs && i < rules->rules->count; i++) {
+        if (costs[i].checks)
+            list[n++] = (struct cost){rules->rules->items[i], &costs[i]};
+        total += costs[i].nanoseconds;
+    }
+    if (n)
+        qsort(list, n, sizeof *list, by_cost);
+    printf("%12s %8s %12s %10s %10s  %s\n", "total us", "share %", "checks", "matches", "ns/check",
+           "rule");
+    for (uint32_t i = 0; i < n && i < 25; i++) {
+        const struct sek_rule_cost *c = list[i].cost;
+        printf("%12.1f %8.2f %12llu %10llu %10.0f  %u %s\n", (double)c->nanoseconds / 1e3,
+               100.0 * (double)c->nanoseconds / (double)total, (unsigned long long)c->checks,
+               (unsigned long long)c->matches, (double)c->nanoseconds / (double)c->checks,
+               list[i].rule->sid, list[i].rule->msg ? list[i].rule->msg : "");
+    }
+    free(list);
 }
 
 static void write_stats(const struct replay *r, const struct sek_engine *engine,
@@ -234,6 +282,8 @@ static int replay(struct replay *r)
     uint64_t ran = sek_clock_mono_us();
     if (!rc && r->stats_path)
         write_stats(r, engine, rules, (double)(loaded - begin) / 1e6, (double)(ran - loaded) / 1e6);
+    if (!rc && r->options.profile)
+        print_profile(engine, rules);
     sek_engine_free(engine);
     engine = NULL;
     if (rc)
@@ -267,6 +317,7 @@ int gateway_replay(int argc, char **argv)
         r.options.on_drop = on_drop;
         r.options.ctx = &r;
         r.eve.detail = SEK_EVE_PAYLOAD | SEK_EVE_PACKET;
+        r.eve.capture = r.capture;
         r.eve.drop_alerts = !strcmp(sek_config_get(r.config, "eve.drop.alerts", "no"), "yes");
         r.drop_all = !strcmp(sek_config_get(r.config, "eve.drop.flows", "start"), "all");
         status = replay(&r);

@@ -3,6 +3,7 @@
 #include "gateway/load.h"
 
 #include "lib/base/file.h"
+#include "lib/detect/explain.h"
 #include "lib/selftest/selftest.h"
 
 #include <stdio.h>
@@ -13,11 +14,68 @@
 
 static const char help[] =
     "usage: sekisho-gateway rules check FILE...\n"
+    "       sekisho-gateway rules explain SID FILE...\n"
     "       sekisho-gateway rules test FILE.rules...\n"
     "\n"
-    "check  load the files; one line for each rule that cannot be used, and a summary\n"
-    "test   load each file by itself and play FILE.tests beside it: exploits must be\n"
-    "       blocked, benign exchanges must pass\n";
+    "check    load the files; one line for each rule that cannot be used, and a summary by keyword\n"
+    "explain  what the engine makes of a rule: first pattern, group, estimated cost\n"
+    "test     load each file by itself and play FILE.tests beside it: exploits must be\n"
+    "         blocked, benign exchanges must pass\n";
+
+static int by_use(const void *a, const void *b)
+{
+    const struct sek_keyword_use *x = *(struct sek_keyword_use *const *)a;
+    const struct sek_keyword_use *y = *(struct sek_keyword_use *const *)b;
+    if (x->rules != y->rules)
+        return x->rules < y->rules ? 1 : -1;
+    return strcmp(x->name, y->name);
+}
+
+static void print_keywords(const struct sek_rules *rules)
+{
+    uint32_t n = 0;
+    for (const struct sek_keyword_use *k = rules->keywords; k; k = k->next)
+        n++;
+    struct sek_keyword_use **list = calloc(n + 1, sizeof *list);
+    if (!list)
+        return;
+    n = 0;
+    for (struct sek_keyword_use *k = rules->keywords; k; k = k->next)
+        list[n++] = k;
+    qsort(list, n, sizeof *list, by_use);
+    printf("%-32s %9s %9s\n", "keyword", "used", "failed");
+    for (uint32_t i = 0; i < n; i++)
+        printf("%-32s %9u %9u\n", list[i]->name, list[i]->rules, list[i]->failed);
+    free(list);
+}
+
+static int rules_explain(const char *sid_text, char *const *files, unsigned count)
+{
+    struct gateway_rules_summary summary = {0};
+    struct sek_fault fault;
+    struct sek_text out = {0};
+    char *end;
+    unsigned long sid = strtoul(sid_text, &end, 10);
+    if (*end || !sid) {
+        fprintf(stderr, "sekisho-gateway: rules explain: found '%s', expected a sid\n", sid_text);
+        return 2;
+    }
+    struct sek_compiled *c = gateway_load_rules(files, count, NULL, &summary, &fault);
+    if (!c) {
+        fprintf(stderr, "sekisho-gateway: %s\n", fault.message);
+        return 1;
+    }
+    const struct sek_rule *r = sek_rules_find(c->rules, 1, (uint32_t)sid);
+    if (r) {
+        sek_explain(c, r, &out);
+        fputs(out.data, stdout);
+    } else {
+        fprintf(stderr, "sekisho-gateway: no rule %lu was loaded\n", sid);
+    }
+    sek_text_free(&out);
+    sek_compiled_free(c);
+    return r ? 0 : 1;
+}
 
 static int rules_check(char *const *files, unsigned count)
 {
@@ -28,6 +86,7 @@ static int rules_check(char *const *files, unsigned count)
         fprintf(stderr, "sekisho-gateway: %s\n", fault.message);
         return 1;
     }
+    print_keywords(c->rules);
     printf("%u groups by port, %zu bytes of patterns, compiled in %.2f s\n", c->group_count,
            c->database_bytes, c->compile_seconds);
     printf("%u loaded, %u failed\n", summary.loaded, summary.failed);
@@ -92,6 +151,8 @@ int gateway_rules(int argc, char **argv)
     }
     if (argc >= 3 && !strcmp(argv[1], "check"))
         return rules_check(argv + 2, (unsigned)argc - 2);
+    if (argc >= 4 && !strcmp(argv[1], "explain"))
+        return rules_explain(argv[2], argv + 3, (unsigned)argc - 3);
     if (argc >= 3 && !strcmp(argv[1], "test"))
         return rules_test(argv + 2, (unsigned)argc - 2);
     fputs(help, stderr);

@@ -1,4 +1,4 @@
-/* Capture files (pcap and pcapng), read by libpcap. */
+/* Capture files (pcap and pcapng). */
 #ifndef SEK_GATEWAY_CAPTURE_FILE_H
 #define SEK_GATEWAY_CAPTURE_FILE_H
 
@@ -9,8 +9,8 @@ struct capture_file;
 
 enum sek_error capture_file_open(const char *path, struct capture_file **out,
                                  struct sek_fault *fault);
-/* The next frame; *DATA is valid until the next call. SEK_EAGAIN at the end of the file; a cut or
- * damaged file is SEK_EINVAL and names the packet. */
+/* The next frame; *DATA is valid until the next call. SEK_EAGAIN at the end of the file. A cut or
+ * damaged capture ends before the packet that is not whole, with a warning that names it. */
 enum sek_error capture_file_next(struct capture_file *f, const uint8_t **data, uint32_t *len,
                                  uint64_t *ts_us, struct sek_fault *fault);
 enum sek_link capture_file_link(const struct capture_file *f);

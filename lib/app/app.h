@@ -89,6 +89,7 @@ struct sek_tx {
     uint8_t progress[2]; /* by direction; the protocol's own scale */
     bool complete[2];
     bool one_way;        /* all is in one direction (a DNS message over UDP) */
+    bool ignore[2];      /* rules do not look at it in this direction */
     bool logged;
     uint64_t events[2];  /* bit per event of the protocol */
     struct sek_file *files;
@@ -106,7 +107,9 @@ struct sek_frame {
     uint64_t offset; /* in the stream, or in the datagram */
     uint64_t len;    /* UINT64_MAX while unknown */
     uint64_t tx_id;  /* UINT64_MAX: of no transaction */
+    uint64_t seen;   /* bytes of it that rules have looked at */
 };
+#define SEK_FRAME_STREAM 63u /* type of the frame that is the whole stream */
 
 /* A connection that another one announced (an FTP data channel), until it comes. */
 #define SEK_EXPECT_MAX  64
@@ -146,12 +149,20 @@ struct sek_app_state {
 /* Settings that parsers read; filled once from configuration. Sizes in bytes. */
 struct sek_app_settings {
     bool enabled[SEK_APP_COUNT];
+    bool detect_only[SEK_APP_COUNT];    /* recognised, not parsed */
+    uint8_t transports[SEK_APP_COUNT];  /* on which it is looked for; as in sek_app_ops */
+    uint32_t max_tx[SEK_APP_COUNT];     /* transactions of a flow that are unfinished at once */
     uint32_t http_request_body_limit, http_response_body_limit;
     uint32_t http_body_inspect_min; /* a growing body is inspected from this size on */
     uint32_t http_field_limit;
     uint32_t http_layers; /* content encodings on top of each other */
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
+    uint32_t mqtt_message_limit;    /* bytes of a message that is parsed */
+    uint32_t mqtt_subscribe_topics, mqtt_unsubscribe_topics; /* that rules look at; 0: all */
+    uint32_t dnp3_points, dnp3_objects; /* of a message, at most */
     bool body_inline; /* inspect every piece of a body as it arrives */
+    bool tls_inspect_encrypted; /* search what is encrypted, too */
+    bool tls_bypass_encrypted;
     uint64_t frames;  /* protocols whose frames some rule looks at, as bits */
     struct sek_expectations *expectations; /* of the worker; NULL: none are kept */
 };
@@ -167,6 +178,22 @@ struct sek_app_result {
     bool error;    /* stop parsing this direction */
     uint16_t change; /* from what is not consumed on, both directions are this protocol, or
                         SEK_APP_DETECT; 0: no change */
+};
+
+/* What is wrong with a flow's protocol as a whole; bits of sek_flow.app_events, for one packet. */
+enum sek_app_flow_event {
+    SEK_APP_FLOW_MISMATCH,        /* the two directions speak different protocols */
+    SEK_APP_FLOW_WRONG_DIRECTION, /* the server spoke first where the client must */
+    SEK_APP_FLOW_ONE_DIRECTION,   /* one direction was recognised, the other is nothing known */
+    SEK_APP_FLOW_SKIPPED,         /* nothing was recognised */
+    SEK_APP_FLOW_NO_TLS,          /* no TLS where it was announced */
+    SEK_APP_FLOW_UNEXPECTED,      /* after a change, not the protocol that was announced */
+};
+
+/* A state of transactions that `app-layer-state` names. */
+struct sek_state_name {
+    const char *name;
+    uint8_t dir, progress;
 };
 
 enum sek_probe { SEK_PROBE_NO, SEK_PROBE_YES, SEK_PROBE_MORE };
@@ -188,6 +215,9 @@ struct sek_buffer_def {
     bool (*get)(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir, uint32_t index,
                 struct sek_bytes *out);
 };
+
+/* Counts as an instance that never compares (a message without that field). */
+#define SEK_NUMBER_NONE UINT64_MAX
 
 /* A number of a transaction, for keywords that compare. */
 struct sek_number_def {
@@ -234,6 +264,7 @@ struct sek_app_ops {
     const struct sek_test_def *tests;        /* ends with a NULL name; may be NULL */
     const struct sek_app_event_name *events; /* ends with a NULL name; may be NULL */
     const char *const *frames; /* names after "PROTOCOL.", NULL-terminated; may be NULL */
+    const struct sek_state_name *states; /* ends with a NULL name; may be NULL */
     const char *const *aliases; /* other names in rules, NULL-terminated; may be NULL */
     uint64_t also; /* protocols that rules for this one by its first name are about too, as bits */
     uint8_t complete[2]; /* progress of a finished transaction */
@@ -244,6 +275,9 @@ const struct sek_app_ops *sek_app_ops(enum sek_app id);
 /* By name in a rule ("http", "http1", "tls", "ssl", "dns"); NULL when unknown. */
 const struct sek_app_ops *sek_app_find(const char *name);
 const char *sek_app_name(enum sek_app id);
+/* Number of the frame called NAME ("stream" is the whole of a direction), or -1; and back. */
+int sek_app_frame(enum sek_app id, const char *name);
+const char *sek_app_frame_name(enum sek_app id, uint16_t type);
 /* The protocols that NAME in a rule stands for, as bits: "http" is HTTP/1 and HTTP/2. 0: unknown. */
 uint64_t sek_app_bits(const char *name);
 

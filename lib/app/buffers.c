@@ -142,16 +142,17 @@ const sek_test_row *sek_test_find(const char *name)
 
 int sek_app_event_find(const char *name, enum sek_app *app)
 {
-    for (int i = 0; i < SEK_APP_COUNT; i++) {
-        const struct sek_app_ops *ops = sek_app_ops(i);
-        size_t n = ops ? strlen(ops->name) : 0;
-        if (!ops || strncmp(name, ops->name, n) || name[n] != '.')
-            continue;
-        for (const struct sek_app_event_name *e = ops->events; e && e->name; e++) {
-            if (!strcmp(e->name, name + n + 1)) {
-                *app = i;
-                return e->bit;
-            }
+    char protocol[32];
+    const char *dot = strchr(name, '.');
+    if (!dot || (size_t)(dot - name) >= sizeof protocol)
+        return -1;
+    memcpy(protocol, name, (size_t)(dot - name));
+    protocol[dot - name] = '\0';
+    const struct sek_app_ops *ops = sek_app_find(protocol);
+    for (const struct sek_app_event_name *e = ops ? ops->events : NULL; e && e->name; e++) {
+        if (!strcmp(e->name, dot + 1)) {
+            *app = ops->id;
+            return e->bit;
         }
     }
     return -1;

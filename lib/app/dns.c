@@ -43,7 +43,7 @@ static bool header_sane(const uint8_t *p, uint32_t len)
     unsigned opcode = p[2] >> 3 & 15;
     unsigned questions = (unsigned)(p[4] << 8 | p[5]);
     return len >= HEADER && opcode <= 6 && questions <= 64 && (p[3] & 0x40) == 0 &&
-           (questions || p[2] & 0x80);
+           (questions || p[6] | p[7] || p[2] & 0x80);
 }
 
 static bool first_name_sane(const uint8_t *p, uint32_t len)

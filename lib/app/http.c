@@ -128,6 +128,9 @@ static void message_done(struct http_state *h, enum sek_dir dir)
     http_body_end(h, tx, dir);
     tx->base.progress[dir] = HTTP_COMPLETE;
     tx->base.complete[dir] = true;
+    if (s->frame && s->frame->len == UINT64_MAX)
+        s->frame->len = h->base.data_offset[dir] + s->at - s->frame->offset;
+    s->frame = NULL;
     s->tx = NULL;
     s->step = STEP_LINE;
     uint16_t status = tx->message[1].status;
@@ -203,6 +206,8 @@ static void message_line(struct http_state *h, enum sek_dir dir, const uint8_t *
     struct http_tx *tx = s->tx = dir ? tx_for_response(h) : tx_for_request(h);
     if (!tx)
         return;
+    s->frame = sek_frame_add(&h->base, dir, (uint16_t)dir, (uint32_t)(line - s->data), UINT64_MAX,
+                             &tx->base);
     struct http_message *m = &tx->message[dir];
     sek_buffer_add(h->base.pool, &m->head, line, len, HEAD_LIMIT);
     m->line_len = m->head.len;
@@ -305,6 +310,7 @@ static uint32_t body_bytes(struct http_state *h, enum sek_dir dir, const uint8_t
     struct http_side *s = &h->side[dir];
     uint32_t n = s->step == STEP_BODY_CLOSE || s->left > len ? len : (uint32_t)s->left;
     http_body_add(h, s->tx, dir, data, n);
+    s->at = (uint32_t)(data - s->data) + n;
     if (s->step == STEP_BODY_CLOSE)
         return n;
     s->left -= n;
@@ -380,6 +386,8 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
     struct http_state *h = (struct http_state *)state;
     struct http_side *s = &h->side[dir];
     uint32_t pos = 0;
+    s->data = data;
+    s->at = 0;
     if (flags & SEK_APP_GAP && s->step != STEP_BODY_CLOSE && s->step != STEP_BODY_LENGTH)
         return (struct sek_app_result){.consumed = len, .error = true};
     while (pos < len) {
@@ -410,6 +418,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
             }
             break;
         }
+        s->at = pos + whole;
         on_line(h, dir, data + pos, n);
         if (!s->tx && n && s->step == STEP_LINE && h->base.live >= SEK_TX_LIMIT)
             return (struct sek_app_result){.consumed = len, .error = true};
@@ -455,6 +464,16 @@ static void http_eve(struct sek_app_state *state, struct sek_tx *base, struct se
     sek_json_uint(out, "length", res->body_raw);
 }
 
+static const struct sek_state_name http_states[] = {
+    {"request_started", 0, HTTP_STARTED},   {"request_line", 0, HTTP_LINE},
+    {"request_headers", 0, HTTP_HEADERS},   {"request_body", 0, HTTP_BODY},
+    {"request_trailer", 0, HTTP_COMPLETE},  {"request_complete", 0, UINT8_MAX},
+    {"response_started", 1, HTTP_STARTED},  {"response_line", 1, HTTP_LINE},
+    {"response_headers", 1, HTTP_HEADERS},  {"response_body", 1, HTTP_BODY},
+    {"response_trailer", 1, HTTP_COMPLETE}, {"response_complete", 1, UINT8_MAX},
+    {0},
+};
+
 const struct sek_app_ops sek_http_ops = {
     .id = SEK_APP_HTTP,
     .name = "http",
@@ -470,6 +489,8 @@ const struct sek_app_ops sek_http_ops = {
     .buffers = http_buffers,
     .numbers = http_numbers,
     .events = http_events,
+    .frames = (const char *const[]){"request", "response", NULL},
+    .states = http_states,
     .complete = {HTTP_COMPLETE, HTTP_COMPLETE},
     .gaps = true,
 };

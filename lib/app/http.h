@@ -122,6 +122,9 @@ struct http_side {
     enum http_step step;
     struct http_tx *tx;
     uint64_t left; /* bytes of body or chunk still to come */
+    struct sek_frame *frame; /* of the message at hand; NULL: no rule asks */
+    const uint8_t *data;     /* what the parser was given */
+    uint32_t at;             /* end in it of what was used last */
 };
 
 struct http_state {

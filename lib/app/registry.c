@@ -21,6 +21,15 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_SIP] = &sek_sip_ops,
     [SEK_APP_SMB] = &sek_smb_ops,
     [SEK_APP_DCERPC] = &sek_dcerpc_ops,
+    [SEK_APP_MQTT] = &sek_mqtt_ops,
+    [SEK_APP_MODBUS] = &sek_modbus_ops,
+    [SEK_APP_DNP3] = &sek_dnp3_ops,
+    [SEK_APP_ENIP] = &sek_enip_ops,
+    [SEK_APP_NFS] = &sek_nfs_ops,
+    [SEK_APP_SNMP] = &sek_snmp_ops,
+    [SEK_APP_NTP] = &sek_ntp_ops,
+    [SEK_APP_KRB5] = &sek_krb5_ops,
+    [SEK_APP_LDAP] = &sek_ldap_ops,
 };
 
 #define PROBE_LIMIT 32u /* bytes after which a direction that matched nothing is given up */
@@ -63,6 +72,22 @@ const char *sek_app_name(enum sek_app id)
     return id < SEK_APP_COUNT && protocols[id] ? protocols[id]->name : "unknown";
 }
 
+int sek_app_frame(enum sek_app id, const char *name)
+{
+    const char *const *names = protocols[id] ? protocols[id]->frames : NULL;
+    if (!strcmp(name, "stream"))
+        return SEK_FRAME_STREAM;
+    for (int i = 0; names && names[i]; i++)
+        if (!strcmp(names[i], name))
+            return i;
+    return -1;
+}
+
+const char *sek_app_frame_name(enum sek_app id, uint16_t type)
+{
+    return type == SEK_FRAME_STREAM ? "stream" : protocols[id]->frames[type];
+}
+
 void sek_app_settings_default(struct sek_app_settings *s)
 {
     *s = (struct sek_app_settings){
@@ -72,9 +97,23 @@ void sek_app_settings_default(struct sek_app_settings *s)
         .http_field_limit = 18000,
         .http_layers = 2,
         .http_bomb_limit = 1024 * 1024,
+        .mqtt_message_limit = 1024 * 1024,
+        .mqtt_subscribe_topics = 100,
+        .mqtt_unsubscribe_topics = 100,
+        .dnp3_points = 16384,
+        .dnp3_objects = 2048,
     };
-    for (int i = 0; i < SEK_APP_COUNT; i++)
+    for (int i = 0; i < SEK_APP_COUNT; i++) {
         s->enabled[i] = true;
+        s->transports[i] = 3;
+        s->max_tx[i] = SEK_TX_LIMIT;
+    }
+    s->max_tx[SEK_APP_DNP3] = 32;
+}
+
+static bool setting_on(const char *v)
+{
+    return strcasecmp(v, "no") && strcasecmp(v, "false") && strcmp(v, "0");
 }
 
 /* "100kb", "1mb", "4096"; FALLBACK when absent or malformed. */
@@ -94,23 +133,53 @@ static uint32_t size_setting(struct sek_config *config, const char *key, uint32_
     return v > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)v;
 }
 
+/* Settings that every protocol has, at app-layer.protocols.NAME. */
+static void protocol_settings(struct sek_app_settings *s, struct sek_config *config, int app)
+{
+    static const char *const transports[] = {"tcp.", "udp."};
+    char key[160];
+    const char *name = protocols[app]->name;
+    snprintf(key, sizeof key, "app-layer.protocols.%s.enabled", name);
+    const char *v = sek_config_get(config, key, "yes");
+    s->enabled[app] = setting_on(v);
+    s->detect_only[app] = !strcasecmp(v, "detection-only");
+    for (int t = 0; t < 2; t++) {
+        snprintf(key, sizeof key, "app-layer.protocols.%s.%senabled", name, transports[t]);
+        if (!setting_on(sek_config_get(config, key, "yes")))
+            s->transports[app] &= (uint8_t)~(1u << t);
+    }
+    snprintf(key, sizeof key, "app-layer.protocols.%s.max-tx", name);
+    uint32_t limit = size_setting(config, key, s->max_tx[app]);
+    s->max_tx[app] = limit && limit < SEK_TX_LIMIT ? limit : SEK_TX_LIMIT;
+}
+
 void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config)
 {
     static const char base[] = "app-layer.protocols.http.libhtp.default-config.";
     char key[160];
-    for (int i = 0; i < SEK_APP_COUNT; i++) {
-        if (!protocols[i])
-            continue;
-        snprintf(key, sizeof key, "app-layer.protocols.%s.enabled", protocols[i]->name);
-        const char *v = sek_config_get(config, key, "yes");
-        s->enabled[i] = strcasecmp(v, "no") && strcasecmp(v, "false") && strcmp(v, "0");
-    }
+    for (int i = 0; i < SEK_APP_COUNT; i++)
+        if (protocols[i])
+            protocol_settings(s, config, i);
+    const char *encrypted =
+        sek_config_get(config, "app-layer.protocols.tls.encryption-handling", "track-only");
+    s->tls_inspect_encrypted = !strcasecmp(encrypted, "full");
+    s->tls_bypass_encrypted = !strcasecmp(encrypted, "bypass");
     snprintf(key, sizeof key, "%srequest-body-limit", base);
     s->http_request_body_limit = size_setting(config, key, s->http_request_body_limit);
     snprintf(key, sizeof key, "%sresponse-body-limit", base);
     s->http_response_body_limit = size_setting(config, key, s->http_response_body_limit);
     snprintf(key, sizeof key, "%scompression-bomb-limit", base);
     s->http_bomb_limit = size_setting(config, key, s->http_bomb_limit);
+    s->mqtt_message_limit = size_setting(config, "app-layer.protocols.mqtt.max-msg-length",
+                                         s->mqtt_message_limit);
+    s->dnp3_points = size_setting(config, "app-layer.protocols.dnp3.max-points", s->dnp3_points);
+    s->dnp3_objects = size_setting(config, "app-layer.protocols.dnp3.max-objects", s->dnp3_objects);
+    s->mqtt_subscribe_topics =
+        size_setting(config, "app-layer.protocols.mqtt.subscribe-topic-match-limit",
+                     s->mqtt_subscribe_topics);
+    s->mqtt_unsubscribe_topics =
+        size_setting(config, "app-layer.protocols.mqtt.unsubscribe-topic-match-limit",
+                     s->mqtt_unsubscribe_topics);
 }
 
 /* What the first bytes in DIR are; MORE when a longer look could tell. */
@@ -121,7 +190,8 @@ static enum sek_app detect(const struct sek_app_settings *settings, const struct
     *more = false;
     for (int i = 0; i < SEK_APP_COUNT; i++) {
         const struct sek_app_ops *ops = protocols[i];
-        if (!ops || !settings->enabled[i] || !(ops->transports & transport))
+        if (!ops || !settings->enabled[i] ||
+            !(ops->transports & settings->transports[i] & transport))
             continue;
         enum sek_probe found = ops->probe(flow, dir, data, len);
         if (found == SEK_PROBE_YES)
@@ -268,16 +338,24 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             }
             flow->app_probed[dir] = 1;
             flow->app_dir[dir] = SEK_APP_FAILED;
+            if (flow->app_expected)
+                flow->app_events |= 1u << (flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
+                                                                            : SEK_APP_FLOW_UNEXPECTED);
             if (flow->app_probed[!dir] || flow->proto != IPPROTO_TCP) {
                 flow->app = SEK_APP_FAILED;
+                flow->app_events |= 1u << SEK_APP_FLOW_SKIPPED;
                 return all;
             }
             /* The other side may still be recognised: keep these bytes for it, but not for ever. */
             all.consumed = len > 4096 || flags & SEK_APP_END ? len : 0;
             return all;
         }
+        if (flow->app_probed[!dir])
+            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
         flow->app = found;
         flow->app_dir[dir] = found;
+        if (settings->detect_only[found])
+            return all;
         if (!state_open(pool, settings, flow)) {
             flow->app = SEK_APP_FAILED;
             return all;
@@ -288,10 +366,16 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         }
     } else if (flow->app_dir[dir] == SEK_APP_UNKNOWN && len) {
         flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
+        if (flow->app_dir[dir] == SEK_APP_UNKNOWN && !more) {
+            flow->app_dir[dir] = SEK_APP_FAILED;
+            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
+        } else if (flow->app_dir[dir] && flow->app_dir[dir] != flow->app) {
+            flow->app_events |= 1u << SEK_APP_FLOW_MISMATCH;
+        }
     }
     struct sek_app_state *state = flow->app_state;
     const struct sek_app_ops *ops = protocols[flow->app];
-    if (state->failed[dir])
+    if (!state || state->failed[dir])
         return all;
     if (flags & SEK_APP_GAP && !ops->gaps) {
         state->failed[dir] = true;
@@ -384,8 +468,8 @@ static bool state_reap(struct sek_pool *pool, struct sek_app_state *state, bool 
         frames_free(state, false);
     for (link = &state->first; *link;) {
         struct sek_tx *tx = *link;
-        bool server = tx->complete[0] && tx->detect[0].done;
-        bool client = tx->complete[1] && tx->detect[1].done;
+        bool server = tx->ignore[0] || (tx->complete[0] && tx->detect[0].done);
+        bool client = tx->ignore[1] || (tx->complete[1] && tx->detect[1].done);
         bool both = tx->one_way ? server || client : server && client;
         if (!both || (tx == state->last && !last_too)) { /* parsers may still point at it */
             link = &tx->next;

@@ -150,6 +150,10 @@ static void finish_if_quiet(struct tls_state *s)
 {
     if (!s->encrypted[0] || !s->encrypted[1])
         return;
+    if (!s->base.settings->tls_inspect_encrypted)
+        s->base.flow->flags |= SEK_FLOW_ENCRYPTED;
+    if (s->base.settings->tls_bypass_encrypted)
+        s->base.flow->flags |= SEK_FLOW_BYPASSED;
     for (int d = 0; d < 2; d++) {
         reach(s, d, TLS_DONE);
         s->tx->base.complete[d] = true;
@@ -204,6 +208,25 @@ static uint32_t sslv2_record(struct tls_state *s, enum sek_dir dir, const uint8_
     return 2 + size;
 }
 
+enum { TLS_FRAME_PDU, TLS_FRAME_HDR, TLS_FRAME_DATA, TLS_FRAME_ALERT, TLS_FRAME_HEARTBEAT,
+       TLS_FRAME_SSL2_HDR, TLS_FRAME_SSL2_PDU };
+static const char *const tls_frames[] = {"pdu",      "hdr",      "data",    "alert.pdu",
+                                         "hb.pdu",   "ssl2.hdr", "ssl2.pdu", NULL};
+
+static void record_frames(struct tls_state *s, enum sek_dir dir, uint8_t type, uint32_t at,
+                          uint32_t size)
+{
+    struct sek_tx *tx = &s->tx->base;
+    if (!sek_frame_add(&s->base, dir, TLS_FRAME_PDU, at, 5ull + size, tx))
+        return;
+    sek_frame_add(&s->base, dir, TLS_FRAME_HDR, at, 5, tx);
+    sek_frame_add(&s->base, dir, TLS_FRAME_DATA, at + 5, size, tx);
+    if (type == RECORD_ALERT)
+        sek_frame_add(&s->base, dir, TLS_FRAME_ALERT, at, 5ull + size, tx);
+    if (type == RECORD_HEARTBEAT)
+        sek_frame_add(&s->base, dir, TLS_FRAME_HEARTBEAT, at, 5ull + size, tx);
+}
+
 static bool open_tx(struct tls_state *s)
 {
     if (!s->tx)
@@ -224,6 +247,8 @@ static struct sek_app_result tls_parse(struct sek_app_state *state, enum sek_dir
             uint32_t n = sslv2_record(s, dir, p, len - pos);
             if (!n)
                 break;
+            sek_frame_add(state, dir, TLS_FRAME_SSL2_HDR, pos, 5, &s->tx->base);
+            sek_frame_add(state, dir, TLS_FRAME_SSL2_PDU, pos, n, &s->tx->base);
             pos += n;
             continue;
         }
@@ -245,6 +270,7 @@ static struct sek_app_result tls_parse(struct sek_app_state *state, enum sek_dir
                 record(s, dir, p[0], (struct sek_bytes){p + 5, len - pos - 5});
             break;
         }
+        record_frames(s, dir, p[0], pos, size);
         record(s, dir, p[0], (struct sek_bytes){p + 5, size});
         pos += 5 + size;
     }
@@ -312,6 +338,20 @@ static void eve_ja3(struct sek_text *out, const char *key, const char *hash, con
     sek_json_close(out, '}');
 }
 
+static void eve_alpns(struct sek_text *out, const char *key, struct sek_bytes list)
+{
+    if (!list.len)
+        return;
+    sek_json_open(out, key, '[');
+    for (uint32_t i = 0;; i++) {
+        struct sek_bytes name = tls_alpn(list, i);
+        if (!name.len)
+            break;
+        sek_json_bytes(out, NULL, name.data, name.len);
+    }
+    sek_json_close(out, ']');
+}
+
 static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
     const struct tls_tx *tx = (const struct tls_tx *)base;
@@ -326,7 +366,11 @@ static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
     eve_text(out, "notafter", tx, tx->not_after);
     eve_ja3(out, "ja3", tx->ja3_hash, tx, tx->ja3);
     eve_ja3(out, "ja3s", tx->ja3s_hash, tx, tx->ja3s);
-    eve_text(out, "ja4", tx, tx->ja4);
+    const char *ja4 = tls_ja4((struct tls_tx *)base, 't');
+    if (*ja4)
+        sek_json_str(out, "ja4", ja4);
+    eve_alpns(out, "client_alpns", tls_text(tx, tx->alpn[0]));
+    eve_alpns(out, "server_alpns", tls_text(tx, tx->alpn[1]));
 }
 
 /* --- what rules can name --- */
@@ -341,10 +385,26 @@ static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
     }
 
 TEXT_GETTER(get_sni, sni)
-TEXT_GETTER(get_alpn, alpn)
 TEXT_GETTER(get_ja3, ja3)
 TEXT_GETTER(get_ja3s, ja3s)
-TEXT_GETTER(get_ja4, ja4)
+
+static bool get_alpn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                     struct sek_bytes *out)
+{
+    (void)s;
+    *out = tls_alpn(tls_text((struct tls_tx *)tx, ((struct tls_tx *)tx)->alpn[dir]), i);
+    return out->len;
+}
+
+static bool get_ja4(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                    struct sek_bytes *out)
+{
+    const char *text = tls_ja4((struct tls_tx *)tx, 't');
+    (void)s, (void)dir;
+    *out = (struct sek_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+    return !i && out->len;
+}
+
 /* What a certificate says is there in the direction of the side that sent it. */
 #define CERT_GETTER(fn, field)                                                                     \
     static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
@@ -409,6 +469,24 @@ static bool get_random(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir 
     return !i && out->data;
 }
 
+static bool get_random_time(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                            struct sek_bytes *out)
+{
+    if (!get_random(s, tx, dir, i, out) || out->len < 4)
+        return false;
+    out->len = 4;
+    return true;
+}
+
+static bool get_random_bytes(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                             struct sek_bytes *out)
+{
+    if (!get_random(s, tx, dir, i, out) || out->len <= 4)
+        return false;
+    *out = (struct sek_bytes){out->data + 4, out->len - 4};
+    return true;
+}
+
 static bool get_version(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                         uint64_t *out)
 {
@@ -430,13 +508,15 @@ static bool get_chain_len(struct sek_app_state *s, struct sek_tx *tx, enum sek_d
 
 static const struct sek_buffer_def tls_buffers[] = {
     {"tls.sni", "tls_sni", NULL, 1, HELLO, false, false, get_sni},
-    {"tls.alpn", NULL, NULL, 3, HELLO, false, false, get_alpn},
+    {"tls.alpn", NULL, NULL, 3, HELLO, true, false, get_alpn},
     {"ja3.hash", "ja3_hash", NULL, 1, HELLO, false, false, get_ja3_hash},
     {"ja3.string", "ja3_string", NULL, 1, HELLO, false, false, get_ja3},
     {"ja3s.hash", NULL, NULL, 2, HELLO, false, false, get_ja3s_hash},
     {"ja3s.string", NULL, NULL, 2, HELLO, false, false, get_ja3s},
     {"ja4.hash", "ja4_hash", NULL, 1, HELLO, false, false, get_ja4},
     {"tls.random", NULL, NULL, 3, HELLO, false, false, get_random},
+    {"tls.random_time", NULL, NULL, 3, HELLO, false, false, get_random_time},
+    {"tls.random_bytes", NULL, NULL, 3, HELLO, false, false, get_random_bytes},
     {"tls.cert_subject", "tls_cert_subject", NULL, 3, CERT, false, false, get_subject},
     {"tls.cert_issuer", "tls_cert_issuer", NULL, 3, CERT, false, false, get_issuer},
     {"tls.cert_serial", "tls_cert_serial", NULL, 3, CERT, false, false, get_serial},
@@ -456,6 +536,15 @@ static const struct sek_number_def tls_numbers[] = {
     {"ssl_version", 3, HELLO, get_version, version_words},
     {"tls.cert_chain_len", 3, CERT, get_chain_len, NULL},
     {0},
+};
+
+static const struct sek_state_name tls_states[] = {
+    {"client_in_progress", 0, TLS_STARTED},   {"client_hello_done", 0, TLS_HELLO},
+    {"client_cert_done", 0, TLS_CERTIFICATE}, {"client_handshake_done", 0, TLS_DONE},
+    {"client_finished", 0, UINT8_MAX},        {"server_in_progress", 1, TLS_STARTED},
+    {"server_hello", 1, TLS_HELLO},           {"server_hello_done", 1, TLS_HELLO},
+    {"server_cert_done", 1, TLS_CERTIFICATE}, {"server_handshake_done", 1, TLS_DONE},
+    {"server_finished", 1, UINT8_MAX},        {0},
 };
 
 static const struct sek_app_event_name tls_events[] = {
@@ -509,6 +598,9 @@ const struct sek_app_ops sek_tls_ops = {
     .eve = tls_eve,
     .buffers = tls_buffers,
     .numbers = tls_numbers,
+    .tests = tls_tests,
     .events = tls_events,
+    .frames = tls_frames,
+    .states = tls_states,
     .complete = {TLS_DONE, TLS_DONE},
 };

@@ -30,6 +30,7 @@ enum tls_event {
 };
 
 #define TLS_CERTS_MAX 16
+#define TLS_JA4_SIZE  40
 
 struct tls_tx {
     struct sek_tx base;
@@ -37,7 +38,7 @@ struct tls_tx {
     struct sek_buffer text; /* holds the strings below; they are offsets into it */
     struct tls_slice {
         uint32_t at, len;
-    } sni, alpn, ja3, ja3s, ja4, subject, issuer, serial, fingerprint, not_before, not_after;
+    } sni, ja3, ja3s, hello, alpn[2], subject, issuer, serial, fingerprint, not_before, not_after;
     struct sek_buffer alt_names; /* NUL-separated */
     struct sek_buffer certs;     /* DER, one after the other */
     uint32_t cert_end[TLS_CERTS_MAX];
@@ -45,6 +46,7 @@ struct tls_tx {
     uint8_t cert_dir; /* who sent them */
     struct sek_buffer random[2];
     char ja3_hash[33], ja3s_hash[33];
+    char ja4[TLS_JA4_SIZE]; /* made when it is asked for: tls_ja4() */
 };
 
 struct tls_state {
@@ -59,6 +61,18 @@ struct tls_state {
 /* tls_hello.c: bodies of ClientHello and ServerHello. */
 void tls_client_hello(struct tls_state *s, struct sek_reader r);
 void tls_server_hello(struct tls_state *s, struct sek_reader r);
+/* JA4 of the ClientHello that TX keeps; "" when there is none. TRANSPORT: 't' or 'q'. */
+const char *tls_ja4(struct tls_tx *tx, char transport);
+/* Name INDEX of a protocol list as it was sent (RFC 7301); empty after the last. */
+static inline struct sek_bytes tls_alpn(struct sek_bytes list, uint32_t index)
+{
+    struct sek_reader r = sek_reader_make(list.data, list.len);
+    struct sek_bytes name = {0};
+    do
+        name = sek_reader_bytes(&r, sek_reader_u8(&r));
+    while (index-- && sek_reader_left(&r));
+    return index == UINT32_MAX && !r.failed ? name : (struct sek_bytes){0};
+}
 /* tls_certificate.c: body of a Certificate message. */
 void tls_certificates(struct tls_state *s, enum sek_dir dir, struct sek_reader r);
 
@@ -68,5 +82,8 @@ static inline struct sek_bytes tls_text(const struct tls_tx *tx, struct tls_slic
                      : (struct sek_bytes){0};
 }
 struct tls_slice tls_keep(struct tls_state *s, const void *data, uint32_t len);
+
+/* tls_tests.c: keywords with arguments of their own shape */
+extern const struct sek_test_def tls_tests[];
 
 #endif

@@ -1,7 +1,8 @@
 /* Text encodings of binary values. SHA-256 is OpenSSL's. */
 #include "lib/base/encode.h"
 
-#include <openssl/evp.h>
+#include "lib/base/digest.h"
+
 
 void sek_hex_encode(const void *data, size_t len, char *out)
 {
@@ -93,7 +94,7 @@ void sek_base64url_encode(const void *data, size_t len, char *out)
 
 void sek_sha256(const void *data, size_t len, uint8_t out[SEK_SHA256_SIZE])
 {
-    EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL);
+    sek_digest(SEK_SHA256, data, len, out);
 }
 
 void sek_sha256_hex(const void *data, size_t len, char out[SEK_SHA256_HEX])

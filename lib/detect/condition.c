@@ -2,11 +2,11 @@
 #include "lib/detect/internal.h"
 
 #include "lib/app/buffers.h"
+#include "lib/base/digest.h"
 #include "lib/base/endian.h"
 #include "lib/rules/dataset.h"
 
 #include <netinet/in.h>
-#include <openssl/evp.h>
 #include <strings.h>
 
 static bool sides_match(const struct inspect *in, const struct sek_rule *r, bool swapped)
@@ -38,12 +38,14 @@ bool rule_header_matches(const struct inspect *in, const struct sek_rule *r)
     if (flags & (SEK_RULE_TOSERVER | SEK_RULE_TOCLIENT) && !in->flow &&
         !(flags & SEK_RULE_STATELESS))
         return false;
-    if (flags & SEK_RULE_ESTABLISHED && !(in->flow && in->flow->flags & SEK_FLOW_ESTABLISHED))
+    if (flags & SEK_RULE_ESTABLISHED && !(in->flow && in->established))
         return false;
-    if (flags & SEK_RULE_NOT_ESTABLISHED && in->flow && in->flow->flags & SEK_FLOW_ESTABLISHED)
+    if (flags & SEK_RULE_NOT_ESTABLISHED && in->flow && in->established)
         return false;
     if (flags & SEK_RULE_DECODER && !p->ip_version)
         return true;
+    if (flags & SEK_RULE_TWO_WAY)
+        return sides_match(in, r, in->dir == SEK_TOCLIENT);
     return sides_match(in, r, false) ||
            (flags & SEK_RULE_BOTH_WAYS && sides_match(in, r, true));
 }
@@ -135,6 +137,12 @@ static void address_key(const struct inspect *in, const struct sek_condition *c,
     key->version = in->p->ip_version;
     if (c->bits.track == SEK_TRACK_DST) {
         key->a = in->p->dst;
+    } else if (c->bits.track == SEK_TRACK_TX) {
+        key->what |= 4;
+        if (in->flow)
+            memcpy(key->a.bytes, &in->flow->id, sizeof in->flow->id);
+        if (in->tx)
+            memcpy(key->b.bytes, &in->tx->id, sizeof in->tx->id);
     } else if (c->bits.track == SEK_TRACK_PAIR) {
         bool order = memcmp(in->p->src.bytes, in->p->dst.bytes, 16) < 0;
         key->a = order ? in->p->src : in->p->dst;
@@ -179,13 +187,16 @@ static bool int_test(struct inspect *in, const struct sek_condition *c)
 
 static bool file_hash_in_set(const struct sek_file *f, const struct sek_dataset *set)
 {
-    static const EVP_MD *(*const types[])(void) = {NULL, EVP_md5, EVP_sha1, EVP_sha256};
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned size;
-    if (!f->closed || f->truncated || !f->content || set->type == SEK_DATASET_STRING)
+    static const enum sek_digest kinds[] = {[SEK_DATASET_MD5] = SEK_MD5, [SEK_DATASET_SHA1] = SEK_SHA1,
+                                            [SEK_DATASET_SHA256] = SEK_SHA256};
+    uint8_t digest[SEK_DIGEST_MAX];
+    if (!f->closed || f->truncated || !f->content ||
+        (set->type != SEK_DATASET_MD5 && set->type != SEK_DATASET_SHA1 &&
+         set->type != SEK_DATASET_SHA256))
         return false;
-    return EVP_Digest(f->content->data, f->content->len, digest, &size, types[set->type](), NULL) &&
-           sek_dataset_has(set, digest, size, NULL);
+    enum sek_digest kind = kinds[set->type];
+    return sek_digest(kind, f->content->data, f->content->len, digest) &&
+           sek_dataset_has(set, digest, (uint32_t)sek_digest_size(kind), NULL);
 }
 
 static bool file_name_has(const struct sek_file *f, const struct sek_condition *c)
@@ -202,21 +213,75 @@ static bool file_test(const struct inspect *in, const struct sek_condition *c)
     for (const struct sek_file *f = in->tx ? in->tx->files : NULL; f; f = f->next) {
         if (f->dir != in->dir)
             continue;
-        bool hit = c->kind == SEK_IF_FILE_HASH ? file_hash_in_set(f, c->set) : file_name_has(f, c);
+        bool hit = c->kind == SEK_IF_FILE        ? true
+                   : c->kind == SEK_IF_FILE_HASH ? file_hash_in_set(f, c->set)
+                                                 : file_name_has(f, c);
         if (hit != c->negated)
             return true;
     }
     return false;
 }
 
+/* Which of several values compare: asked when all of them are there. */
+static bool number_pick(struct inspect *in, const struct sek_condition *c,
+                        const struct sek_number_def *d)
+{
+    const struct sek_picking *p = &c->picking;
+    int64_t total = 0, from = 0, to, values = 0, hits = 0, index = p->index;
+    uint64_t v;
+    while (d->get(in->app, in->tx, in->dir, (uint32_t)total, &v))
+        total++;
+    to = total;
+    if (p->sliced) {
+        from = p->from < 0 ? total + p->from : p->from;
+        to = p->to < 0 ? total + p->to : p->to;
+        if (from < 0 || to > total || from > to)
+            from = to = 0;
+    }
+    if (p->pick == SEK_PICK_INDEX || p->pick == SEK_PICK_INDEX_OR_BEYOND) {
+        index = index < 0 ? to + index : from + index;
+        if (index < from || index >= to)
+            return p->pick == SEK_PICK_INDEX_OR_BEYOND;
+        return d->get(in->app, in->tx, in->dir, (uint32_t)index, &v) &&
+               v != SEK_NUMBER_NONE && sek_compare(&c->compare, v);
+    }
+    for (int64_t i = from; i < to; i++) {
+        if (!d->get(in->app, in->tx, in->dir, (uint32_t)i, &v) || v == SEK_NUMBER_NONE)
+            continue;
+        values++;
+        hits += p->pick != SEK_PICK_COUNT && sek_compare(&c->compare, v);
+    }
+    switch (p->pick) {
+    case SEK_PICK_ALL:
+        return values && hits == values;
+    case SEK_PICK_ALL_OR_ABSENT:
+        return hits == values;
+    case SEK_PICK_ANY_OR_ABSENT:
+        return hits || !values;
+    case SEK_PICK_TIMES:
+        return sek_compare(&p->times, (uint64_t)hits);
+    case SEK_PICK_COUNT:
+        return sek_compare(&p->times, (uint64_t)values);
+    default:
+        return hits > 0;
+    }
+}
+
 static bool number_test(struct inspect *in, const struct sek_condition *c)
 {
+    const struct sek_picking *p = &c->picking;
     uint64_t v;
     const struct sek_number_def *d = in->tx ? c->number[in->tx->app] : NULL;
     if (!d || !(d->dirs & (in->dir ? 2 : 1)))
         return false;
+    bool now = (p->pick == SEK_PICK_ANY || (p->pick == SEK_PICK_INDEX && p->index >= 0)) &&
+               !p->sliced;
+    if (!now && !in->tx->complete[in->dir])
+        return false;
+    if (p->pick != SEK_PICK_ANY || p->sliced)
+        return number_pick(in, c, d);
     for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &v); i++)
-        if (sek_compare(&c->compare, v))
+        if (v != SEK_NUMBER_NONE && sek_compare(&c->compare, v))
             return true;
     return false;
 }
@@ -255,6 +320,58 @@ static bool icmp_test(const struct sek_packet *p, const struct sek_condition *c)
     default:
         return sek_compare(&c->compare, p->icmp_seq);
     }
+}
+
+static bool checksum_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    if (p->ip_version != c->side || (c->event && (p->proto != c->event || !p->l4 || p->fragment)))
+        return false;
+    bool bad = c->mode == SEK_CHECKSUM_IPV4 ? sek_packet_ip_checksum_bad(p)
+                                            : sek_packet_transport_checksum_bad(p);
+    return bad == c->negated;
+}
+
+static bool vlan_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    if (c->mode == 1) {
+        int64_t at = c->bits.number < 0 ? p->vlan_count + c->bits.number : c->bits.number;
+        return at >= 0 && at < p->vlan_count && sek_compare(&c->compare, p->vlan[at]);
+    }
+    unsigned hits = 0;
+    for (unsigned i = 0; i < p->vlan_count; i++)
+        hits += sek_compare(&c->compare, p->vlan[i]);
+    return c->mode == 2 ? hits && hits == p->vlan_count : hits;
+}
+
+static bool chunk_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    uint32_t n = 0;
+    uint8_t type;
+    for (; sek_sctp_chunk(p, n, &type, NULL); n++)
+        if (c->kind == SEK_IF_SCTP_CHUNK_TYPE && sek_compare(&c->compare, type))
+            return true;
+    return c->kind == SEK_IF_SCTP_CHUNK_COUNT && p->proto == IPPROTO_SCTP && p->l4 &&
+           sek_compare(&c->compare, n);
+}
+
+/* A call: transaction id, 0, RPC version 2, program, version, procedure; over TCP with a record mark
+ * before it. */
+static bool rpc_test(const struct sek_packet *p, const struct sek_condition *c)
+{
+    struct sek_reader r = sek_reader_make(p->payload, p->payload_len);
+    sek_reader_skip(&r, p->proto == IPPROTO_TCP ? 8 : 4);
+    uint32_t type = sek_reader_u32(&r), version = sek_reader_u32(&r);
+    uint32_t program = sek_reader_u32(&r), of = sek_reader_u32(&r), procedure = sek_reader_u32(&r);
+    return !r.failed && !type && version == 2 && sek_compare(&c->compare, program) &&
+           sek_compare(&c->more[0], of) && sek_compare(&c->more[1], procedure);
+}
+
+static bool app_state_test(const struct inspect *in, const struct sek_condition *c)
+{
+    if (!in->tx || in->dir != (enum sek_dir)c->names_dir)
+        return false;
+    uint64_t progress = in->tx->complete[in->dir] ? UINT8_MAX : in->tx->progress[in->dir];
+    return sek_compare(&c->compare, progress);
 }
 
 static bool one_condition(struct inspect *in, const struct sek_condition *c)
@@ -322,9 +439,42 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
         return in->tx && c->test[in->tx->app] &&
                c->test[in->tx->app]->match(in->app, in->tx, in->dir, c->test_arg);
     case SEK_IF_APP_EVENT:
-        return in->tx && c->apps >> in->tx->app & 1 && in->tx->events[in->dir] >> c->event & 1;
+        return in->tx && c->apps >> in->tx->app & 1 &&
+               (in->tx->events[0] | in->tx->events[1]) >> c->event & 1;
+    case SEK_IF_CHECKSUM:
+        return checksum_test(p, c);
+    case SEK_IF_L3_PROTO:
+        return p->ip_version == bit;
+    case SEK_IF_ICMP_MTU:
+        return p->proto == IPPROTO_ICMPV6 && p->l4 && p->icmp_type == 2 &&
+               sek_compare(&c->compare, sek_get32(p->l4 + 4));
+    case SEK_IF_IGMP_TYPE:
+        return p->proto == IPPROTO_IGMP && p->ip_version == 4 && !p->fragment &&
+               p->ip_len > p->ip_header_len && sek_compare(&c->compare, p->ip[p->ip_header_len]);
+    case SEK_IF_VLAN_ID:
+        return vlan_test(p, c);
+    case SEK_IF_VLAN_LAYERS:
+        return sek_compare(&c->compare, p->vlan_count);
+    case SEK_IF_SCTP_CHUNK_TYPE:
+    case SEK_IF_SCTP_CHUNK_COUNT:
+        return chunk_test(p, c);
+    case SEK_IF_RPC:
+        return rpc_test(p, c);
+    case SEK_IF_ASN1:
+        return asn1_malformed(p->payload, p->payload_len, &c->asn1);
+    case SEK_IF_VARIABLE:
+        return variable_test(in, c);
+    case SEK_IF_FLOW_APP_EVENT:
+        return in->flow && in->flow->app_events >> c->event & 1;
+    case SEK_IF_APP_STATE:
+        return app_state_test(in, c);
+    case SEK_IF_FRAGMENT:
+        return p->fragment != c->negated;
+    case SEK_IF_ELEPHANT:
+        return in->flow && two_sides(c, in->flow->bytes[0], in->flow->bytes[1]);
     case SEK_IF_FILE_HASH:
     case SEK_IF_FILE_EXT:
+    case SEK_IF_FILE:
         return file_test(in, c);
     }
     return false;

@@ -7,6 +7,7 @@
 #include "lib/rules/dataset.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <pcre2.h>
 #include <stdlib.h>
 
@@ -146,8 +147,12 @@ static bool match_pcre(struct look *l, const struct sek_detector *d, uint32_t la
             return false;
         PCRE2_SIZE *v = pcre2_get_ovector_pointer(e->pcre_match);
         uint32_t begin = at + (uint32_t)v[0], end = at + (uint32_t)v[1];
+        uint32_t noted = e->capture_count;
+        if (d->pcre.capture_count)
+            captures_note(l, &d->pcre, v, rc, l->data + at);
         if (inspect_from(l, d->next, end))
             return true;
+        e->capture_count = noted;
         if (!is_relative(d->next) || e->recursion > RECURSION_LIMIT || begin + 1 >= l->len)
             return false;
         at = begin + 1;
@@ -300,6 +305,48 @@ static bool match_base64(struct look *l, const struct sek_base64 *b, uint32_t la
     return out > 0;
 }
 
+/* Shannon entropy, in bits per byte. */
+static bool match_entropy(const struct look *l, const struct sek_entropy *want)
+{
+    uint32_t counts[256] = {0};
+    double sum = 0;
+    if (want->offset >= l->len)
+        return false;
+    uint32_t len = l->len - want->offset;
+    if (want->bytes && want->bytes < len)
+        len = want->bytes;
+    for (uint32_t i = 0; i < len; i++)
+        counts[l->data[want->offset + i]]++;
+    for (int i = 0; i < 256; i++)
+        if (counts[i])
+            sum -= (double)counts[i] / len * log2((double)counts[i] / len);
+    switch (want->op) {
+    case SEK_LT:
+        return sum < want->value;
+    case SEK_LE:
+        return sum <= want->value;
+    case SEK_GT:
+        return sum > want->value;
+    case SEK_GE:
+        return sum >= want->value;
+    case SEK_NE:
+        return sum != want->value;
+    default:
+        return sum == want->value;
+    }
+}
+
+/* Is the name, or one that it lies below, in the set? Names of the set begin with the dot that
+ * dotprefix puts in front. */
+static bool has_subdomain(const struct sek_dataset *set, const uint8_t *data, uint32_t len,
+                          uint32_t *reputation)
+{
+    for (uint32_t i = 0; i < len; i++)
+        if ((!i || data[i] == '.') && sek_dataset_has(set, data + i, len - i, reputation))
+            return true;
+    return false;
+}
+
 static bool match_dataset(const struct look *l, const struct sek_detector *d)
 {
     struct sek_dataset *set = d->dataset.set;
@@ -312,7 +359,8 @@ static bool match_dataset(const struct look *l, const struct sek_detector *d)
         data = padded;
         len = 16;
     }
-    bool has = sek_dataset_has(set, data, len, &reputation);
+    bool has = d->dataset.subdomain ? has_subdomain(set, data, len, &reputation)
+                                    : sek_dataset_has(set, data, len, &reputation);
     if (d->kind == SEK_DETECT_DATAREP)
         return has && sek_compare(&d->dataset.reputation, reputation);
     switch (d->dataset.command) {
@@ -321,7 +369,7 @@ static bool match_dataset(const struct look *l, const struct sek_detector *d)
     case SEK_SET_ISNOTSET:
         return !has;
     case SEK_SET_SET:
-        return has || sek_dataset_add(set, data, len, 0);
+        return !has && sek_dataset_add(set, data, len, 0); /* only what is new matches */
     case SEK_SET_UNSET:
         sek_dataset_remove(set, data, len);
         return has;
@@ -394,6 +442,10 @@ static bool inspect_from(struct look *l, const struct sek_detector *d, uint32_t 
         case SEK_DETECT_ABSENT:
             if (!d->or_else)
                 return false; /* the buffer is there */
+            break;
+        case SEK_DETECT_ENTROPY:
+            if (!match_entropy(l, &d->entropy))
+                return false;
             break;
         case SEK_DETECT_PRESENT:
             break;

@@ -6,6 +6,7 @@
 #include <pcre2.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <time.h>
 
 #define EXPIRE_EVERY_US 1000000u
 #define EXPIRE_BUDGET   64u
@@ -57,11 +58,13 @@ static void read_settings(struct sek_engine *e)
         .inline_mode = e->options.ips || e->options.inline_stream,
         .depth = (uint32_t)v,
         .piece_limit = 4u << 20,
+        .urgent_inline = setting_is(c, "stream.reassembly.urgent.policy", "oob", "inline"),
     };
     sek_app_settings_default(&e->app);
     sek_app_settings_read(&e->app, c);
     e->app.expectations = &e->expectations;
     e->app.body_inline = e->tcp.inline_mode;
+    e->app.expectations = &e->expectations;
     e->flows.vlan_tracking = !setting_is(c, "vlan.use-for-tracking", "true", "false");
     e->midstream_policy = policy_of(c, "stream.midstream-policy", e->options.ips);
     number = 15;
@@ -80,10 +83,13 @@ static enum sek_error rules_attach(struct sek_engine *e, const struct sek_compil
     }
     hs_free_scratch(e->scratch);
     free(e->stamps);
+    free(e->costs);
+    e->costs = e->options.profile ? calloc(rules->rules->count + 1, sizeof *e->costs) : NULL;
     e->scratch = scratch;
     e->stamps = stamps;
     e->stamp = 0;
     e->rules = rules;
+    e->app.frames = rules->frame_apps;
     return SEK_OK;
 }
 
@@ -139,8 +145,23 @@ void sek_engine_free(struct sek_engine *e)
     pcre2_match_context_free(e->pcre_context);
     hs_free_scratch(e->scratch);
     free(e->stamps);
+    free(e->costs);
     free(e->candidates);
     free(e);
+}
+
+static void flow_detect_clear(struct sek_engine *e, struct flow_detect *fd)
+{
+    flow_vars_free(&e->pool, &fd->vars);
+    for (int d = 0; d < 2; d++) {
+        sek_pool_put(&e->pool, fd->pending[d], sizeof *fd->pending[d]);
+        fd->pending[d] = NULL;
+    }
+    while (fd->texts) {
+        struct flow_text *t = fd->texts;
+        fd->texts = t->next;
+        sek_pool_put(&e->pool, t, sizeof *t);
+    }
 }
 
 /* What waits in transactions belongs to the old rules: it is dropped, and they are looked at anew. */
@@ -158,7 +179,7 @@ static void forget_candidates(struct sek_engine *e)
             }
             struct flow_detect *fd = f->detect; /* names of variables are numbered by rule set */
             if (fd)
-                flow_vars_free(&e->pool, &fd->vars);
+                flow_detect_clear(e, fd);
         }
 }
 
@@ -169,6 +190,33 @@ enum sek_error sek_engine_swap(struct sek_engine *e, const struct sek_compiled *
     if (!rc)
         forget_candidates(e);
     return rc;
+}
+
+static uint64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t cost_begin(const struct sek_engine *e)
+{
+    return e->costs ? nanoseconds() : 0;
+}
+
+void cost_add(struct sek_engine *e, const struct sek_rule *r, uint64_t begin, bool matched)
+{
+    if (!e->costs)
+        return;
+    struct sek_rule_cost *c = &e->costs[r->order];
+    c->checks++;
+    c->matches += matched;
+    c->nanoseconds += nanoseconds() - begin;
+}
+
+const struct sek_rule_cost *sek_engine_costs(const struct sek_engine *e)
+{
+    return e->costs;
 }
 
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *e)
@@ -256,7 +304,7 @@ static void want_inspection(struct sek_flow *f, const struct sek_packet *p)
     struct sek_app_state *state = f->app_state;
     for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
         for (int d = 0; d < 2; d++)
-            if (tx->complete[d] && !tx->detect[d].done)
+            if (tx->complete[d] && !tx->detect[d].done && !tx->ignore[d])
                 f->tcp->stream[d].inspect_now = true;
     if (!state && p && p->tcp.flags & (SEK_TCP_PSH | SEK_TCP_FIN | SEK_TCP_RST))
         f->tcp->stream[0].inspect_now = f->tcp->stream[1].inspect_now = true;
@@ -265,10 +313,15 @@ static void want_inspection(struct sek_flow *f, const struct sek_packet *p)
 /* Which bytes of its own direction are looked at with this packet. */
 static void choose_stream(struct inspect *in, bool all)
 {
+
     struct sek_engine *e = in->e;
     struct sek_stream *s = &in->flow->tcp->stream[in->dir];
     struct sek_bytes fresh = sek_stream_ready(&e->tcp, s, s->raw_offset, all);
     uint32_t chunk = in->dir ? CHUNK_TOCLIENT : CHUNK_TOSERVER;
+    if (s->raw_end && s->raw_offset >= s->raw_end) {
+        s->raw_offset = s->base + s->filled;
+        return;
+    }
     bool closing = in->flow->tcp->state >= SEK_TCP_CLOSING;
     if (!fresh.len)
         return;
@@ -309,6 +362,9 @@ static void slide(struct sek_engine *e, struct sek_flow *f)
     }
 }
 
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir,
+                          uint64_t number);
+
 /* --- one packet --- */
 
 static void run_rules(struct inspect *in, struct sek_result *result)
@@ -317,12 +373,58 @@ static void run_rules(struct inspect *in, struct sek_result *result)
         inspect_decoder_rules(in);
     if (in->p->ip_version) {
         inspect_packet_rules(in);
+        if (in->flow && in->flow->app_state && in->e->rules->frame_apps)
+            inspect_frames(in);
         if (in->flow && (in->flow->app_state || in->flow->app_earlier))
             inspect_transactions(in);
     }
     alerts_finish(in, result);
+    in->e->packet_var_count = 0;
+    if (in->flow)
+        in->flow->app_events = 0;
     if (in->refused && result->verdict == SEK_VERDICT_PASS)
         refuse(in, result);
+}
+
+/* The flow is encrypted from now on: the streams are searched up to here. */
+static void end_inspection(struct sek_flow *f)
+{
+    for (int d = 0; d < 2; d++) {
+        struct sek_stream *s = &f->tcp->stream[d];
+        if (s->raw_end)
+            continue;
+        s->raw_end = s->base + s->filled;
+        s->raw_end += !s->raw_end; /* 0 means none */
+        s->inspect_now = true;
+    }
+}
+
+/* stream.midstream-policy: what is done with a flow whose beginning was not seen. */
+static void midstream_policy(struct inspect *in)
+{
+    struct sek_flow *f = in->flow;
+    switch (in->e->midstream_policy) {
+    case POLICY_DROP_FLOW:
+    case POLICY_REJECT:
+        f->flags |= SEK_FLOW_DROPPED;
+        return;
+    case POLICY_PASS_FLOW:
+        f->flags |= SEK_FLOW_PASSED;
+        return;
+    case POLICY_BYPASS:
+        f->flags |= SEK_FLOW_BYPASSED;
+        return;
+    default:
+        return;
+    }
+}
+
+/* TCP without a session: the policy holds at the first packet, when that is not a handshake's. */
+static void untracked(struct inspect *in)
+{
+    struct sek_flow *f = in->flow;
+    if (f->packets[0] + f->packets[1] == 1 && !(in->p->tcp.flags & SEK_TCP_RST))
+        midstream_policy(in);
 }
 
 static void tcp_packet(struct inspect *in, struct sek_result *result)
@@ -335,15 +437,12 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
     struct sek_tcp_result r = sek_tcp_packet(&e->pool, &e->tcp, f, &in->dir, in->p);
     in->stream_added = r.stream_added;
     result->dir = in->dir;
-    if (!f->tcp)
+    if (!f->tcp) {
+        untracked(in);
         return;
+    }
     if (!had_session && f->tcp->midstream && e->midstream_policy != POLICY_IGNORE) {
-        if (e->midstream_policy == POLICY_DROP_FLOW || e->midstream_policy == POLICY_REJECT)
-            f->flags |= SEK_FLOW_DROPPED;
-        else if (e->midstream_policy == POLICY_PASS_FLOW)
-            f->flags |= SEK_FLOW_PASSED;
-        else if (e->midstream_policy == POLICY_BYPASS)
-            f->flags |= SEK_FLOW_BYPASSED;
+        midstream_policy(in);
     }
     if (e->options.ips && r.tracked && !r.valid && !r.retransmission && had_session)
         result->verdict = SEK_VERDICT_DROP;
@@ -353,14 +452,17 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
         feed(e, f, SEK_TOSERVER, true);
         feed(e, f, SEK_TOCLIENT, true);
     }
+    if (f->flags & SEK_FLOW_ENCRYPTED)
+        end_inspection(f);
     want_inspection(f, in->p);
-    choose_stream(in, false);
+    in->reset = r.closed_now && f->tcp->rst_seen;
+    choose_stream(in, in->reset);
 }
 
 static void datagram(struct inspect *in)
 {
     struct sek_packet *p = in->p;
-    if (p->proto == IPPROTO_UDP && p->payload_len && !p->bad_checksum)
+    if (p->proto == IPPROTO_UDP && p->payload_len)
         sek_app_data(&in->e->pool, &in->e->app, in->flow, in->dir, p->payload, p->payload_len, 0);
 }
 
@@ -390,6 +492,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         result->dir = in.dir;
         e->stats.flows += fresh;
         count_packet(&in);
+        in.established = in.flow->flags & SEK_FLOW_ESTABLISHED;
         bool answer = in.dir == SEK_TOCLIENT && in.flow->packets[SEK_TOCLIENT] == 1;
         bool no = fresh && e->options.on_flow_start &&
                   e->options.on_flow_start(e->options.ctx, e, in.flow, p);
@@ -425,6 +528,8 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         }
     }
     run_rules(&in, result);
+    if (in.reset) /* nothing more will be acknowledged: the other side's rest is looked at now */
+        end_direction(e, in.flow, !in.dir, p->number);
     if (in.flow && in.flow->tcp) {
         stream_done(&in);
         slide(e, in.flow);
@@ -482,11 +587,13 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
 
 /* --- the end of a flow --- */
 
-static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir)
+/* NUMBER: of the packet that is the reason; 0: none. */
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
 {
     struct sek_result result = {0};
     struct sek_packet p = {
         .source = SEK_SOURCE_STREAM_END,
+        .number = number,
         .ts_us = f->last_us,
         .ip_version = f->ip_version,
         .proto = f->proto,
@@ -497,13 +604,13 @@ static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir
         .vlan_count = f->vlan_count,
     };
     struct inspect in = {.e = e, .p = &p, .flow = f, .fd = f->detect, .dir = dir,
-                         .stream_added = true};
+                         .stream_added = true, .established = f->flags & SEK_FLOW_ESTABLISHED};
     memcpy(p.vlan, f->vlan, sizeof p.vlan);
     choose_stream(&in, true);
     struct sek_app_state *state = f->app_state;
     bool open = false;
     for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
-        open |= !tx->detect[dir].done && (!tx->one_way || tx->complete[dir]);
+        open |= !tx->detect[dir].done && !tx->ignore[dir] && (!tx->one_way || tx->complete[dir]);
     if (!in.has_stream && !open)
         return;
     run_rules(&in, &result);
@@ -521,15 +628,15 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
         for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
             if (!tx->one_way)
                 tx->complete[0] = tx->complete[1] = true;
-        end_direction(e, f, SEK_TOSERVER);
-        end_direction(e, f, SEK_TOCLIENT);
+        end_direction(e, f, SEK_TOSERVER, 0);
+        end_direction(e, f, SEK_TOCLIENT, 0);
     }
     if (e->options.on_flow_end)
         e->options.on_flow_end(e->options.ctx, e, f);
     sek_app_close(&e->pool, f, tx_detect_free);
     struct flow_detect *fd = f->detect;
     if (fd) {
-        flow_vars_free(&e->pool, &fd->vars);
+        flow_detect_clear(e, fd);
         sek_pool_put(&e->pool, fd, sizeof *fd);
         f->detect = NULL;
     }

@@ -40,7 +40,15 @@ struct sek_event {
     uint8_t reject_to; /* 1: source, 2: destination, 3: both */
     enum sek_drop_reason reason;
     bool pass;         /* the final action is pass */
+    const struct sek_frame *frame; /* NULL: the match is in none */
+    struct sek_bytes frame_bytes;
     struct sek_bytes stream; /* what the stream held around a match */
+};
+
+/* What one rule cost, when profiling. */
+struct sek_rule_cost {
+    uint64_t checks, matches;
+    uint64_t nanoseconds;
 };
 
 struct sek_engine_options {
@@ -48,6 +56,7 @@ struct sek_engine_options {
     bool inline_stream;   /* inspect before acknowledgement; implied by ips */
     bool midstream;
     bool verify_checksum;
+    bool profile;         /* measure each rule: see sek_engine_costs */
     uint32_t flow_limit;  /* flows at once */
     size_t memory_limit;  /* bytes of packet-path memory; 0: none */
     struct sek_config *config; /* dotted settings; borrowed, may be NULL */
@@ -104,6 +113,9 @@ void sek_engine_prevent(struct sek_engine *engine, bool prevent);
  * yet, as in packets of this host), so the engine need not. */
 void sek_engine_trust_checksums(struct sek_engine *engine, bool trusted);
 
+/* By rule->order, as many as there are rules; NULL unless profiling. */
+const struct sek_rule_cost *sek_engine_costs(const struct sek_engine *engine);
+
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *engine);
 /* Names of the flowbits set on FLOW, one a call (NULL at the end), for records. */
 const char *sek_engine_flowbit(const struct sek_engine *engine, const struct sek_flow *flow,
@@ -111,6 +123,10 @@ const char *sek_engine_flowbit(const struct sek_engine *engine, const struct sek
 /* Name and value of the flowints of FLOW. */
 const char *sek_engine_flowint(const struct sek_engine *engine, const struct sek_flow *flow,
                                unsigned index, uint32_t *value);
+/* Name of text variable INDEX that expressions captured, of FLOW or of the packet at hand; NULL at the
+ * end. VALUE is valid during the call of on_alert. */
+const char *sek_engine_text(const struct sek_engine *engine, const struct sek_flow *flow, bool of_flow,
+                            unsigned index, struct sek_bytes *value);
 const char *sek_drop_reason_name(enum sek_drop_reason reason);
 
 #endif

@@ -12,17 +12,32 @@
 #define CHUNK_TOSERVER  2560u /* acknowledged bytes that are worth a scan by themselves */
 #define CHUNK_TOCLIENT  2560u
 
+/* Rules whose pattern was found in the stream but that need more of it. They are tried again with what
+ * comes, as long as the place where the pattern was is in the window. */
+#define PENDING_MAX 15
+struct pending {
+    uint32_t count;
+    struct {
+        const struct sek_rule *rule;
+        uint64_t end; /* of what had been seen then, in the stream */
+    } items[PENDING_MAX];
+};
+
 /* What hangs on a flow for detection. */
 struct flow_detect {
     bool ip_only_done[2], proto_only_done[2];
     struct flow_vars vars;
+    struct flow_text *texts;
+    struct pending *pending[2]; /* by direction; NULL: none */
     enum sek_drop_reason reason;
 };
 
 struct alert {
     const struct sek_rule *rule;
     struct sek_tx *tx;
-    bool stream_match, apply_to_flow;
+    bool stream_match, apply_to_flow, has_frame;
+    struct sek_frame frame;
+    struct sek_bytes frame_bytes;
 };
 
 /* One rule that waits for more of a transaction. Bit N of MATCHED: step N is done. */
@@ -30,6 +45,19 @@ struct tx_candidate {
     const struct sek_rule *rule;
     uint32_t matched;
     bool header_done, finished;
+};
+
+#define CAPTURE_MAX 128 /* bytes of a text that is kept */
+struct captured {
+    uint32_t name; /* number in the rule set */
+    uint16_t len;
+    bool flow;
+    uint8_t text[CAPTURE_MAX];
+};
+/* A text that the flow keeps. */
+struct flow_text {
+    struct flow_text *next;
+    struct captured value;
 };
 
 struct sek_engine {
@@ -50,6 +78,7 @@ struct sek_engine {
     const struct sek_rule **candidates;
     uint32_t candidate_count;
     uint32_t *stamps;
+    struct sek_rule_cost *costs; /* by rule; NULL: not profiling */
     uint32_t stamp;
     struct alert alerts[ALERTS_MAX];
     uint32_t alert_count, alert_max;
@@ -59,6 +88,10 @@ struct sek_engine {
     struct sek_buffer base64;
     int64_t vars[SEK_VARS_MAX];
     uint32_t recursion;
+    struct captured captures[SEK_CAPTURES_MAX]; /* of the rule at hand */
+    uint32_t capture_count;
+    struct captured packet_vars[SEK_CAPTURES_MAX]; /* of the packet at hand */
+    uint32_t packet_var_count;
     void *pcre_match; /* pcre2_match_data */
     void *pcre_context;
     uint8_t midstream_policy; /* enum policy */
@@ -83,6 +116,10 @@ struct inspect {
     bool has_stream;
     struct sek_app_state *app;
     struct sek_tx *tx;
+    const struct sek_frame *frame; /* at hand */
+    struct sek_bytes frame_bytes;
+    bool established; /* the flow was, before this packet */
+    bool reset;   /* the packet is a RST that ended the session */
     bool refused; /* the program's own policy says no */
 };
 
@@ -108,9 +145,26 @@ bool rule_header_matches(const struct inspect *in, const struct sek_rule *r);
 bool rule_conditions_match(struct inspect *in, const struct sek_rule *r);
 void rule_effects(struct inspect *in, const struct sek_rule *r);
 
+/* One evaluation of R, begun at BEGIN (0: not profiling). */
+void cost_add(struct sek_engine *e, const struct sek_rule *r, uint64_t begin, bool matched);
+uint64_t cost_begin(const struct sek_engine *e);
+
+/* --- asn1.c --- */
+bool asn1_malformed(const uint8_t *data, uint32_t len, const struct sek_asn1 *want);
+
+/* --- capture.c: text that matches leave --- */
+/* Note groups of the match at hand; they count when the whole rule matches. */
+void captures_note(struct look *l, const struct sek_pcre *pcre, const size_t *groups, int count,
+                   const uint8_t *subject);
+/* RULE matched: what it captured goes to the packet and the flow. */
+void captures_keep(struct inspect *in);
+bool variable_test(struct inspect *in, const struct sek_condition *c);
+
 /* --- packet.c: rules over packets and streams --- */
 void inspect_packet_rules(struct inspect *in);
 void inspect_decoder_rules(struct inspect *in);
+/* Rules about frames; the flow has an application state. */
+void inspect_frames(struct inspect *in);
 bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const struct sek_step *s,
                          bool *stream_match);
 void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, bool stream_match);

@@ -18,6 +18,11 @@ static inline void candidate_add(struct sek_engine *e, const struct sek_rule *r)
     e->candidates[e->candidate_count++] = r;
 }
 
+static void on_fixed(void *ctx, const struct sek_rule *r)
+{
+    candidate_add(ctx, r);
+}
+
 static int on_hit(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
                   void *ctx)
 {
@@ -37,6 +42,8 @@ bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const u
     struct scan s = {.e = e, .f = f, .places = places};
     if (!f->db || !len)
         return false;
+    if (places && len > f->reach)
+        len = f->reach;
     hs_scan(f->db, (const char *)data, len, 0, e->scratch, on_hit, &s);
     return true;
 }
@@ -48,9 +55,15 @@ static int by_order(const void *a, const void *b)
     return (int)x->order - (int)y->order;
 }
 
-static bool header_bytes(const struct sek_packet *p, int target, struct sek_bytes *out)
+static bool header_bytes(const struct sek_packet *p, int target, uint32_t index,
+                         struct sek_bytes *out)
 {
     bool icmp = p->proto == IPPROTO_ICMP, icmp6 = p->proto == IPPROTO_ICMPV6;
+    uint32_t address = p->ip_version == 4 ? 4 : 16;
+    if (target == SEK_TARGET_SCTP_CHUNK_DATA)
+        return sek_sctp_chunk(p, index, NULL, out);
+    if (index)
+        return false;
     switch (target) {
     case SEK_TARGET_TCP_HEADER:
         *out = (struct sek_bytes){p->l4, p->tcp.header_len};
@@ -70,9 +83,34 @@ static bool header_bytes(const struct sek_packet *p, int target, struct sek_byte
     case SEK_TARGET_ICMPV6_HEADER:
         *out = (struct sek_bytes){p->l4, (uint32_t)(p->payload - p->l4)};
         return icmp6 && p->l4;
+    case SEK_TARGET_SCTP_HEADER:
+        *out = (struct sek_bytes){p->l4, p->payload_len + 12};
+        return p->proto == IPPROTO_SCTP && p->l4;
+    case SEK_TARGET_IGMP_HEADER:
+        *out = (struct sek_bytes){p->ip + p->ip_header_len, p->ip_len - p->ip_header_len};
+        return p->proto == IPPROTO_IGMP && p->ip_version == 4 && !p->fragment;
+    case SEK_TARGET_IP_SRC:
+        *out = (struct sek_bytes){p->src.bytes, address};
+        return p->ip_version;
+    case SEK_TARGET_IP_DST:
+        *out = (struct sek_bytes){p->dst.bytes, address};
+        return p->ip_version;
     default:
         return false;
     }
+}
+
+static bool header_matches(struct inspect *in, const struct sek_step *s)
+{
+    struct sek_bytes b;
+    for (uint32_t i = 0; header_bytes(in->p, s->view->target, i, &b); i++) {
+        if (!transform_apply(in->e, s->view, b, &b))
+            continue;
+        struct look l = {.in = in, .data = b.data, .len = b.len, .whole = true};
+        if (inspect_detectors(&l, s->first))
+            return true;
+    }
+    return false;
 }
 
 static bool payload_matches(struct inspect *in, const struct sek_step *s, const struct sek_rule *r,
@@ -102,14 +140,11 @@ static bool payload_matches(struct inspect *in, const struct sek_step *s, const 
 bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const struct sek_step *s,
                          bool *stream_match)
 {
-    struct sek_bytes b;
     if (s->view->target == SEK_TARGET_PAYLOAD)
         return payload_matches(in, s, r, stream_match);
-    if (s->view->target == SEK_TARGET_BASE64)
-        b = sek_buffer_view(&in->e->base64);
-    else if (!header_bytes(in->p, s->view->target, &b) ||
-             !transform_apply(in->e, s->view, b, &b))
-        return false;
+    if (s->view->target != SEK_TARGET_BASE64)
+        return header_matches(in, s);
+    struct sek_bytes b = sek_buffer_view(&in->e->base64);
     struct look l = {.in = in, .data = b.data, .len = b.len, .whole = true};
     return inspect_detectors(&l, s->first);
 }
@@ -118,37 +153,176 @@ void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, 
 {
     struct sek_engine *e = in->e;
     rule_effects(in, r);
+    captures_keep(in);
     if (e->alert_count == e->alert_max)
         return;
     e->alerts[e->alert_count++] = (struct alert){
         .rule = r,
         .tx = tx,
         .stream_match = stream_match,
+        .has_frame = in->frame != NULL,
+        .frame = in->frame ? *in->frame : (struct sek_frame){0},
+        .frame_bytes = in->frame_bytes,
         .apply_to_flow = stream_match || tx ||
-                         r->flags & (SEK_RULE_IP_ONLY | SEK_RULE_PROTO_ONLY),
+                         r->flags & (SEK_RULE_HEADER_ONLY | SEK_RULE_PROTO_ONLY),
     };
 }
 
-static void try_rule(struct inspect *in, const struct sek_rule *r)
+/* The steps of rule R over frame F, whose bytes are B; OLD of them were looked at before. */
+static bool frame_matches(struct inspect *in, const struct sek_rule *r, const struct sek_frame *f,
+                          struct sek_bytes b, uint32_t old)
+{
+    int target = SEK_TARGET_FRAME + in->flow->app * SEK_FRAME_TYPES + f->type;
+    bool any = false;
+    for (const struct sek_step *s = r->steps; s; s = s->next) {
+        struct sek_bytes view = b, before = {b.data, old};
+        if (s->view->target < SEK_TARGET_FRAME) {
+            bool stream_match;
+            if (!packet_step_matches(in, r, s, &stream_match))
+                return false;
+            continue;
+        }
+        if (s->view->target != target || !transform_apply(in->e, s->view, b, &view))
+            return false;
+        struct look l = {.in = in, .data = view.data, .len = view.len,
+                         .whole = f->len != UINT64_MAX && b.len == f->len};
+        if (!inspect_detectors(&l, s->first))
+            return false;
+        any = true;
+        if (old && transform_apply(in->e, s->view, before, &view)) {
+            struct look l2 = {.in = in, .data = view.data, .len = view.len};
+            if (inspect_detectors(&l2, s->first))
+                any = false; /* that was reported with the earlier bytes */
+        }
+    }
+    return any;
+}
+
+/* What is there of frame F: in the stream, or in the datagram at hand. */
+static struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_frame *f)
+{
+    struct sek_bytes all = {in->p->payload, in->p->payload_len};
+    uint64_t base = 0;
+    if (in->flow->tcp) {
+        const struct sek_stream *s = &in->flow->tcp->stream[in->dir];
+        all = (struct sek_bytes){s->buf, s->filled};
+        base = s->base;
+    }
+    if (f->offset < base || f->offset - base >= all.len)
+        return (struct sek_bytes){0};
+    uint64_t at = f->offset - base, left = all.len - at;
+    return (struct sek_bytes){all.data + at, (uint32_t)(f->len < left ? f->len : left)};
+}
+
+void inspect_frames(struct inspect *in)
+{
+    const struct sek_compiled *c = in->e->rules;
+    struct sek_app_state *state = in->flow->app_state;
+    in->app = state;
+    for (struct sek_frame *f = state->frames; f; f = f->next) {
+        if (f->done || f->dir != in->dir)
+            continue;
+        struct sek_bytes b = frame_bytes(in, f);
+        if (b.len <= f->seen && f->len != b.len)
+            continue;
+        in->frame = f;
+        in->frame_bytes = b;
+        for (struct sek_tx *tx = state->first; tx; tx = tx->next)
+            if (tx->id == f->tx_id)
+                in->tx = tx;
+        for (uint32_t i = 0; i < c->frame_count[in->dir]; i++) {
+            const struct sek_rule *r = c->frames[in->dir][i];
+            in->e->capture_count = 0;
+            if (rule_header_matches(in, r) && rule_conditions_match(in, r) &&
+                frame_matches(in, r, f, b, (uint32_t)f->seen))
+                alert_add(in, r, in->tx, false);
+        }
+        f->seen = b.len;
+        f->done = f->len == b.len || !in->flow->tcp;
+        in->tx = NULL;
+    }
+    in->frame = NULL;
+}
+
+/* False: the rule is about this packet's flow, but what it looks for is not there (yet). */
+static bool try_rule(struct inspect *in, const struct sek_rule *r)
 {
     bool stream_match = false;
+    in->e->capture_count = 0;
     if (!rule_header_matches(in, r) || !rule_conditions_match(in, r))
-        return;
+        return true;
     for (const struct sek_step *s = r->steps; s; s = s->next)
         if (!packet_step_matches(in, r, s, &stream_match))
-            return;
+            return false;
     alert_add(in, r, NULL, stream_match);
+    return true;
+}
+
+static bool measured(struct inspect *in, const struct sek_rule *r)
+{
+    uint64_t begin = cost_begin(in->e);
+    uint32_t before = in->e->alert_count;
+    bool done = try_rule(in, r);
+    cost_add(in->e, r, begin, in->e->alert_count > before);
+    return done;
+}
+
+/* Rules that wait for more of the stream are candidates again. */
+static void pending_take(struct inspect *in)
+{
+    struct pending *p = in->fd ? in->fd->pending[in->dir] : NULL;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; p && i < p->count; i++) {
+        if (p->items[i].end <= in->stream_base)
+            continue; /* where its pattern was is gone */
+        candidate_add(in->e, p->items[i].rule);
+        p->items[kept++] = p->items[i];
+    }
+    if (p)
+        p->count = kept;
+}
+
+/* Does the rule look for more than the one pattern that was found? */
+static bool needs_more(const struct sek_rule *r)
+{
+    return r->steps && r->steps->view->target == SEK_TARGET_PAYLOAD && r->steps->first->next;
+}
+
+static void pending_put(struct inspect *in, const struct sek_rule *r)
+{
+    if (!in->fd || !needs_more(r))
+        return;
+    struct pending **p = &in->fd->pending[in->dir];
+    if (!*p && !(*p = sek_pool_get_zero(&in->e->pool, sizeof **p)))
+        return;
+    for (uint32_t i = 0; i < (*p)->count; i++)
+        if ((*p)->items[i].rule == r)
+            return;
+    uint32_t at = (*p)->count < PENDING_MAX ? (*p)->count++ : 0;
+    (*p)->items[at].rule = r;
+    (*p)->items[at].end = in->stream_base + in->stream.len;
 }
 
 static void ip_only(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
-    if (in->fd && in->fd->ip_only_done[in->dir])
-        return;
-    if (in->fd)
+    enum sek_group_proto proto = sek_group_of(in->p->proto);
+    if (in->fd && proto != SEK_GROUP_OTHER) { /* other protocols have no conversations: each packet */
+        if (in->fd->ip_only_done[in->dir])
+            return;
         in->fd->ip_only_done[in->dir] = true;
-    for (uint32_t i = 0; i < c->ip_only_count; i++)
-        try_rule(in, c->ip_only[i]);
+    }
+    if (!c->ip_only.count)
+        return;
+    for (int side = 0; side < 2; side++) {
+        struct sek_rule *const *rules = NULL;
+        uint32_t n = sek_ip_only_find(&c->ip_only, side, in->p->ip_version,
+                                      side ? &in->p->dst : &in->p->src, &rules);
+        for (uint32_t i = 0; i < n; i++)
+            try_rule(in, rules[i]);
+    }
+    for (uint32_t i = 0; i < c->ip_only.wide_count; i++)
+        try_rule(in, c->ip_only.wide[i]);
 }
 
 /* Rules about nothing but the application protocol: once in each direction, when it is known. */
@@ -170,27 +344,52 @@ void inspect_decoder_rules(struct inspect *in)
         try_rule(in, c->decoder[i]);
 }
 
-void inspect_packet_rules(struct inspect *in)
+/* What is new of the stream is scanned, and as much before it as a pattern can begin in. */
+static void scan_stream(struct inspect *in, const struct sek_prefilter *f)
+{
+    uint32_t back = f->longest ? f->longest - 1 : 0;
+    uint32_t skip = in->stream_old > back ? in->stream_old - back : 0;
+    prefilter_scan(in->e, f, in->stream.data + skip, in->stream.len - skip, !in->stream_base && !skip);
+}
+
+static void scan_group(struct inspect *in, const struct sek_port_group *g)
 {
     struct sek_engine *e = in->e;
     struct sek_packet *p = in->p;
-    uint16_t port = in->dir ? p->src_port : p->dst_port;
-    const struct sek_port_group *g = sek_group_find(e->rules, sek_group_of(p->proto), in->dir, port);
-    ip_only(in);
-    proto_only(in);
-    e->candidate_count = 0;
-    e->stamp++;
     for (uint32_t i = 0; i < g->always_count; i++)
         candidate_add(e, g->always[i]);
-    if (p->payload_len && p->source != SEK_SOURCE_STREAM_END) {
+    bool readable = !(in->flow && in->flow->tcp && in->flow->tcp->stream[in->dir].raw_end) ||
+                    in->has_stream;
+    if (p->payload_len && readable && p->source != SEK_SOURCE_STREAM_END) {
+        sek_fixed_look(&g->fixed, p->payload, p->payload_len, on_fixed, e);
+        prefilter_scan(e, &g->head, p->payload, p->payload_len, true);
         prefilter_scan(e, &g->packet, p->payload, p->payload_len, true);
         if (!in->stream_added) /* not in a stream: rules for streams look at the packet */
             prefilter_scan(e, &g->stream, p->payload, p->payload_len, true);
     }
     if (in->has_stream)
-        prefilter_scan(e, &g->stream, in->stream.data, in->stream.len, !in->stream_old);
+        scan_stream(in, &g->stream);
+}
+
+void inspect_packet_rules(struct inspect *in)
+{
+    struct sek_engine *e = in->e;
+    enum sek_group_proto proto = sek_group_of(in->p->proto);
+    uint16_t port = in->dir ? in->p->src_port : in->p->dst_port;
+    uint16_t own = e->rules->port_group[proto][in->dir][port];
+    ip_only(in);
+    proto_only(in);
+    e->candidate_count = 0;
+    e->stamp++;
+    scan_group(in, &e->rules->any_port[proto][in->dir]);
+    if (own)
+        scan_group(in, &e->rules->groups[own - 1]);
+    if (in->has_stream)
+        pending_take(in);
     if (e->candidate_count > 1)
         qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
     for (uint32_t i = 0; i < e->candidate_count; i++)
-        try_rule(in, e->candidates[i]);
+        if (!measured(in, e->candidates[i]) && in->has_stream &&
+            e->candidates[i]->flags & SEK_RULE_NEEDS_STREAM && e->candidates[i]->fast)
+            pending_put(in, e->candidates[i]);
 }

@@ -50,21 +50,27 @@ static bool body_ready(const struct inspect *in, const struct sek_tx_detect *det
     return s->body_inline || len >= s->http_body_inspect_min;
 }
 
-static void scan_view(struct inspect *in, struct sek_tx_detect *det, const struct sek_view_group *g)
+/* SEEN: bytes of a growing buffer that were scanned before. */
+static void scan_view(struct inspect *in, struct sek_tx_detect *det, const struct sek_view_group *g,
+                      uint32_t seen)
 {
+    uint32_t back = g->prefilter.longest;
     struct sek_engine *e = in->e;
     const struct sek_buffer_def *d = sek_buffer_in(g->view->target - SEK_TARGET_APP, in->tx->app);
     struct sek_bytes b;
     e->candidate_count = 0;
     e->stamp++;
     for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &b); i++) {
-        if (transform_apply(e, g->view, b, &b))
-            prefilter_scan(e, &g->prefilter, b.data, b.len, true);
+        if (!transform_apply(e, g->view, b, &b))
+            continue;
+        uint32_t skip = g->growing && !g->view->count && seen > back && seen <= b.len ? seen - back : 0;
+        prefilter_scan(e, &g->prefilter, b.data + skip, b.len - skip, !skip);
         if (!g->multi)
             break;
     }
     for (uint32_t i = 0; i < e->candidate_count; i++)
-        candidate_put(in, det, e->candidates[i]);
+        candidate_put(in, e->candidates[i]->flags & SEK_RULE_TWO_WAY ? &in->tx->detect[1] : det,
+                      e->candidates[i]);
 }
 
 static uint32_t body_length(struct inspect *in, const struct sek_view_group *g)
@@ -88,12 +94,12 @@ static void scan_views(struct inspect *in, struct sek_tx_detect *det)
         if (vg->growing && !complete) {
             uint32_t len = body_length(in, vg);
             if (body_ready(in, det, len)) {
-                scan_view(in, det, vg);
+                scan_view(in, det, vg, det->body_seen);
                 seen = len;
             }
             continue; /* again when there is more */
         }
-        scan_view(in, det, vg);
+        scan_view(in, det, vg, vg->growing ? det->body_seen : 0);
         if (v == det->scanned)
             det->scanned = v + 1;
     }
@@ -102,16 +108,18 @@ static void scan_views(struct inspect *in, struct sek_tx_detect *det)
 
 enum outcome { STEP_NO, STEP_YES, STEP_LATER };
 
-static enum outcome app_step(struct inspect *in, const struct sek_step *s)
+static enum outcome app_step(struct inspect *in, const struct sek_rule *r, const struct sek_step *s)
 {
+    /* Rules with `=>` are looked at with the answer; the request is there still. */
+    enum sek_dir dir = r->flags & SEK_RULE_TWO_WAY ? (enum sek_dir)s->dir : in->dir;
     const struct sek_buffer_def *d = sek_buffer_in(s->view->target - SEK_TARGET_APP, in->tx->app);
-    bool complete = in->tx->complete[in->dir], present = false;
+    bool complete = in->tx->complete[dir], present = false;
     struct sek_bytes b;
     if (!d)
         return STEP_NO;
-    if (!complete && in->tx->progress[in->dir] < d->progress[in->dir])
+    if (!complete && in->tx->progress[dir] < d->progress[dir])
         return STEP_LATER;
-    for (uint32_t i = 0; d->get(in->app, in->tx, in->dir, i, &b); i++) {
+    for (uint32_t i = 0; d->get(in->app, in->tx, dir, i, &b); i++) {
         if (d->growing && !b.len)
             break;
         present = true;
@@ -143,6 +151,7 @@ static void try_candidate(struct inspect *in, struct tx_candidate *k)
     const struct sek_rule *r = k->rule;
     bool stream_match = false, all = true;
     uint32_t bit = 1;
+    in->e->capture_count = 0;
     if (!k->header_done) {
         if (!rule_header_matches(in, r)) {
             k->finished = conditions_final(in);
@@ -158,8 +167,8 @@ static void try_candidate(struct inspect *in, struct tx_candidate *k)
         if (k->matched & bit)
             continue;
         enum outcome o;
-        if (s->view->target >= SEK_TARGET_APP)
-            o = app_step(in, s);
+        if (sek_target_is_buffer(s->view->target))
+            o = app_step(in, r, s);
         else
             o = packet_step_matches(in, r, s, &stream_match)
                     ? STEP_YES
@@ -192,8 +201,12 @@ static void inspect_tx(struct inspect *in)
     scan_views(in, det);
     struct tx_candidate *list = det->candidates;
     for (uint32_t i = 0; i < det->count; i++)
-        if (!list[i].finished)
+        if (!list[i].finished) {
+            uint64_t begin = cost_begin(in->e);
+            uint32_t before = in->e->alert_count;
             try_candidate(in, &list[i]);
+            cost_add(in->e, list[i].rule, begin, in->e->alert_count > before);
+        }
     if (in->tx->complete[in->dir]) {
         det->done = true;
         sek_pool_put(&in->e->pool, det->candidates, det->cap * sizeof *list);
@@ -212,7 +225,7 @@ static void inspect_state(struct inspect *in, struct sek_app_state *state)
 {
     in->app = state;
     for (struct sek_tx *tx = state->first; tx; tx = tx->next) {
-        if (tx->detect[in->dir].done || (tx->one_way && !tx->complete[in->dir]) ||
+        if (tx->detect[in->dir].done || tx->ignore[in->dir] || (tx->one_way && !tx->complete[in->dir]) ||
             (!tx->progress[in->dir] && !tx->complete[in->dir] && !tx->events[in->dir]))
             continue;
         in->tx = tx;

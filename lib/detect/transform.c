@@ -2,10 +2,10 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "lib/detect/internal.h"
 
+#include "lib/base/digest.h"
 #include "lib/base/encode.h"
 
 #include <ctype.h>
-#include <openssl/evp.h>
 #include <pcre2.h>
 #include <zlib.h>
 
@@ -16,13 +16,12 @@ static bool is_blank(uint8_t c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static void digest(struct sek_engine *e, const EVP_MD *type, struct sek_bytes in,
+static void digest(struct sek_engine *e, enum sek_digest kind, struct sek_bytes in,
                    struct sek_buffer *out)
 {
-    uint8_t value[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_Digest(in.data, in.len, value, &size, type, NULL))
-        sek_buffer_add(&e->pool, out, value, size, 0);
+    uint8_t value[SEK_DIGEST_MAX];
+    if (sek_digest(kind, in.data, in.len, value))
+        sek_buffer_add(&e->pool, out, value, (uint32_t)sek_digest_size(kind), 0);
 }
 
 static uint32_t url_decode(const uint8_t *p, uint32_t len, uint8_t *out)
@@ -103,19 +102,24 @@ static bool from_base64(const struct sek_transform *t, struct sek_bytes in, uint
     return true;
 }
 
-static bool inflate_all(struct sek_engine *e, struct sek_bytes in, int window, struct sek_buffer *out)
+/* MOST: bytes that come out at most, 0: the default. */
+static bool inflate_all(struct sek_engine *e, struct sek_bytes in, int window, uint32_t most,
+                        struct sek_buffer *out)
 {
+    most = most ? most : INFLATE_LIMIT;
     z_stream z = {.next_in = (Bytef *)in.data, .avail_in = in.len};
     if (inflateInit2(&z, window) != Z_OK)
         return false;
     int r = Z_OK;
-    while (r == Z_OK && out->len < INFLATE_LIMIT && sek_buffer_room(&e->pool, out, 4096)) {
+    while (r == Z_OK && out->len < most && sek_buffer_room(&e->pool, out, 4096)) {
         z.next_out = out->data + out->len;
         z.avail_out = out->cap - out->len;
         r = inflate(&z, Z_NO_FLUSH);
         out->len = out->cap - z.avail_out;
     }
     inflateEnd(&z);
+    if (out->len > most)
+        out->len = most;
     return out->len > 0;
 }
 
@@ -161,13 +165,13 @@ static bool apply(struct sek_engine *e, const struct sek_transform *t, struct se
         out->len = in.len;
         return true;
     case SEK_TRANSFORM_MD5:
-        digest(e, EVP_md5(), in, out);
+        digest(e, SEK_MD5, in, out);
         return true;
     case SEK_TRANSFORM_SHA1:
-        digest(e, EVP_sha1(), in, out);
+        digest(e, SEK_SHA1, in, out);
         return true;
     case SEK_TRANSFORM_SHA256:
-        digest(e, EVP_sha256(), in, out);
+        digest(e, SEK_SHA256, in, out);
         return true;
     case SEK_TRANSFORM_URL_DECODE:
         out->len = url_decode(in.data, in.len, o);
@@ -203,9 +207,9 @@ static bool apply(struct sek_engine *e, const struct sek_transform *t, struct se
         return true;
     }
     case SEK_TRANSFORM_GUNZIP:
-        return inflate_all(e, in, 15 + 16, out);
+        return inflate_all(e, in, 15 + 16, t->bytes, out);
     case SEK_TRANSFORM_ZLIB:
-        return inflate_all(e, in, 15, out);
+        return inflate_all(e, in, 15, t->bytes, out);
     }
     return false;
 }

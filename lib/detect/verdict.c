@@ -203,6 +203,10 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
             .reason = dropper ? SEK_DROP_RULES : SEK_DROP_NONE, .pass = pass,
             .stream = in->has_stream ? in->stream : (struct sek_bytes){0},
         };
+        if (a->has_frame) {
+            event.frame = &a->frame;
+            event.frame_bytes = a->frame_bytes;
+        }
         e->stats.alerts++;
         if (e->options.on_alert)
             e->options.on_alert(e->options.ctx, e, &event);

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *proto_name(uint8_t proto, char *number)
 {
@@ -27,7 +28,11 @@ static const char *source_name(const struct sek_packet *p)
     case SEK_SOURCE_DEFRAG:
         return "defrag";
     case SEK_SOURCE_TUNNEL:
-        return "tunnel";
+        return p->carrier == IPPROTO_GRE     ? "gre tunnel"
+               : p->carrier == IPPROTO_IPIP  ? (p->outer_version == 6 ? "ipv6 tunnel" : "ipv4 tunnel")
+               : p->carrier == IPPROTO_IPV6  ? (p->outer_version == 6 ? "ipv6 tunnel" : "ipv4 tunnel")
+               : p->carrier == IPPROTO_UDP   ? "udp tunnel"
+                                             : "tunnel";
     case SEK_SOURCE_STREAM_END:
         return "stream (flow timeout)";
     default:
@@ -90,6 +95,80 @@ void sek_eve_begin(struct sek_text *out, const char *event_type, uint64_t ts_us,
     addresses(out, p);
     sek_json_str(out, "pkt_src", source_name(p));
     community_id(out, p);
+}
+
+/* What carried the packet. */
+static void tunnel(struct sek_text *out, const struct sek_packet *p)
+{
+    char text[SEK_ADDR_TEXT], number[8];
+    const struct sek_packet *o = p->outer;
+    if (!o || !o->ip_version)
+        return;
+    sek_json_open(out, "tunnel", '{');
+    sek_addr_format(&o->src, o->ip_version, text);
+    sek_json_str(out, "src_ip", text);
+    sek_json_uint(out, "src_port", o->src_port);
+    sek_addr_format(&o->dst, o->ip_version, text);
+    sek_json_str(out, "dest_ip", text);
+    sek_json_uint(out, "dest_port", o->dst_port);
+    sek_json_str(out, "proto", proto_name(o->proto, number));
+    sek_json_uint(out, "depth", p->tunnel_depth);
+    sek_json_uint(out, "pcap_cnt", o->number);
+    sek_json_str(out, "pkt_src", source_name(o));
+    sek_json_close(out, '}');
+}
+
+static void sctp(struct sek_text *out, const struct sek_packet *p)
+{
+    static const char *const names[] = {
+        "data", "init", "init_ack", "sack", "heartbeat", "heartbeat_ack", "abort", "shutdown",
+        "shutdown_ack", "error", "cookie_echo", "cookie_ack", "ecne", "cwr", "shutdown_complete"};
+    uint32_t count = 0;
+    uint8_t type;
+    bool has[4] = {false};
+    if (p->proto != IPPROTO_SCTP || !p->l4)
+        return;
+    sek_json_open(out, "sctp", '{');
+    sek_json_uint(out, "vtag", p->sctp_vtag);
+    sek_json_open(out, "chunk_types", '[');
+    for (; sek_sctp_chunk(p, count, &type, NULL); count++) {
+        char text[8];
+        snprintf(text, sizeof text, "%u", type);
+        if (count < 16)
+            sek_json_str(out, NULL, type < sizeof names / sizeof *names ? names[type] : text);
+        has[0] |= type == 0;
+        has[1] |= type == 1;
+        has[2] |= type == 2;
+        has[3] |= type == 6;
+    }
+    sek_json_close(out, ']');
+    sek_json_uint(out, "chunk_cnt", count);
+    sek_json_bool(out, "has_data", has[0]);
+    sek_json_bool(out, "has_init", has[1]);
+    sek_json_bool(out, "has_init_ack", has[2]);
+    sek_json_bool(out, "has_abort", has[3]);
+    sek_json_close(out, '}');
+}
+
+static const char *link_name(enum sek_link link)
+{
+    switch (link) {
+    case SEK_LINK_ETHERNET:
+        return "EN10MB";
+    case SEK_LINK_RAW_IP:
+        return "RAW";
+    case SEK_LINK_LINUX_SLL:
+        return "LINUX_SLL";
+    case SEK_LINK_SLL2:
+        return "LINUX_SLL2";
+    case SEK_LINK_NULL:
+        return "NULL";
+    case SEK_LINK_PPP:
+        return "PPP";
+    case SEK_LINK_CHDLC:
+        return "C_HDLC";
+    }
+    return "UNKNOWN";
 }
 
 static void metadata(struct sek_text *out, const struct sek_rule *r)
@@ -173,12 +252,30 @@ static void flow_object(struct sek_text *out, const struct sek_flow *f)
     sek_json_close(out, '}');
 }
 
+static void text_variables(struct sek_text *out, struct sek_engine *engine, const struct sek_flow *f,
+                           bool of_flow)
+{
+    struct sek_bytes v;
+    const char *name = sek_engine_text(engine, f, of_flow, 0, &v);
+    if (!name)
+        return;
+    sek_json_open(out, of_flow ? "flowvars" : "pktvars", '[');
+    for (unsigned i = 0; (name = sek_engine_text(engine, f, of_flow, i, &v)); i++) {
+        sek_json_open(out, NULL, '{');
+        sek_json_bytes(out, name, v.data, v.len);
+        sek_json_close(out, '}');
+    }
+    sek_json_close(out, ']');
+}
+
 static void flow_variables(struct sek_text *out, struct sek_engine *engine,
                            const struct sek_flow *f)
 {
     const char *name;
     uint32_t value;
-    if (!sek_engine_flowbit(engine, f, 0) && !sek_engine_flowint(engine, f, 0, &value))
+    struct sek_bytes text;
+    if (!sek_engine_flowbit(engine, f, 0) && !sek_engine_flowint(engine, f, 0, &value) &&
+        !sek_engine_text(engine, f, true, 0, &text) && !sek_engine_text(engine, f, false, 0, &text))
         return;
     sek_json_open(out, "metadata", '{');
     if (sek_engine_flowbit(engine, f, 0)) {
@@ -193,6 +290,58 @@ static void flow_variables(struct sek_text *out, struct sek_engine *engine,
             sek_json_uint(out, name, value);
         sek_json_close(out, '}');
     }
+    text_variables(out, engine, f, true);
+    text_variables(out, engine, f, false);
+    sek_json_close(out, '}');
+}
+
+/* Flowbits called traffic/id/NAME and traffic/label/NAME classify the flow. */
+static void traffic(struct sek_text *out, struct sek_engine *engine, const struct sek_flow *f)
+{
+    static const char *const kinds[] = {"id", "label"};
+    bool open = false;
+    for (int k = 0; k < 2; k++) {
+        char prefix[24];
+        const char *name;
+        bool list = false;
+        size_t n = (size_t)snprintf(prefix, sizeof prefix, "traffic/%s/", kinds[k]);
+        for (unsigned i = 0; (name = sek_engine_flowbit(engine, f, i)); i++) {
+            if (strncmp(name, prefix, n))
+                continue;
+            if (!open)
+                sek_json_open(out, "traffic", '{');
+            if (!list)
+                sek_json_open(out, kinds[k], '[');
+            open = list = true;
+            sek_json_str(out, NULL, name + n);
+        }
+        if (list)
+            sek_json_close(out, ']');
+    }
+    if (open)
+        sek_json_close(out, '}');
+}
+
+static void frame_object(struct sek_text *out, const struct sek_event *e)
+{
+    const struct sek_frame *f = e->frame;
+    if (!f)
+        return;
+    sek_json_open(out, "frame", '{');
+    sek_json_str(out, "type", sek_app_frame_name(e->flow->app, f->type));
+    sek_json_str(out, "direction", f->dir ? "toclient" : "toserver");
+    if (e->flow->tcp)
+        sek_json_uint(out, "stream_offset", f->offset);
+    if (f->len != UINT64_MAX) {
+        sek_json_uint(out, "length", f->len);
+        sek_json_bool(out, "complete", f->len == e->frame_bytes.len);
+    } else {
+        sek_json_bool(out, "complete", false);
+    }
+    if (f->tx_id != UINT64_MAX)
+        sek_json_uint(out, "tx_id", f->tx_id);
+    sek_json_base64(out, "payload", e->frame_bytes.data, e->frame_bytes.len);
+    sek_json_printable(out, "payload_printable", e->frame_bytes.data, e->frame_bytes.len);
     sek_json_close(out, '}');
 }
 
@@ -280,6 +429,7 @@ static void raw_bytes(struct sek_text *out, const struct sek_eve_options *o,
         sek_json_base64(out, "packet", p->frame, p->frame_len);
         sek_json_open(out, "packet_info", '{');
         sek_json_uint(out, "linktype", p->link);
+        sek_json_str(out, "linktype_name", link_name(p->link));
         sek_json_close(out, '}');
     }
     if (o->detail & SEK_EVE_PACKET && p->ethernet) {
@@ -300,9 +450,15 @@ void sek_eve_alert(struct sek_text *out, const struct sek_eve_options *o, struct
 {
     sek_eve_begin(out, "alert", e->packet->ts_us, e->packet, e->flow, e->dir);
     layer_fields(out, o, e);
+    if (o->capture)
+        sek_json_str(out, "pcap_filename", o->capture);
+    tunnel(out, e->packet);
     alert_object(out, e);
+    sctp(out, e->packet);
     if (e->flow) {
         flow_variables(out, engine, e->flow);
+        traffic(out, engine, e->flow);
+        frame_object(out, e);
         application(out, e);
         sek_json_str(out, "direction", e->dir ? "to_client" : "to_server");
         flow_object(out, e->flow);

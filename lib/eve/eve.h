@@ -15,6 +15,7 @@ enum sek_eve_detail {
 
 struct sek_eve_options {
     unsigned detail;
+    const char *capture; /* file that packets come from; NULL: none */
     const char *layer;  /* "network", "device" */
     bool drop_alerts;   /* drop records carry the alert that caused them */
 };

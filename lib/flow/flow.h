@@ -14,6 +14,7 @@ enum sek_flow_flag {
     SEK_FLOW_PASSED      = 1u << 2, /* a pass rule holds for the rest of the flow */
     SEK_FLOW_BYPASSED    = 1u << 3,
     SEK_FLOW_MIDSTREAM   = 1u << 4,
+    SEK_FLOW_ENCRYPTED   = 1u << 5, /* from here on payload says nothing: it is not searched */
     SEK_FLOW_ENDING      = 1u << 7, /* the last inspection is running */
     SEK_FLOW_REVERSED    = 1u << 8, /* the first packet came from the server */
 };
@@ -36,6 +37,7 @@ struct sek_stream {
     uint32_t next_seq; /* after the last byte (and SYN, FIN) seen in order of sending */
     uint32_t window;   /* of the receiver of these bytes, scaled */
     uint32_t last_ts;
+    uint32_t urgent_seq, urgent_taken; /* bytes taken out of band: behind the last, and how many */
     uint8_t wscale;
     bool seen_syn, seen_fin, has_isn, gap, depth_reached, closed, fin_acked;
     bool inspect_now; /* the application parser asks for raw inspection now */
@@ -44,6 +46,7 @@ struct sek_stream {
     uint64_t base;
     uint64_t app_offset; /* next byte for the application parser */
     uint64_t raw_offset; /* next byte for stream inspection */
+    uint64_t raw_end;    /* stream inspection ends here (encrypted from then on); 0: no end */
     uint64_t acked;      /* offset acknowledged by the peer */
     uint64_t fin_offset; /* where the stream ends; valid when seen_fin */
     struct sek_segment *pieces; /* beyond a hole, sorted */
@@ -54,6 +57,7 @@ struct sek_session {
     enum sek_tcp_state state;
     struct sek_stream stream[2]; /* [dir]: bytes that travel in that direction */
     bool midstream, async, rst_seen;
+    uint8_t async_dir; /* whose side is visible, when async */
     uint8_t rst_dir;
     uint8_t synack_count;
     uint8_t syn_count;
@@ -79,6 +83,8 @@ struct sek_flow {
     uint16_t app_dir[2];  /* what each direction alone looks like */
     uint16_t app_before;  /* before a protocol change (STARTTLS, CONNECT, h2c) */
     uint8_t app_probed[2];
+    uint8_t app_events;   /* anomalies of the packet at hand: enum sek_app_flow_event as bits */
+    uint16_t app_expected; /* what a change of protocol announced; 0: nothing */
     void *app_state;
     void *app_earlier; /* state before a protocol change, while what comes is not known yet */
 

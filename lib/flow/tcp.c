@@ -87,7 +87,7 @@ static void take_ack(struct step *st)
         s->last_ack = p->tcp.ack;
     if (SEQ_GT(s->last_ack, s->next_seq) && st->ssn->midstream)
         s->next_seq = s->last_ack;
-    int64_t offset = sek_stream_offset(s, s->last_ack);
+    int64_t offset = sek_stream_offset(s, s->last_ack - s->urgent_taken);
     if (offset > 0 && (uint64_t)offset > s->acked)
         s->acked = (uint64_t)offset;
     if (s->seen_fin && s->acked > s->fin_offset) {
@@ -97,14 +97,33 @@ static void take_ack(struct step *st)
     s->window = scaled_window(st);
 }
 
+/* The payload into the stream. The byte that the urgent pointer marks is handed to the receiving
+ * program out of band, as BSD and Linux do, unless the policy says that it stays in line. */
+static bool insert_payload(struct step *st, uint32_t seq)
+{
+    struct sek_packet *p = st->p;
+    uint32_t urgent = p->tcp.flags & SEK_TCP_URG ? p->tcp.urgent : 0;
+    struct sek_stream *s = st->out;
+    seq -= s->urgent_taken;
+    if (st->settings->urgent_inline || !urgent || urgent > p->payload_len)
+        return sek_stream_insert(st->pool, st->settings, s, p, seq, p->payload, p->payload_len);
+    uint32_t before = urgent - 1, after = p->payload_len - urgent;
+    bool added = before && sek_stream_insert(st->pool, st->settings, s, p, seq, p->payload, before);
+    if (SEQ_GEQ(p->tcp.seq + before, s->urgent_seq) || !s->urgent_taken) {
+        s->urgent_seq = p->tcp.seq + urgent;
+        s->urgent_taken++;
+    }
+    return (after && sek_stream_insert(st->pool, st->settings, s, p, seq + before,
+                                       p->payload + urgent, after)) || added || !before;
+}
+
 static void put_payload(struct step *st)
 {
     struct sek_packet *p = st->p;
     uint32_t seq = p->tcp.seq + ((p->tcp.flags & SEK_TCP_SYN) ? 1 : 0);
     uint32_t end = segment_end(p);
     if (p->payload_len && !st->out->depth_reached) {
-        bool added = sek_stream_insert(st->pool, st->settings, st->out, p, seq, p->payload,
-                                       p->payload_len);
+        bool added = insert_payload(st, seq);
         st->r->stream_added = true;
         st->r->retransmission = !added;
         if (!added && SEQ_LEQ(seq + p->payload_len, st->out->last_ack))
@@ -115,7 +134,8 @@ static void put_payload(struct step *st)
     if (SEQ_GT(end, st->out->next_seq))
         st->out->next_seq = end;
     if (p->tcp.flags & SEK_TCP_FIN && !st->out->seen_fin) {
-        int64_t offset = sek_stream_offset(st->out, seq + p->payload_len);
+        int64_t offset =
+            sek_stream_offset(st->out, seq + p->payload_len - st->out->urgent_taken);
         if (offset >= 0) {
             st->out->seen_fin = true;
             st->out->fin_offset = (uint64_t)offset;
@@ -139,6 +159,8 @@ static void midstream_begin(struct step *st)
 {
     struct sek_packet *p = st->p;
     st->ssn->midstream = true;
+    st->ssn->async = st->settings->async; /* until the other side is seen */
+    st->ssn->async_dir = (uint8_t)st->dir;
     st->flow->flags |= SEK_FLOW_MIDSTREAM | SEK_FLOW_ESTABLISHED;
     stream_begin(st->out, p->tcp.seq - 1);
     st->out->next_seq = p->tcp.seq;
@@ -198,7 +220,7 @@ static void on_syn(struct step *st)
     case SEK_TCP_SYN_SENT:
         if (st->dir == SEK_TOSERVER) {
             if (p->tcp.seq != ssn->stream[0].isn) { /* the client gave up on the first */
-                if (++ssn->syn_count >= 5)
+                if (++ssn->syn_count > 10)
                     event(st, SEK_STREAM__3WHS_SYN_FLOOD);
                 sek_stream_free(st->pool, &ssn->stream[0]);
                 ssn->stream[0] = (struct sek_stream){0};
@@ -315,8 +337,7 @@ static void on_rst(struct step *st)
         return;
     if (ssn->state == SEK_TCP_ESTABLISHED && st->in->has_isn && p->tcp.flags & SEK_TCP_ACK)
         take_ack(st);
-    if (p->payload_len && ssn->state >= SEK_TCP_ESTABLISHED)
-        put_payload(st);
+    /* Bytes on a RST explain it (RFC 9293 section 3.5.3) and are not delivered. */
     ssn->rst_seen = true;
     ssn->rst_dir = (uint8_t)st->dir;
     ssn->state = SEK_TCP_CLOSED;
@@ -345,7 +366,10 @@ static void on_handshake_ack(struct step *st)
 {
     struct sek_session *ssn = st->ssn;
     struct sek_packet *p = st->p;
-    if (st->dir == SEK_TOCLIENT) {
+    if (st->dir == SEK_TOCLIENT && ssn->midstream && st->settings->async) {
+        ssn->async = true; /* only the server's side is visible */
+        ssn->async_dir = SEK_TOCLIENT;
+    } else if (st->dir == SEK_TOCLIENT) {
         /* Data from the server before the client's ACK was seen: the ACK was lost on the way to
          * us when the server's bytes are numbered right. */
         if (!p->payload_len || p->tcp.seq != st->out->next_seq || p->tcp.ack != st->in->next_seq) {
@@ -399,12 +423,14 @@ static void on_data(struct step *st)
         s->next_seq = p->tcp.seq;
         s->wscale = 14;
     }
-    if (ssn->async && st->dir == SEK_TOSERVER) {
-        put_payload(st);
+    if (ssn->async && st->dir == (enum sek_dir)ssn->async_dir) {
+        put_payload(st); /* nobody will acknowledge it where we can see it */
         s->last_ack = s->next_seq;
+        s->acked = s->base + s->filled;
         st->r->valid = true;
         return;
     }
+    ssn->async = false;
     if (!timestamp_good(st))
         return;
     uint32_t end = p->tcp.seq + p->payload_len;
@@ -437,6 +463,21 @@ static void on_data(struct step *st)
     }
 }
 
+/* Who sent a RST and goes on with data did not send it: the session lives. */
+static bool rst_was_forged(struct step *st)
+{
+    struct sek_session *ssn = st->ssn;
+    const struct sek_packet *p = st->p;
+    if (!ssn->rst_seen || ssn->rst_dir != st->dir || !p->payload_len || p->tcp.flags & SEK_TCP_SYN ||
+        p->tcp.seq != st->out->next_seq)
+        return false;
+    event(st, SEK_STREAM_SUSPECTED_RST_INJECT);
+    ssn->rst_seen = false;
+    ssn->state = SEK_TCP_ESTABLISHED;
+    st->out->closed = st->in->closed = false;
+    return true;
+}
+
 struct sek_tcp_result sek_tcp_packet(struct sek_pool *pool, const struct sek_tcp_settings *settings,
                                      struct sek_flow *flow, enum sek_dir *dir, struct sek_packet *p)
 {
@@ -466,9 +507,8 @@ struct sek_tcp_result sek_tcp_packet(struct sek_pool *pool, const struct sek_tcp
         on_rst(&st);
         return r;
     }
-    if (st.ssn->state == SEK_TCP_CLOSED) {
-        if (st.ssn->rst_seen && st.ssn->rst_dir == st.dir && p->payload_len)
-            event(&st, SEK_STREAM_SUSPECTED_RST_INJECT);
+    if (st.ssn->state == SEK_TCP_CLOSED && !rst_was_forged(&st)) {
+        r.valid = !p->payload_len; /* late copies of the last packets */
         return r;
     }
     if (syn) {

@@ -8,6 +8,7 @@ struct sek_tcp_settings {
     bool midstream;  /* pick up sessions whose handshake was not seen */
     bool async;      /* one direction only may be visible */
     bool inline_mode; /* bytes are usable as they arrive, before they are acknowledged */
+    bool urgent_inline; /* urgent bytes are part of the stream */
     uint32_t depth;  /* bytes of each direction that are reassembled; 0: no limit */
     uint32_t piece_limit; /* bytes held beyond a hole, for each direction */
 };

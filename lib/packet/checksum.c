@@ -1,6 +1,8 @@
 /* Internet checksums (RFC 1071) and the community ID flow hash. */
 #include "lib/packet/packet.h"
 
+#include "lib/base/digest.h"
+
 #include <netinet/in.h>
 #include <openssl/evp.h>
 
@@ -29,10 +31,13 @@ static bool transport_bad(const struct sek_packet *p, uint32_t len)
     return sum_bad(sum16(p->l4, len, sum));
 }
 
-bool sek_packet_checksum_bad(const struct sek_packet *p)
+bool sek_packet_ip_checksum_bad(const struct sek_packet *p)
 {
-    if (p->ip_version == 4 && sum_bad(sum16(p->ip, p->ip_header_len, 0)))
-        return true;
+    return p->ip_version == 4 && sum_bad(sum16(p->ip, p->ip_header_len, 0));
+}
+
+bool sek_packet_transport_checksum_bad(const struct sek_packet *p)
+{
     if (!p->l4 || p->fragment)
         return false;
     uint32_t len = (uint32_t)(p->payload + p->payload_len - p->l4);
@@ -50,6 +55,11 @@ bool sek_packet_checksum_bad(const struct sek_packet *p)
     default:
         return false;
     }
+}
+
+bool sek_packet_checksum_bad(const struct sek_packet *p)
+{
+    return sek_packet_ip_checksum_bad(p) || sek_packet_transport_checksum_bad(p);
 }
 
 /* ICMP types that pair up stand in for the second port (community ID specification 1.0). */
@@ -77,7 +87,7 @@ bool sek_packet_community_id(int ip_version, uint8_t proto, const struct sek_add
                              char *out)
 {
     uint8_t data[2 + 32 + 2 + 4] = {0}; /* seed, addresses, protocol, padding, ports */
-    uint8_t digest[20];
+    uint8_t digest[SEK_DIGEST_MAX];
     size_t size = ip_version == 4 ? 4 : 16, used = 2;
     bool one_way = false;
     bool ports = proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
@@ -107,10 +117,10 @@ bool sek_packet_community_id(int ip_version, uint8_t proto, const struct sek_add
         data[used++] = (uint8_t)(dst_port >> 8);
         data[used++] = (uint8_t)dst_port;
     }
-    if (!EVP_Digest(data, used, digest, NULL, EVP_sha1(), NULL))
+    if (!sek_digest(SEK_SHA1, data, used, digest))
         return false;
     out[0] = '1';
     out[1] = ':';
-    EVP_EncodeBlock((unsigned char *)out + 2, digest, sizeof digest);
+    EVP_EncodeBlock((unsigned char *)out + 2, digest, 20);
     return true;
 }

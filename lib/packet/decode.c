@@ -26,6 +26,9 @@ struct sek_packet *decoder_inner(struct decoder *d, const struct sek_packet *out
     memcpy(p->vlan, outer->vlan, sizeof p->vlan);
     p->vlan_count = outer->vlan_count;
     p->source = SEK_SOURCE_TUNNEL;
+    p->carrier = outer->proto;
+    p->outer_version = outer->ip_version;
+    p->outer = outer;
     p->tunnel_depth = (uint8_t)(outer->tunnel_depth + 1);
     return p;
 }
@@ -141,6 +144,17 @@ void decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *dat
     decode_ethertype(d, p, sek_get16(data + 12), data + 14, len - 14);
 }
 
+/* ERSPAN type II: version, VLAN, then the mirrored frame. */
+static void decode_erspan(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
+{
+    uint16_t vlan = sek_get16(data) & 0x0fff;
+    if (sek_get16(data) >> 12 != 1)
+        sek_packet_event(p, SEK_DECODE_ERSPAN_UNSUPPORTED_VERSION);
+    if (vlan && p->vlan_count < SEK_VLAN_MAX)
+        p->vlan[p->vlan_count++] = vlan;
+    decode_ethernet(d, p, data + 8, len - 8);
+}
+
 static void decode_gre(struct decoder *d, struct sek_packet *outer, const uint8_t *data, uint32_t len)
 {
     if (len < 4) {
@@ -171,7 +185,7 @@ static void decode_gre(struct decoder *d, struct sek_packet *outer, const uint8_
     if (type == 0x880b)
         decode_ppp(d, p, data + skip, len - skip);
     else if (type == 0x88be && len >= skip + 8) /* ERSPAN type II */
-        decode_ethernet(d, p, data + skip + 8, len - skip - 8);
+        decode_erspan(d, p, data + skip, len - skip);
     else
         decode_ethertype(d, p, type, data + skip, len - skip);
     if (!p->ip_version && !p->any_event)
@@ -254,13 +268,13 @@ static void decode_tcp(struct sek_packet *p, const uint8_t *data, uint32_t len)
 static void decode_udp(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
     if (len < 8) {
-        sek_packet_event(p, SEK_DECODE_UDP_PKT_TOO_SMALL);
+        sek_packet_event(p, SEK_DECODE_UDP_HLEN_TOO_SMALL);
         p->invalid = true;
         return;
     }
     uint16_t claimed = sek_get16(data + 4);
     if (claimed < 8 || claimed > len) {
-        sek_packet_event(p, claimed < 8 ? SEK_DECODE_UDP_HLEN_TOO_SMALL : SEK_DECODE_UDP_LEN_INVALID);
+        sek_packet_event(p, claimed < 8 ? SEK_DECODE_UDP_LEN_INVALID : SEK_DECODE_UDP_PKT_TOO_SMALL);
         p->invalid = true;
         return;
     }
@@ -372,6 +386,12 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         return;
     case SEK_LINK_PPP:
         decode_ppp(d, p, frame, len);
+        return;
+    case SEK_LINK_CHDLC: /* address, control, EtherType */
+        if (len < 4)
+            sek_packet_event(p, SEK_DECODE_CHDLC_PKT_TOO_SMALL);
+        else
+            decode_ethertype(d, p, sek_get16(frame + 2), frame + 4, len - 4);
         return;
     case SEK_LINK_NULL: /* four bytes of address family in the capturing host's order */
         if (len < 4) {

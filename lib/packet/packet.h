@@ -8,7 +8,7 @@
 #include "lib/packet/events.h"
 
 enum sek_link { SEK_LINK_ETHERNET = 1, SEK_LINK_RAW_IP = 101, SEK_LINK_LINUX_SLL = 113,
-                SEK_LINK_NULL = 0, SEK_LINK_PPP = 9, SEK_LINK_SLL2 = 276 };
+                SEK_LINK_NULL = 0, SEK_LINK_PPP = 9, SEK_LINK_SLL2 = 276, SEK_LINK_CHDLC = 104 };
 
 enum sek_packet_source {
     SEK_SOURCE_WIRE,
@@ -55,6 +55,9 @@ struct sek_packet {
     uint16_t vlan[SEK_VLAN_MAX];
     uint8_t vlan_count;
     uint8_t tunnel_depth; /* 0: outermost */
+    uint8_t carrier;       /* of a packet in a tunnel: IPPROTO_ that carried it */
+    uint8_t outer_version; /* ... and the version of IP */
+    const struct sek_packet *outer; /* ... and the packet; valid as long as this one */
 
     const uint8_t *ip; /* IP header, or NULL when the frame holds none */
     uint32_t ip_len;   /* bytes from ip to the end of the IP packet */
@@ -106,6 +109,14 @@ unsigned sek_packet_decode(enum sek_link link, const uint8_t *frame, uint32_t le
 unsigned sek_packet_decode_datagram(const struct sek_packet *base, const uint8_t *ip, uint32_t len,
                                     struct sek_packet *packets);
 
+/* Chunk INDEX of an SCTP packet (RFC 9260 section 3.2): its TYPE (may be NULL) and its value (may be
+ * NULL). False: there is none. */
+bool sek_sctp_chunk(const struct sek_packet *p, uint32_t index, uint8_t *type,
+                    struct sek_bytes *value);
+
+/* The same for the IPv4 header alone, and for what it carries alone. */
+bool sek_packet_ip_checksum_bad(const struct sek_packet *p);
+bool sek_packet_transport_checksum_bad(const struct sek_packet *p);
 /* True when the IPv4, TCP, UDP or ICMP checksum is wrong; false for protocols without one. */
 bool sek_packet_checksum_bad(const struct sek_packet *p);
 

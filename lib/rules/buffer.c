@@ -19,6 +19,36 @@ PACKET_BUFFER(kw_ipv4_hdr, SEK_TARGET_IPV4_HEADER)
 PACKET_BUFFER(kw_ipv6_hdr, SEK_TARGET_IPV6_HEADER)
 PACKET_BUFFER(kw_icmpv4_hdr, SEK_TARGET_ICMPV4_HEADER)
 PACKET_BUFFER(kw_icmpv6_hdr, SEK_TARGET_ICMPV6_HEADER)
+PACKET_BUFFER(kw_sctp_hdr, SEK_TARGET_SCTP_HEADER)
+PACKET_BUFFER(kw_sctp_chunk_data, SEK_TARGET_SCTP_CHUNK_DATA)
+PACKET_BUFFER(kw_igmp_hdr, SEK_TARGET_IGMP_HEADER)
+PACKET_BUFFER(kw_ip_src, SEK_TARGET_IP_SRC)
+PACKET_BUFFER(kw_ip_dst, SEK_TARGET_IP_DST)
+
+/* frame:request, frame:http1.request */
+static enum sek_error kw_frame(struct builder *b, char *arg)
+{
+    char *name = arg;
+    const struct sek_app_ops *ops = NULL;
+    uint64_t apps = b->rule->apps;
+    for (char *d = strchr(arg, '.'); d && !ops; d = strchr(d + 1, '.')) {
+        *d = '\0';
+        ops = sek_app_find(arg);
+        *d = '.';
+        if (ops)
+            name = d + 1;
+    }
+    for (int app = 0; !ops && app < SEK_APP_COUNT; app++)
+        if (apps >> app & 1 && sek_app_frame(app, name) >= 0)
+            ops = sek_app_ops(app);
+    int type = ops ? sek_app_frame(ops->id, name) : -1;
+    if (type < 0)
+        return builder_fail(b, SEK_EUNSUPPORTED, "'%.60s' is not a frame of the rule's protocol", arg);
+    b->rule->apps = apps ? apps & SEK_APP_BIT(ops->id) : SEK_APP_BIT(ops->id);
+    if (!b->rule->apps)
+        return builder_fail(b, SEK_EINVAL, "'%.60s' does not fit the rule's protocol", arg);
+    return builder_sticky(b, SEK_TARGET_FRAME + (int)ops->id * SEK_FRAME_TYPES + type, false);
+}
 
 static enum sek_error transform(struct builder *b, enum sek_transform_kind kind,
                                 struct sek_transform **out)
@@ -64,8 +94,29 @@ PLAIN_TRANSFORM(kw_header_lowercase, SEK_TRANSFORM_HEADER_LOWER)
 PLAIN_TRANSFORM(kw_strip_pseudo_headers, SEK_TRANSFORM_STRIP_PSEUDO)
 PLAIN_TRANSFORM(kw_domain, SEK_TRANSFORM_DOMAIN)
 PLAIN_TRANSFORM(kw_tld, SEK_TRANSFORM_TLD)
-PLAIN_TRANSFORM(kw_gunzip, SEK_TRANSFORM_GUNZIP)
-PLAIN_TRANSFORM(kw_zlib_deflate, SEK_TRANSFORM_ZLIB)
+/* gunzip: max-size 8 */
+static enum sek_error inflate_transform(struct builder *b, char *arg, enum sek_transform_kind kind)
+{
+    struct sek_transform *t;
+    enum sek_error rc = transform(b, kind, &t);
+    int64_t v = 0;
+    if (rc || !arg)
+        return rc;
+    if (strncmp(arg, "max-size", 8) || !text_int(arg + 8, 1, 1 << 20, &v))
+        return builder_fail(b, SEK_EINVAL, "found '%.40s', expected max-size 1..1048576", arg);
+    t->bytes = (uint32_t)v;
+    return SEK_OK;
+}
+
+static enum sek_error kw_gunzip(struct builder *b, char *arg)
+{
+    return inflate_transform(b, arg, SEK_TRANSFORM_GUNZIP);
+}
+
+static enum sek_error kw_zlib_deflate(struct builder *b, char *arg)
+{
+    return inflate_transform(b, arg, SEK_TRANSFORM_ZLIB);
+}
 
 static enum sek_error kw_xor(struct builder *b, char *arg)
 {
@@ -140,6 +191,12 @@ const struct keyword sek_buffer_keywords[] = {
     {"ipv6.hdr", kw_ipv6_hdr, ARG_NONE, "IPv6 header with extensions"},
     {"icmpv4.hdr", kw_icmpv4_hdr, ARG_NONE, "ICMP header"},
     {"icmpv6.hdr", kw_icmpv6_hdr, ARG_NONE, "ICMPv6 header"},
+    {"sctp.hdr", kw_sctp_hdr, ARG_NONE, "SCTP common header and what follows"},
+    {"sctp.chunk_data", kw_sctp_chunk_data, ARG_NONE, "value of each SCTP chunk"},
+    {"igmp.hdr", kw_igmp_hdr, ARG_NONE, "IGMP message"},
+    {"ip.src", kw_ip_src, ARG_NONE, "source address"},
+    {"ip.dst", kw_ip_dst, ARG_NONE, "destination address"},
+    {"frame", kw_frame, ARG_REQUIRED, "a part of a message as it is on the wire"},
     {"dotprefix", kw_dotprefix, ARG_NONE, "put a dot in front"},
     {"strip_whitespace", kw_strip_whitespace, ARG_NONE, "without blanks"},
     {"compress_whitespace", kw_compress_whitespace, ARG_NONE, "runs of blanks become one"},

@@ -130,6 +130,17 @@ static struct sek_view *view_intern(struct sek_rules *rules, const struct sek_vi
     return copy;
 }
 
+/* Does the buffer exist in answers only, in the protocols of the rule? */
+static bool only_in_answers(int id, uint64_t apps)
+{
+    bool requests = false;
+    for (int app = 0; app < SEK_APP_COUNT; app++) {
+        const struct sek_buffer_def *d = apps >> app & 1 ? sek_buffer_in(id, app) : NULL;
+        requests |= d && d->dirs & 1;
+    }
+    return !requests;
+}
+
 static enum sek_error make_steps(struct builder *b)
 {
     struct sek_rule *r = b->rule;
@@ -150,10 +161,13 @@ static enum sek_error make_steps(struct builder *b)
         *tail = s;
         tail = &s->next;
         r->step_count++;
-        if (s->view->target >= SEK_TARGET_APP) {
+        if (s->view->target >= SEK_TARGET_FRAME)
+            r->flags |= SEK_RULE_FRAME;
+        if (sek_target_is_buffer(s->view->target)) {
             uint64_t apps = sek_buffer_apps(s->view->target - SEK_TARGET_APP);
             r->apps = r->apps ? r->apps & apps : apps;
             r->flags |= SEK_RULE_TX;
+            s->dir = p->dir_forced ? p->dir : only_in_answers(s->view->target - SEK_TARGET_APP, r->apps);
             if (!r->apps)
                 return sek_fail(b->fault, SEK_EINVAL,
                                 "buffer '%s' does not exist in the rule's protocol",
@@ -166,6 +180,20 @@ static enum sek_error make_steps(struct builder *b)
 static bool is_protocol(const struct sek_rule *r, uint8_t proto)
 {
     return r->any_protocol || r->protocols[proto / 8] >> (proto % 8) & 1;
+}
+
+/* Does the condition tell of one packet, so that its payload is meant, and not the stream? */
+static bool of_one_packet(enum sek_condition_kind kind)
+{
+    switch (kind) {
+    case SEK_IF_TTL: case SEK_IF_TOS: case SEK_IF_IP_ID: case SEK_IF_FRAGBITS:
+    case SEK_IF_FRAGOFFSET: case SEK_IF_SAMEIP: case SEK_IF_TCP_FLAGS: case SEK_IF_SEQ:
+    case SEK_IF_ACK: case SEK_IF_WINDOW: case SEK_IF_MSS: case SEK_IF_WSCALE: case SEK_IF_DSIZE:
+    case SEK_IF_IPOPT: case SEK_IF_CHECKSUM:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Payload of TCP: stream, packets, or both (a place counted from the beginning means packets too). */
@@ -190,7 +218,8 @@ static void payload_needs(struct sek_rule *r)
                 r->flags |= SEK_RULE_NEEDS_PACKET;
     }
     for (struct sek_condition *c = r->conditions; c; c = c->next)
-        if (c->kind == SEK_IF_DSIZE && r->flags & SEK_RULE_NEEDS_STREAM) {
+        if (of_one_packet(c->kind) && r->flags & SEK_RULE_NEEDS_STREAM &&
+            !(r->flags & SEK_RULE_ONLY_STREAM)) {
             r->flags &= ~(uint32_t)SEK_RULE_NEEDS_STREAM;
             r->flags |= SEK_RULE_NEEDS_PACKET | SEK_RULE_NO_STREAM;
         }
@@ -215,7 +244,8 @@ enum sek_error rule_finish(struct builder *b)
         return builder_fail(b, SEK_EINVAL, "is missing");
     for (struct sek_condition *c = r->conditions; c; c = c->next) {
         if (c->kind == SEK_IF_NUMBER || c->kind == SEK_IF_TEST || c->kind == SEK_IF_APP_EVENT ||
-            c->kind == SEK_IF_FILE_HASH || c->kind == SEK_IF_FILE_EXT)
+            c->kind == SEK_IF_APP_STATE || c->kind == SEK_IF_FILE_HASH ||
+            c->kind == SEK_IF_FILE_EXT || c->kind == SEK_IF_FILE)
             r->flags |= SEK_RULE_TX;
         if (c->kind == SEK_IF_DECODE_EVENT)
             r->flags |= SEK_RULE_DECODER;
@@ -228,11 +258,16 @@ enum sek_error rule_finish(struct builder *b)
     if (!r->priority)
         r->priority = 3;
     if (only_header(r)) {
-        if (r->apps)
-            r->flags |= SEK_RULE_PROTO_ONLY;
-        else if (!r->src_port && !r->dst_port)
+        r->flags |= SEK_RULE_HEADER_ONLY;
+        if (!r->apps && !r->src_port && !r->dst_port)
             r->flags |= SEK_RULE_IP_ONLY;
     }
+    if (r->flags & SEK_RULE_TWO_WAY && !(r->flags & SEK_RULE_TX))
+        return sek_fail(b->fault, SEK_EINVAL,
+                        "'=>' needs buffers of a request and of its answer");
+    if (r->flags & SEK_RULE_FRAME && r->flags & SEK_RULE_TX)
+        return sek_fail(b->fault, SEK_EINVAL,
+                        "frames and buffers of transactions cannot be in one rule");
     bool only_app_protocol = r->conditions && !r->steps && !(r->flags & SEK_RULE_TX);
     for (struct sek_condition *c = r->conditions; c; c = c->next)
         only_app_protocol &= c->kind == SEK_IF_APP_PROTOCOL;

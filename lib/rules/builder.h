@@ -9,6 +9,8 @@ struct part {
     struct part *next;
     struct sek_view view; /* id not used yet */
     struct sek_detector *first, **tail;
+    bool dir_forced; /* `bidir.toserver`, `bidir.toclient` */
+    uint8_t dir;
     bool closed; /* a several-instance buffer that was named again: a part of its own */
 };
 
@@ -28,6 +30,8 @@ struct builder {
     struct sek_condition **conditions_tail, **effects_tail;
     bool sticky; /* a sticky buffer is set */
     bool has_sid;
+    bool dir_forced; /* for the sticky buffers that follow */
+    uint8_t dir;
 };
 
 /* A class of alerts. */
@@ -75,6 +79,8 @@ enum sek_error rule_header(struct builder *b, char *text);
 /* Cut the next option off *P; NULL at the end. *BAD: its ';' is missing. */
 char *option_next(char **p, bool *bad);
 enum sek_error rule_option(struct builder *b, char *option);
+/* Is NAME a keyword of any kind? */
+bool rule_keyword_known(const char *name);
 
 /* --- builder.c: after the last option --- */
 enum sek_error rule_finish(struct builder *b);

@@ -9,8 +9,8 @@
 static enum sek_error kw_content(struct builder *b, char *arg)
 {
     bool negated;
-    char *text = arg;
-    if (!text_unquote(&text, &negated) || (*text_trim(arg) != '"' && *text_trim(arg) != '!'))
+    char *text = text_trim(arg);
+    if ((*text != '"' && *text != '!') || !text_unquote(&text, &negated))
         return builder_fail(b, SEK_EINVAL, "expected text in double quotes, found '%.60s'", arg);
     struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_CONTENT);
     if (!d)
@@ -220,6 +220,44 @@ static enum sek_error kw_absent(struct builder *b, char *arg)
     return SEK_OK;
 }
 
+/* entropy: bytes 0, offset 0, value >= 4.5 */
+static enum sek_error kw_entropy(struct builder *b, char *arg)
+{
+    static const struct {
+        const char *text;
+        enum sek_compare_op op;
+    } ops[] = {{">=", SEK_GE}, {"<=", SEK_LE}, {"!=", SEK_NE}, {"=", SEK_EQ}, {">", SEK_GT},
+               {"<", SEK_LT}};
+    struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_ENTROPY);
+    bool has_value = false;
+    int64_t v;
+    if (!d)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    for (char *item = text_next(&arg); item; item = text_next(&arg)) {
+        if (!strncmp(item, "bytes", 5) && text_int(item + 5, 0, UINT32_MAX, &v)) {
+            d->entropy.bytes = (uint32_t)v;
+        } else if (!strncmp(item, "offset", 6) && text_int(item + 6, 0, UINT32_MAX, &v)) {
+            d->entropy.offset = (uint32_t)v;
+        } else if (!strncmp(item, "value", 5)) {
+            char *t = text_trim(item + 5), *end;
+            d->entropy.op = SEK_EQ;
+            for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+                if (!strncmp(t, ops[i].text, strlen(ops[i].text))) {
+                    d->entropy.op = ops[i].op;
+                    t = text_trim(t + strlen(ops[i].text));
+                    break;
+                }
+            }
+            d->entropy.value = strtod(t, &end);
+            has_value = end != t && !*end && d->entropy.value >= 0 && d->entropy.value <= 8;
+        } else {
+            return builder_fail(b, SEK_EINVAL, "found '%.40s', expected bytes N, offset N or value", item);
+        }
+    }
+    return has_value ? SEK_OK
+                     : builder_fail(b, SEK_EINVAL, "needs `value` with a number 0..8, as in value >= 4.5");
+}
+
 const struct keyword sek_content_keywords[] = {
     {"content", kw_content, ARG_REQUIRED, "bytes that are in the buffer"},
     {"uricontent", kw_uricontent, ARG_REQUIRED, "old form of content with http_uri"},
@@ -235,6 +273,7 @@ const struct keyword sek_content_keywords[] = {
     {"rawbytes", kw_rawbytes, ARG_OPTIONAL, "accepted; payload is always raw"},
     {"isdataat", kw_isdataat, ARG_REQUIRED, "there is data at this place"},
     {"bsize", kw_bsize, ARG_REQUIRED, "size of the buffer"},
+    {"entropy", kw_entropy, ARG_REQUIRED, "Shannon entropy of the buffer, in bits per byte"},
     {"absent", kw_absent, ARG_OPTIONAL, "the buffer does not exist"},
     {"pcre", pcre_keyword, ARG_REQUIRED, "regular expression (PCRE2)"},
     {0},

@@ -12,7 +12,7 @@ static bool type_of(const char *s, enum sek_dataset_type *out)
         const char *name;
         enum sek_dataset_type type;
     } table[] = {{"string", SEK_DATASET_STRING}, {"md5", SEK_DATASET_MD5},
-                 {"sha256", SEK_DATASET_SHA256}, {"ip", SEK_DATASET_IP}, {"ipv4", SEK_DATASET_IP}};
+                 {"sha1", SEK_DATASET_SHA1}, {"sha256", SEK_DATASET_SHA256}, {"ip", SEK_DATASET_IP}, {"ipv4", SEK_DATASET_IP}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (!strcmp(table[i].name, s)) {
             *out = table[i].type;
@@ -24,7 +24,7 @@ static bool type_of(const char *s, enum sek_dataset_type *out)
 
 /* A file named in a rule: as it is, or beside the rules. */
 static enum sek_error load(struct builder *b, struct sek_dataset *set, const char *name,
-                           bool reputation)
+                           const struct sek_dataset_format *format)
 {
     char path[PATH_MAX];
     if (*name != '/' && b->rules->folder)
@@ -32,15 +32,15 @@ static enum sek_error load(struct builder *b, struct sek_dataset *set, const cha
     else
         snprintf(path, sizeof path, "%s", name);
     struct sek_fault why;
-    enum sek_error rc = sek_dataset_load(set, path, reputation, &why);
+    enum sek_error rc = sek_dataset_load(set, path, format, &why);
     return rc ? builder_fail(b, rc, "%s", why.message) : SEK_OK;
 }
 
 struct set_options {
     enum sek_dataset_type type;
     bool have_type;
-    const char *load;
-    int64_t hashsize, memcap;
+    const char *load, *format, *value_key, *array_key;
+    bool subdomain;
 };
 
 static enum sek_error set_option(struct builder *b, struct set_options *o, char *item)
@@ -53,10 +53,33 @@ static enum sek_error set_option(struct builder *b, struct set_options *o, char 
         o->have_type = true;
     else if (!strcmp(item, "load") || !strcmp(item, "state"))
         o->load = value;
-    else if (strcmp(item, "save") && strcmp(item, "memcap") && strcmp(item, "hashsize"))
-        return builder_fail(b, SEK_EINVAL, "found '%.40s %.40s', expected type, load, save, state, "
-                                           "memcap or hashsize", item, value);
+    else if (!strcmp(item, "match") && !strcmp(value, "subdomain"))
+        o->subdomain = true;
+    else if (!strcmp(item, "format") && (!strcmp(value, "csv") || !strcmp(value, "json") ||
+                                         !strcmp(value, "ndjson")))
+        o->format = value;
+    else if (!strcmp(item, "value_key"))
+        o->value_key = value;
+    else if (!strcmp(item, "array_key"))
+        o->array_key = value;
+    else if (strcmp(item, "save") && strcmp(item, "memcap") && strcmp(item, "hashsize") &&
+             strcmp(item, "context_key") && strcmp(item, "enrichment_key") &&
+             strcmp(item, "remove_key"))
+        return builder_fail(b, SEK_EINVAL,
+                            "found '%.40s %.40s', expected type, load, save, state, match subdomain, "
+                            "format csv|json|ndjson, value_key, array_key, context_key, remove_key, "
+                            "memcap or hashsize", item, value);
     return SEK_OK;
+}
+
+static struct sek_dataset_format json_format(const struct set_options *o)
+{
+    return (struct sek_dataset_format){
+        .json = o->format && strcmp(o->format, "csv"),
+        .lines = o->format && !strcmp(o->format, "ndjson"),
+        .value_key = o->value_key,
+        .array_key = o->array_key,
+    };
 }
 
 static enum sek_error kw_dataset(struct builder *b, char *arg)
@@ -86,13 +109,15 @@ static enum sek_error kw_dataset(struct builder *b, char *arg)
     enum sek_error rc = sek_dataset_open(&b->rules->datasets, name, o.type, &set, &why);
     if (rc)
         return builder_fail(b, rc, "%s", why.message);
-    if (o.load && (rc = load(b, set, o.load, false)))
+    struct sek_dataset_format format = json_format(&o);
+    if (o.load && (rc = load(b, set, o.load, &format)))
         return rc;
     struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_DATASET);
     if (!d)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     d->dataset.set = set;
     d->dataset.command = (unsigned)n;
+    d->dataset.subdomain = o.subdomain;
     return SEK_OK;
 }
 
@@ -113,7 +138,7 @@ static enum sek_error kw_datarep(struct builder *b, char *arg)
     enum sek_error rc = sek_dataset_open(&b->rules->datasets, name, o.type, &set, &why);
     if (rc)
         return builder_fail(b, rc, "%s", why.message);
-    if (o.load && (rc = load(b, set, o.load, true)))
+    if (o.load && (rc = load(b, set, o.load, &(struct sek_dataset_format){.reputation = true})))
         return rc;
     struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_DATAREP);
     if (!d)
@@ -139,7 +164,7 @@ static enum sek_error file_hash(struct builder *b, char *arg, enum sek_dataset_t
     enum sek_error rc = sek_dataset_open(&b->rules->datasets, arg, type, &c->set, &why);
     if (rc)
         return builder_fail(b, rc, "%s", why.message);
-    return load(b, c->set, arg, false);
+    return load(b, c->set, arg, &(struct sek_dataset_format){0});
 }
 
 static enum sek_error kw_filemd5(struct builder *b, char *arg)
@@ -160,8 +185,8 @@ static enum sek_error kw_filesha256(struct builder *b, char *arg)
 static enum sek_error kw_filestore(struct builder *b, char *arg)
 {
     (void)arg;
-    b->rule->flags |= SEK_RULE_FILESTORE;
-    return SEK_OK;
+    b->rule->flags |= SEK_RULE_FILESTORE; /* there must be one to store */
+    return builder_condition(b, SEK_IF_FILE) ? SEK_OK : builder_fail(b, SEK_ENOMEM, "out of memory");
 }
 
 static enum sek_error kw_fileext(struct builder *b, char *arg)

@@ -6,6 +6,8 @@
 #include "lib/packet/address.h"
 
 #include <ctype.h>
+#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +129,7 @@ static long value_of(enum sek_dataset_type type, char *text, uint8_t *out)
     case SEK_DATASET_STRING:
         return sek_base64_decode(text, strlen(text), out);
     case SEK_DATASET_IP:
-        if (!sek_addr_parse(text, &addr))
+        if (!sek_addr_parse(strncmp(text, "::ffff:", 7) ? text : text + 7, &addr))
             return -1;
         memcpy(out, addr.bytes, 16);
         return 16;
@@ -136,15 +138,88 @@ static long value_of(enum sek_dataset_type type, char *text, uint8_t *out)
     }
 }
 
-enum sek_error sek_dataset_load(struct sek_dataset *set, const char *path, bool reputation,
-                                struct sek_fault *fault)
+/* The member at a dotted PATH. */
+static const json_t *member(const json_t *v, const char *path)
 {
+    char copy[256], *rest = copy, *key;
+    if (!path || snprintf(copy, sizeof copy, "%s", path) >= (int)sizeof copy)
+        return path ? NULL : v;
+    while (v && (key = strsep(&rest, ".")))
+        v = json_object_get(v, key);
+    return v;
+}
+
+static enum sek_error json_value(struct sek_dataset *set, const char *path, unsigned line,
+                                 const json_t *item, const char *key, struct sek_fault *fault)
+{
+    const char *text = json_string_value(member(item, key));
+    uint8_t raw[64];
+    long n = 0;
+    char copy[128];
+    if (!text)
+        return sek_fail(fault, SEK_EINVAL, "%s:%u: found no text at '%s'", path, line, key ? key : "");
+    if (set->type != SEK_DATASET_STRING) {
+        n = snprintf(copy, sizeof copy, "%s", text) < (int)sizeof copy
+                ? value_of(set->type, copy, raw)
+                : -1;
+        if (n < 0)
+            return sek_fail(fault, SEK_EINVAL, "%s:%u: '%.40s' is not a value of this set's type", path,
+                            line, text);
+    }
+    bool ok = set->type == SEK_DATASET_STRING ? sek_dataset_add(set, text, strlen(text), 0)
+                                              : sek_dataset_add(set, raw, (size_t)n, 0);
+    return ok ? SEK_OK
+              : sek_fail(fault, SEK_ELIMIT, "%s:%u: more than %u entries", path, line, set->limit);
+}
+
+/* One document that holds a list, or one object on each line. */
+static enum sek_error load_json(struct sek_dataset *set, const char *path, char *text,
+                                const struct sek_dataset_format *format, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    unsigned line = 0;
+    for (char *row; !rc && (row = format->lines ? strsep(&text, "\n") : text);) {
+        json_error_t error;
+        line++;
+        if (!format->lines)
+            text = NULL;
+        if (!row[strspn(row, " \t\r\n")])
+            continue;
+        json_t *doc = json_loads(row, 0, &error);
+        const json_t *list = format->lines ? NULL : member(doc, format->array_key), *item;
+        size_t i;
+        if (!doc)
+            rc = sek_fail(fault, SEK_EINVAL, "%s:%u: %s", path, line + (unsigned)error.line - 1,
+                          error.text);
+        else if (format->lines)
+            rc = json_value(set, path, line, doc, format->value_key, fault);
+        else if (!json_is_array(list))
+            rc = sek_fail(fault, SEK_EINVAL, "%s: found no list%s%s", path,
+                          format->array_key ? " at " : "", format->array_key ? format->array_key : "");
+        else
+            json_array_foreach(list, i, item)
+                if (!rc)
+                    rc = json_value(set, path, (unsigned)i + 1, item, format->value_key, fault);
+        json_decref(doc);
+    }
+    return rc;
+}
+
+enum sek_error sek_dataset_load(struct sek_dataset *set, const char *path,
+                                const struct sek_dataset_format *format, struct sek_fault *fault)
+{
+    bool reputation = format->reputation;
     char *text, *rest, *row;
     size_t len;
     unsigned line = 0;
     enum sek_error rc = sek_file_read(path, FILE_LIMIT, &text, &len, fault);
     if (rc)
         return rc;
+    if (format->json) {
+        rc = load_json(set, path, text, format, fault);
+        free(text);
+        return rc;
+    }
     uint8_t *value = malloc(len + 64);
     rest = text;
     if (!value)

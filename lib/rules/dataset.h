@@ -24,10 +24,16 @@ struct sek_dataset {
 enum sek_error sek_dataset_open(struct sek_dataset **list, const char *name,
                                 enum sek_dataset_type type, struct sek_dataset **out,
                                 struct sek_fault *fault);
-/* Lines of PATH: strings in base64, hashes in hex, addresses as text; with REPUTATION each is
- * followed by a comma and a number. "PATH:LINE: ..." on error. */
-enum sek_error sek_dataset_load(struct sek_dataset *set, const char *path, bool reputation,
-                                struct sek_fault *fault);
+/* How a file of values is written. Lines: strings in base64, hashes in hex, addresses as text; with
+ * REPUTATION each is followed by a comma and a number. JSON: a list of objects (in the document, or
+ * in its member ARRAY_KEY), or one object a line; the value is its member VALUE_KEY as plain text. */
+struct sek_dataset_format {
+    bool reputation, json, lines;
+    const char *value_key, *array_key; /* dotted paths; NULL: the thing itself */
+};
+/* "PATH:LINE: ..." on error. */
+enum sek_error sek_dataset_load(struct sek_dataset *set, const char *path,
+                                const struct sek_dataset_format *format, struct sek_fault *fault);
 bool sek_dataset_has(const struct sek_dataset *set, const void *data, size_t len,
                      uint32_t *reputation);
 bool sek_dataset_add(struct sek_dataset *set, const void *data, size_t len, uint32_t reputation);

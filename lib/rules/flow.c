@@ -14,10 +14,16 @@ static enum sek_error kw_flow(struct builder *b, char *arg)
         {"to_client", SEK_RULE_TOCLIENT},     {"from_server", SEK_RULE_TOCLIENT},
         {"established", SEK_RULE_ESTABLISHED}, {"not_established", SEK_RULE_NOT_ESTABLISHED},
         {"stateless", SEK_RULE_STATELESS},    {"only_stream", SEK_RULE_ONLY_STREAM},
-        {"no_stream", SEK_RULE_NO_STREAM},    {"only_frag", 0}, {"no_frag", 0},
+        {"no_stream", SEK_RULE_NO_STREAM},
     };
     for (char *item = text_next(&arg); item; item = text_next(&arg)) {
-        bool known = false;
+        bool known = !strcasecmp(item, "only_frag") || !strcasecmp(item, "no_frag");
+        if (known) {
+            struct sek_condition *c = builder_condition(b, SEK_IF_FRAGMENT);
+            if (!c)
+                return builder_fail(b, SEK_ENOMEM, "out of memory");
+            c->negated = *item == 'n' || *item == 'N';
+        }
         for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
             if (!strcasecmp(table[i].name, item)) {
                 b->rule->flags |= table[i].flag;
@@ -148,9 +154,84 @@ static enum sek_error kw_app_layer_protocol(struct builder *b, char *arg)
     return SEK_OK;
 }
 
+/* What is known of a flow's application protocol as a whole. */
+static int flow_event(const char *name)
+{
+    static const char *const names[] = {
+        [SEK_APP_FLOW_MISMATCH] = "applayer_mismatch_protocol_both_directions",
+        [SEK_APP_FLOW_WRONG_DIRECTION] = "applayer_wrong_direction_first_data",
+        [SEK_APP_FLOW_ONE_DIRECTION] = "applayer_detect_protocol_only_one_direction",
+        [SEK_APP_FLOW_SKIPPED] = "applayer_proto_detection_skipped",
+        [SEK_APP_FLOW_NO_TLS] = "applayer_no_tls_after_starttls",
+        [SEK_APP_FLOW_UNEXPECTED] = "applayer_unexpected_protocol",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], name))
+            return (int)i;
+    return -1;
+}
+
+/* app-layer-state:<client_hello_done */
+static enum sek_error kw_app_layer_state(struct builder *b, char *arg)
+{
+    struct sek_condition *c = builder_condition(b, SEK_IF_APP_STATE);
+    const struct sek_app_ops *ops = NULL;
+    if (!c)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    if (!b->rule->apps || b->rule->apps & (b->rule->apps - 1))
+        return builder_fail(b, SEK_EINVAL, "needs a rule about one application protocol");
+    ops = sek_app_ops(__builtin_ctzll(b->rule->apps));
+    c->compare.op = *arg == '<' ? SEK_LT : *arg == '>' ? SEK_GT : SEK_EQ;
+    if (c->compare.op != SEK_EQ)
+        arg = text_trim(arg + 1);
+    for (const struct sek_state_name *s = ops->states; s && s->name; s++) {
+        if (!strcmp(s->name, arg)) {
+            c->names_dir = s->dir;
+            c->compare.low = s->progress;
+            return SEK_OK;
+        }
+    }
+    static const struct sek_state_name common[] = {
+        {"request_started", 0, 0}, {"request_complete", 0, UINT8_MAX},
+        {"response_started", 1, 0}, {"response_complete", 1, UINT8_MAX},
+    };
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) {
+        if (!strcmp(common[i].name, arg)) {
+            c->names_dir = common[i].dir;
+            c->compare.low = common[i].progress;
+            return SEK_OK;
+        }
+    }
+    return builder_fail(b, SEK_EINVAL, "'%.40s' is not a state of %s", arg, ops->name);
+}
+
+static enum sek_error kw_flow_elephant(struct builder *b, char *arg)
+{
+    static const char *const sides[] = {"toserver", "toclient", "both", "either"};
+    struct sek_condition *c = builder_condition(b, SEK_IF_ELEPHANT);
+    if (!c)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    c->compare = (struct sek_compare){.op = SEK_GT, .low = 100u << 20};
+    for (uint8_t i = 0; i < 4; i++) {
+        if (!strcmp(sides[i], arg)) {
+            c->side = i;
+            return SEK_OK;
+        }
+    }
+    return builder_fail(b, SEK_EINVAL, "found '%.20s', expected toserver, toclient, both or either", arg);
+}
+
 static enum sek_error kw_app_layer_event(struct builder *b, char *arg)
 {
     enum sek_app app;
+    int of_flow = flow_event(arg);
+    if (of_flow >= 0) {
+        struct sek_condition *f = builder_condition(b, SEK_IF_FLOW_APP_EVENT);
+        if (!f)
+            return builder_fail(b, SEK_ENOMEM, "out of memory");
+        f->event = (uint8_t)of_flow;
+        return SEK_OK;
+    }
     struct sek_condition *c = builder_condition(b, SEK_IF_APP_EVENT);
     if (!c)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
@@ -189,6 +270,8 @@ const struct keyword sek_flow_keywords[] = {
     {"flow.bytes_toclient", kw_bytes_toclient, ARG_REQUIRED, "bytes to the client"},
     {"app-layer-protocol", kw_app_layer_protocol, ARG_REQUIRED, "protocol that was detected"},
     {"app-layer-event", kw_app_layer_event, ARG_REQUIRED, "anomaly found by a parser"},
+    {"app-layer-state", kw_app_layer_state, ARG_REQUIRED, "how far a transaction has got"},
+    {"flow.elephant", kw_flow_elephant, ARG_REQUIRED, "more than 100 MiB in a direction"},
     {"bypass", kw_bypass, ARG_NONE, "stop looking at the flow"},
     {0},
 };

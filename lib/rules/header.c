@@ -132,10 +132,14 @@ enum sek_error rule_header(struct builder *b, char *text)
             action = (int)i;
     if (!strcmp(word, "rejectsrc"))
         action = SEK_ACTION_REJECT;
+    if (!strcmp(word, "config")) {
+        action = SEK_ACTION_ALERT;
+        r->flags |= SEK_RULE_CONFIG | SEK_RULE_NOALERT;
+    }
     if (action < 0)
         return sek_fail(b->fault, SEK_EINVAL,
                         "found action '%.40s', expected alert, pass, drop, reject, rejectsrc, "
-                        "rejectdst or rejectboth",
+                        "rejectdst, rejectboth or config",
                         word);
     r->action = (enum sek_action)action;
     word = header_word(&p);
@@ -149,9 +153,9 @@ enum sek_error rule_header(struct builder *b, char *text)
     if (!strcmp(arrow, "<>"))
         r->flags |= SEK_RULE_BOTH_WAYS;
     else if (!strcmp(arrow, "=>"))
-        return sek_fail(b->fault, SEK_EUNSUPPORTED, "transactional direction '=>' is not supported");
+        r->flags |= SEK_RULE_TWO_WAY;
     else if (strcmp(arrow, "->"))
-        return sek_fail(b->fault, SEK_EINVAL, "found direction '%.20s', expected -> or <>", arrow);
+        return sek_fail(b->fault, SEK_EINVAL, "found direction '%.20s', expected ->, <> or =>", arrow);
     if ((rc = rule_addresses(b, src, &r->src)) || (rc = rule_addresses(b, dst, &r->dst)))
         return sek_fail_context(b->fault, rc, "address");
     if ((rc = rule_ports(b, src_port, &r->src_port)) || (rc = rule_ports(b, dst_port, &r->dst_port)))

@@ -87,7 +87,7 @@ static enum sek_error kw_reference(struct builder *b, char *arg)
     static const char *const prefixes[][2] = {
         {"cve", "https://cve.mitre.org/cgi-bin/cvename.cgi?name="},
         {"bugtraq", "http://www.securityfocus.com/bid/"},
-        {"url", "http://"},
+        {"url", "https://"},
         {"nessus", "https://www.tenable.com/plugins/nessus/"},
         {"exploitdb", "https://www.exploit-db.com/exploits/"},
         {"osvdb", "http://osvdb.org/show/osvdb/"},
@@ -102,14 +102,13 @@ static enum sek_error kw_reference(struct builder *b, char *arg)
             prefix = prefixes[i][1];
     if (prefix && (strstr(value, "://") && !strcasecmp(type, "url")))
         prefix = "";
-    bool year_only = !strcasecmp(type, "cve") && strncasecmp(value, "CVE", 3) != 0;
     struct sek_reference *r = sek_arena_alloc(b->arena, sizeof *r), **tail = &b->rule->references;
-    size_t size = (prefix ? strlen(prefix) : strlen(type) + 2) + strlen(value) + 8;
+    size_t size = (prefix ? strlen(prefix) : strlen(type) + 2) + strlen(value) + 1;
     char *text = r ? sek_arena_alloc(b->arena, size) : NULL;
     if (!text)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     if (prefix)
-        snprintf(text, size, "%s%s%s", prefix, year_only ? "CVE-" : "", value);
+        snprintf(text, size, "%s%s", prefix, value);
     else
         snprintf(text, size, "%s: %s", type, value);
     r->text = text;
@@ -170,7 +169,7 @@ static enum sek_error kw_alert(struct builder *b, char *arg)
  * without being an error. Versions are those of the rule language. */
 static enum sek_error kw_requires(struct builder *b, char *arg)
 {
-    static const unsigned language = 8; /* major version of the language that we read */
+    static const unsigned language = 9; /* major version of the language that we read */
     for (char *item = text_next(&arg); item; item = text_next(&arg)) {
         if (!strncmp(item, "version", 7)) {
             char *rest = text_trim(item + 7);
@@ -206,12 +205,66 @@ static enum sek_error kw_requires(struct builder *b, char *arg)
                 known |= !strcmp(features[i], name);
             if (!known)
                 return SEK_EAGAIN;
-        } else if (strncmp(item, "keyword", 7)) {
+        } else if (strncmp(item, "keyword", 7) || !rule_keyword_known(text_trim(item + 7))) {
             return SEK_EAGAIN; /* a demand that we do not know cannot be met */
         }
     }
     return SEK_OK;
 }
+
+/* A condition is to be asked before patterns are searched. Conditions always are asked first here. */
+static enum sek_error kw_prefilter(struct builder *b, char *arg)
+{
+    (void)b, (void)arg;
+    return SEK_OK;
+}
+
+/* Buffers from here on are of the request, or of the answer (rules with `=>`). */
+static enum sek_error bidir(struct builder *b, uint8_t dir)
+{
+    if (!(b->rule->flags & SEK_RULE_TWO_WAY))
+        return builder_fail(b, SEK_EINVAL, "needs a rule with the direction =>");
+    b->dir_forced = true;
+    b->dir = dir;
+    return SEK_OK;
+}
+
+static enum sek_error kw_bidir_toserver(struct builder *b, char *arg)
+{
+    (void)arg;
+    return bidir(b, 0);
+}
+
+static enum sek_error kw_bidir_toclient(struct builder *b, char *arg)
+{
+    (void)arg;
+    return bidir(b, 1);
+}
+
+/* Of the action `config`: logging disable, type tx, scope tx. */
+static enum sek_error kw_config(struct builder *b, char *arg)
+{
+    if (!(b->rule->flags & SEK_RULE_CONFIG))
+        return builder_fail(b, SEK_EINVAL, "needs the action `config`");
+    for (char *item = text_next(&arg); item; item = text_next(&arg))
+        if (strcmp(item, "logging disable") && strcmp(item, "type tx") && strcmp(item, "type flow") &&
+            strcmp(item, "scope tx") && strcmp(item, "scope flow"))
+            return builder_fail(b, SEK_EINVAL, "found '%.40s', expected logging disable, type tx|flow, "
+                                               "scope tx|flow", item);
+    return SEK_OK;
+}
+
+/* What is read, so that the message says why it cannot be done, and not that it is unknown. */
+#define REFUSED_KEYWORD(fn, why)                                                                   \
+    static enum sek_error fn(struct builder *b, char *arg)                                         \
+    {                                                                                              \
+        (void)arg;                                                                                 \
+        return builder_fail(b, SEK_EUNSUPPORTED, "is not supported: " why);                        \
+    }
+
+REFUSED_KEYWORD(kw_lua, "rules run no scripts, whose cost and reach nobody can bound")
+REFUSED_KEYWORD(kw_geoip, "no database of countries ships with the system; use datasets or iprep")
+REFUSED_KEYWORD(kw_nfq_set_mark, "verdicts do not pass through netfilter marks")
 
 const struct keyword sek_meta_keywords[] = {
     {"sid", kw_sid, ARG_REQUIRED, "signature id"},
@@ -225,6 +278,15 @@ const struct keyword sek_meta_keywords[] = {
     {"target", kw_target, ARG_REQUIRED, "which side is the victim"},
     {"noalert", kw_noalert, ARG_NONE, "match without a record"},
     {"alert", kw_alert, ARG_NONE, "a record also for pass rules"},
+    {"prefilter", kw_prefilter, ARG_NONE, "accepted: conditions are always asked first"},
+    {"bidir.toserver", kw_bidir_toserver, ARG_NONE, "buffers of the request from here on"},
+    {"bidir.toclient", kw_bidir_toclient, ARG_NONE, "buffers of the answer from here on"},
+    {"config", kw_config, ARG_REQUIRED, "what the action `config` changes"},
+    {"lua", kw_lua, ARG_OPTIONAL, "refused: no scripts"},
+    {"luajit", kw_lua, ARG_OPTIONAL, "refused: no scripts"},
+    {"luaxform", kw_lua, ARG_OPTIONAL, "refused: no scripts"},
+    {"geoip", kw_geoip, ARG_OPTIONAL, "refused: no database"},
+    {"nfq_set_mark", kw_nfq_set_mark, ARG_OPTIONAL, "refused: no netfilter marks"},
     {"requires", kw_requires, ARG_REQUIRED, "skip the rule where something is missing"},
     {0},
 };

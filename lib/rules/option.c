@@ -25,7 +25,8 @@ static const struct keyword *keyword_find(const char *name)
     return NULL;
 }
 
-/* Cut the next option off: text up to a ';' that is neither escaped nor inside quotes. */
+/* Cut the next option off: text up to a ';' that is neither escaped nor inside quotes. A quote that is
+ * part of an expression breaks the count of them, so a ';' right behind a quote always ends it. */
 char *option_next(char **p, bool *bad)
 {
     char *begin = *p, *s = begin;
@@ -41,7 +42,7 @@ char *option_next(char **p, bool *bad)
         }
         if (*s == '"')
             quoted = !quoted;
-        if (*s == ';' && !quoted)
+        if (*s == ';' && (!quoted || (s - begin > 1 && s[-1] == '"' && s[-2] != '\\')))
             break;
     }
     if (!*s)
@@ -83,6 +84,8 @@ enum sek_error builder_sticky(struct builder *b, int target, bool own_part)
             p = x;
     if (!p && !(p = builder_part(b, target)))
         return builder_fail(b, SEK_ENOMEM, "out of memory");
+    p->dir_forced = b->dir_forced;
+    p->dir = b->dir;
     b->current = p;
     b->sticky = target != SEK_TARGET_PAYLOAD;
     b->last_content = NULL;
@@ -141,6 +144,54 @@ static bool bits_parse(const char *text, const char *const *words, struct sek_co
     return true;
 }
 
+/* What follows the comparison of a number with several values: "any", "nb>3", "-1", then "2:4". */
+static bool picking_parse(const char *compare, char *rest, struct sek_picking *out)
+{
+    static const struct {
+        const char *word;
+        enum sek_pick pick;
+    } words[] = {{"any", SEK_PICK_ANY}, {"all", SEK_PICK_ALL},
+                 {"all_or_absent", SEK_PICK_ALL_OR_ABSENT}, {"or_absent", SEK_PICK_ANY_OR_ABSENT}};
+    int64_t from, to;
+    *out = (struct sek_picking){0};
+    if (!strncmp(compare, "count", 5) && (isspace((unsigned char)compare[5]) || !compare[5])) {
+        out->pick = SEK_PICK_COUNT;
+        return !rest && compare_parse(compare + 5, NULL, &out->times);
+    }
+    char *how = text_next(&rest), *slice = text_next(&rest), *colon;
+    if (rest)
+        return false;
+    if (slice) {
+        if (!(colon = strchr(slice, ':')))
+            return false;
+        *colon = '\0';
+        if (!text_int(slice, INT32_MIN, INT32_MAX, &from) ||
+            !text_int(colon + 1, INT32_MIN, INT32_MAX, &to))
+            return false;
+        out->sliced = true;
+        out->from = (int32_t)from;
+        out->to = (int32_t)to;
+    }
+    if (!how)
+        return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!strcmp(words[i].word, how)) {
+            out->pick = words[i].pick;
+            return true;
+        }
+    }
+    if (!strncmp(how, "nb", 2)) {
+        out->pick = SEK_PICK_TIMES;
+        return compare_parse(how + 2, NULL, &out->times);
+    }
+    bool beyond = !strncmp(how, "oob_or", 6);
+    if (!text_int(beyond ? how + 6 : how, INT32_MIN, INT32_MAX, &from))
+        return false;
+    out->pick = beyond ? SEK_PICK_INDEX_OR_BEYOND : SEK_PICK_INDEX;
+    out->index = (int32_t)from;
+    return true;
+}
+
 static enum sek_error number_option(struct builder *b, const char *name, const char *arg)
 {
     const sek_number_row *row = sek_number_find(name);
@@ -157,6 +208,7 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
         *comma = '\0';
         if (!strcmp(text_trim(comma + 1), "raw"))
             row = sek_number_find("urilen.raw");
+        comma = NULL;
     }
     for (int app = 0; app < SEK_APP_COUNT; app++) {
         if ((*row)[app]) {
@@ -167,11 +219,29 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
     if (!(c = builder_condition(b, SEK_IF_NUMBER)))
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     c->number = *row;
+    if (d->bits)
+        comma = NULL;
+    if (comma)
+        *comma++ = '\0';
+    if (!picking_parse(copy, comma, &c->picking))
+        return builder_fail(b, SEK_EINVAL,
+                            "found '%s', expected a comparison, then any, all, all_or_absent, "
+                            "or_absent, nbN, oob_or N or an index, then FROM:TO",
+                            arg);
+    if (c->picking.pick == SEK_PICK_COUNT)
+        return demand_apps(b, apps);
     if (!(d->bits && d->words && bits_parse(copy, d->words, &c->compare)) &&
         !compare_parse(copy, d->bits ? NULL : d->words, &c->compare))
         return builder_fail(b, SEK_EINVAL,
                             "found '%s', expected a number, <N, >N, N<>M, !N or a known word", arg);
     return demand_apps(b, apps);
+}
+
+bool rule_keyword_known(const char *name)
+{
+    return keyword_find(name) || sek_buffer_find(name, SEK_BUFFER_STICKY) >= 0 ||
+           sek_buffer_find(name, SEK_BUFFER_MODIFIER) >= 0 || sek_number_find(name) ||
+           sek_test_find(name);
 }
 
 enum sek_error rule_option(struct builder *b, char *option)

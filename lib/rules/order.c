@@ -57,7 +57,7 @@ static void choose_pattern(struct sek_rule *r)
 {
     unsigned best = 0;
     for (struct sek_step *s = r->steps; s; s = s->next) {
-        if (s->view->target != SEK_TARGET_PAYLOAD && s->view->target < SEK_TARGET_APP)
+        if (s->view->target != SEK_TARGET_PAYLOAD && !sek_target_is_buffer(s->view->target))
             continue;
         if (s->view->target == SEK_TARGET_PAYLOAD && r->flags & SEK_RULE_TX)
             continue; /* a transaction's own buffer decides when it is looked at */

@@ -5,7 +5,9 @@
 #include "lib/app/buffers.h"
 
 #include <pcre2.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct code_list {
     struct code_list *next;
@@ -86,8 +88,62 @@ static struct part *part_named(struct builder *b, const char *name)
     return builder_part(b, SEK_TARGET_APP + id);
 }
 
+/* One capture: scope "flow" or "pkt", NAME, group. */
+static enum sek_error capture_add(struct builder *b, struct sek_pcre *p, bool flow, const char *name,
+                                  unsigned group)
+{
+    char full[200];
+    if (p->capture_count == SEK_CAPTURES_MAX)
+        return builder_fail(b, SEK_ELIMIT, "more than %d captures", SEK_CAPTURES_MAX);
+    if (!p->captures &&
+        !(p->captures = sek_arena_alloc(b->arena, SEK_CAPTURES_MAX * sizeof *p->captures)))
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    snprintf(full, sizeof full, "text.%.180s", name);
+    p->captures[p->capture_count++] =
+        (struct sek_capture){.name = builder_name(b, full), .group = (uint8_t)group, .flow = flow};
+    return SEK_OK;
+}
+
+/* ", flow:name, pkt:name" after the closing quote's flags: for the groups in order. */
+static enum sek_error capture_list(struct builder *b, struct sek_pcre *p, char *list)
+{
+    unsigned group = 1;
+    for (char *item = text_next(&list); item; item = text_next(&list)) {
+        bool flow = !strncmp(item, "flow:", 5), packet = !strncmp(item, "pkt:", 4);
+        if (!flow && !packet)
+            return builder_fail(b, SEK_EINVAL, "found '%.40s', expected flow:NAME or pkt:NAME", item);
+        enum sek_error rc = capture_add(b, p, flow, item + (flow ? 5 : 4), group++);
+        if (rc)
+            return rc;
+    }
+    return SEK_OK;
+}
+
+/* Groups called (?P<flow_NAME>...) and (?P<pkt_NAME>...). */
+static enum sek_error capture_groups(struct builder *b, struct sek_pcre *p)
+{
+    uint32_t count = 0, size = 0;
+    PCRE2_SPTR table;
+    pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &count);
+    pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+    pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &table);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint8_t *entry = table + i * size;
+        const char *name = (const char *)entry + 2;
+        unsigned group = (unsigned)(entry[0] << 8 | entry[1]);
+        bool flow = !strncmp(name, "flow_", 5);
+        if (!flow && strncmp(name, "pkt_", 4))
+            continue;
+        enum sek_error rc = capture_add(b, p, flow, strchr(name, '_') + 1, group);
+        if (rc)
+            return rc;
+    }
+    return SEK_OK;
+}
+
 enum sek_error pcre_keyword(struct builder *b, char *arg)
 {
+    char *names = NULL;
     bool negated;
     uint32_t options = 0;
     struct part *part = b->current;
@@ -101,7 +157,9 @@ enum sek_error pcre_keyword(struct builder *b, char *arg)
     char *end = *begin ? strrchr(begin + 1, delimiter) : NULL;
     if (!end || delimiter != '/')
         return builder_fail(b, SEK_EINVAL, "found '%.60s', expected /expression/flags", arg);
-    for (const char *f = end + 1; *f; f++) {
+    if ((names = strchr(end, ',')))
+        *names++ = '\0';
+    for (const char *f = text_trim(end + 1); *f; f++) {
         const char *buffer = flag_buffer(*f);
         switch (*f) {
         case 'i':
@@ -144,5 +202,9 @@ enum sek_error pcre_keyword(struct builder *b, char *arg)
     d->pcre.relative = relative;
     if (relative && part == b->current)
         builder_follow(b, d);
-    return pcre_compile(b, begin + 1, (size_t)(end - begin - 1), options, &d->pcre.code);
+    enum sek_error rc =
+        pcre_compile(b, begin + 1, (size_t)(end - begin - 1), options, &d->pcre.code);
+    if (!rc)
+        rc = names ? capture_list(b, &d->pcre, names) : capture_groups(b, &d->pcre);
+    return rc;
 }

@@ -27,9 +27,21 @@ enum sek_target {
     SEK_TARGET_IPV6_HEADER,
     SEK_TARGET_ICMPV4_HEADER,
     SEK_TARGET_ICMPV6_HEADER,
+    SEK_TARGET_SCTP_HEADER,
+    SEK_TARGET_SCTP_CHUNK_DATA, /* one instance for each chunk */
+    SEK_TARGET_IGMP_HEADER,
+    SEK_TARGET_IP_SRC, /* the address, 4 or 16 bytes */
+    SEK_TARGET_IP_DST,
     SEK_TARGET_BASE64, /* what base64_decode of the step before produced */
     SEK_TARGET_APP,
+    /* SEK_TARGET_FRAME + app * SEK_FRAME_TYPES + type: a frame of a protocol */
+    SEK_TARGET_FRAME = 1 << 20,
 };
+#define SEK_FRAME_TYPES 64
+static inline bool sek_target_is_buffer(int target)
+{
+    return target >= SEK_TARGET_APP && target < SEK_TARGET_FRAME;
+}
 
 enum sek_compare_op { SEK_EQ, SEK_NE, SEK_LT, SEK_GT, SEK_LE, SEK_GE, SEK_RANGE, SEK_NOT_RANGE,
                       SEK_BITS_ANY, SEK_BITS_NONE, SEK_BITS_ALL_NONE };
@@ -66,6 +78,9 @@ static inline bool sek_compare(const struct sek_compare *c, uint64_t v)
     return false;
 }
 
+/* A comparison as rules write it ("5", "<5", "!2-7", a word); for keywords of protocols. */
+bool sek_compare_parse(const char *text, const char *const *words, struct sek_compare *out);
+
 /* --- detectors: look at one buffer, in the order of the rule --- */
 
 enum sek_detector_kind {
@@ -82,6 +97,7 @@ enum sek_detector_kind {
     SEK_DETECT_DATASET,
     SEK_DETECT_DATAREP,
     SEK_DETECT_PRESENT, /* the buffer is there */
+    SEK_DETECT_ENTROPY,
 };
 
 #define SEK_VARS_MAX 12 /* byte_extract and byte_math results of a rule */
@@ -103,9 +119,26 @@ struct sek_content {
     uint8_t *replace; /* LEN bytes, or NULL */
 };
 
+/* Text that a match leaves for records and for `flowvar`, `pktvar`: group GROUP of an expression. */
+#define SEK_CAPTURES_MAX 8
+struct sek_capture {
+    uint32_t name;     /* of the variable */
+    uint32_t name_group; /* group that holds the name itself; 0: NAME is it */
+    uint8_t group;
+    bool flow; /* of the flow, or of the packet only */
+};
+
 struct sek_pcre {
     void *code; /* pcre2_code, JIT-compiled */
     bool negated, relative;
+    uint8_t capture_count;
+    struct sek_capture *captures;
+};
+
+struct sek_entropy {
+    uint32_t offset, bytes; /* bytes 0: to the end */
+    enum sek_compare_op op;
+    double value; /* bits per byte */
 };
 
 enum sek_byte_flag {
@@ -155,10 +188,12 @@ struct sek_detector {
         struct sek_isdataat isdataat;
         struct sek_compare size;
         struct sek_base64 base64;
+        struct sek_entropy entropy;
         struct {
             struct sek_dataset *set;
             enum { SEK_SET_ISSET, SEK_SET_ISNOTSET, SEK_SET_SET, SEK_SET_UNSET } command;
             struct sek_compare reputation;
+            bool subdomain; /* a name below one of the set is in it, too */
         } dataset;
         bool or_else; /* ABSENT: also matches when the buffer is there */
     };
@@ -181,7 +216,7 @@ struct sek_transform {
     const uint8_t *key; /* XOR */
     uint32_t key_len;
     void *code;            /* PCRE: pcre2_code */
-    uint32_t offset, bytes; /* base64 */
+    uint32_t offset, bytes; /* base64; BYTES also: most that inflating may give, 0: the default */
     uint8_t mode;           /* base64: 0 strict, 1 RFC 4648, 2 RFC 2045 */
 };
 
@@ -194,6 +229,7 @@ struct sek_view {
 };
 
 struct sek_step {
+    uint8_t dir; /* of rules with `=>`: whose buffer it is */
     struct sek_view *view;
     struct sek_detector *first;
     struct sek_step *next;
@@ -210,7 +246,19 @@ enum sek_condition_kind {
     SEK_IF_STREAM_SIZE, SEK_IF_FLOW_AGE, SEK_IF_FLOW_PACKETS, SEK_IF_FLOW_BYTES,
     SEK_IF_APP_PROTOCOL, SEK_IF_FLOWBITS, SEK_IF_FLOWINT, SEK_IF_XBITS, SEK_IF_HOSTBITS,
     SEK_IF_NUMBER, SEK_IF_TEST, SEK_IF_APP_EVENT, SEK_IF_SCTP_VTAG, SEK_IF_FILE_HASH,
-    SEK_IF_FILE_EXT,
+    SEK_IF_FILE_EXT, SEK_IF_FILE, SEK_IF_CHECKSUM, SEK_IF_L3_PROTO, SEK_IF_ICMP_MTU, SEK_IF_IGMP_TYPE,
+    SEK_IF_VLAN_ID, SEK_IF_VLAN_LAYERS, SEK_IF_SCTP_CHUNK_TYPE, SEK_IF_SCTP_CHUNK_COUNT, SEK_IF_RPC,
+    SEK_IF_VARIABLE, SEK_IF_FLOW_APP_EVENT, SEK_IF_APP_STATE, SEK_IF_FRAGMENT, SEK_IF_ELEPHANT,
+    SEK_IF_ASN1,
+};
+
+/* Which checksum, and whether it is right or wrong: SEK_IF_CHECKSUM. */
+enum sek_checksum_kind { SEK_CHECKSUM_IPV4, SEK_CHECKSUM_TRANSPORT };
+
+struct sek_asn1 {
+    bool bitstring_overflow, double_overflow;
+    uint32_t oversize; /* 0: not asked */
+    int32_t offset;
 };
 
 enum sek_bits_command { SEK_BITS_SET, SEK_BITS_UNSET, SEK_BITS_TOGGLE, SEK_BITS_ISSET,
@@ -219,6 +267,17 @@ enum sek_int_command { SEK_INT_ASSIGN, SEK_INT_ADD, SEK_INT_SUBTRACT, SEK_INT_CO
                        SEK_INT_ISSET, SEK_INT_NOTSET };
 enum sek_track { SEK_TRACK_SRC, SEK_TRACK_DST, SEK_TRACK_PAIR, SEK_TRACK_RULE, SEK_TRACK_BOTH,
                  SEK_TRACK_FLOW, SEK_TRACK_TX };
+
+/* Of a number that has several values in a transaction: which of them must compare. */
+enum sek_pick { SEK_PICK_ANY, SEK_PICK_ALL, SEK_PICK_ALL_OR_ABSENT, SEK_PICK_ANY_OR_ABSENT,
+                SEK_PICK_INDEX, SEK_PICK_INDEX_OR_BEYOND, SEK_PICK_TIMES, SEK_PICK_COUNT };
+struct sek_picking {
+    enum sek_pick pick;
+    int32_t index;            /* negative: from the end */
+    struct sek_compare times; /* TIMES: how many compare; COUNT: how many there are */
+    bool sliced;
+    int32_t from, to;         /* only these, TO excluded; negative: from the end */
+};
 
 struct sek_condition {
     enum sek_condition_kind kind;
@@ -237,13 +296,19 @@ struct sek_condition {
         int64_t number;
     } bits;
     const struct sek_number_def *const *number; /* by protocol */
-    const struct sek_test_def *const *test;     /* by protocol */
+    struct sek_picking picking;
+    const struct sek_test_def *const *test; /* by protocol */
     const void *test_arg;
     uint16_t app;
     uint64_t apps; /* SEK_IF_APP_PROTOCOL, SEK_IF_APP_EVENT: any of these, as bits */
     uint8_t event; /* bit */
     struct sek_dataset *set;
     const char *text;
+    const uint8_t *bytes; /* VARIABLE: content, BYTES_LEN long */
+    uint16_t bytes_len;
+    uint8_t names_dir;    /* APP_STATE: direction */
+    struct sek_compare more[2]; /* RPC: version, procedure */
+    struct sek_asn1 asn1;
 };
 
 enum sek_threshold_type { SEK_THRESHOLD_NONE, SEK_THRESHOLD_LIMIT, SEK_THRESHOLD_THRESHOLD,
@@ -278,6 +343,10 @@ enum sek_rule_flag {
     SEK_RULE_TARGET_SRC      = 1u << 19,
     SEK_RULE_TARGET_DST      = 1u << 20,
     SEK_RULE_HAS_CONTENT     = 1u << 21,
+    SEK_RULE_TWO_WAY         = 1u << 22, /* `=>`: request and answer of one transaction */
+    SEK_RULE_HEADER_ONLY     = 1u << 25, /* addresses, ports, protocol and no more */
+    SEK_RULE_FRAME           = 1u << 24, /* looks at frames */
+    SEK_RULE_CONFIG          = 1u << 23, /* action `config`: changes what is recorded */
 };
 
 struct sek_reference {

@@ -105,25 +105,90 @@ void sek_rules_free(struct sek_rules *rules)
     sek_datasets_free(rules->datasets);
     sek_variables_free(rules->variables);
     free(rules->items);
+    free(rules->places);
     free(rules->views);
     free(rules->names);
     sek_arena_free(&rules->arena);
     free(rules);
 }
 
+/* The place of rule GID:SID in the hash of positions + 1; an empty place when it is not there. */
+static uint32_t *place_of(struct sek_rules *rules, uint32_t gid, uint32_t sid)
+{
+    uint32_t mask = rules->place_count - 1, at = (sid * 2654435761u ^ gid * 40503u) & mask;
+    for (;; at = (at + 1) & mask) {
+        uint32_t i = rules->places[at];
+        if (!i || (rules->items[i - 1]->sid == sid && rules->items[i - 1]->gid == gid))
+            return &rules->places[at];
+    }
+}
+
+/* Room for one more rule, in the list and in the hash. */
+static bool rules_room(struct sek_rules *rules)
+{
+    if (rules->count < rules->cap)
+        return true;
+    uint32_t cap = rules->cap ? rules->cap * 2 : 256;
+    struct sek_rule **more = realloc(rules->items, cap * sizeof *more);
+    if (!more)
+        return false;
+    rules->items = more;
+    uint32_t *places = calloc(cap * 2, sizeof *places);
+    if (!places)
+        return false;
+    rules->cap = cap;
+    free(rules->places);
+    rules->places = places;
+    rules->place_count = cap * 2;
+    for (uint32_t i = 0; i < rules->count; i++)
+        *place_of(rules, rules->items[i]->gid, rules->items[i]->sid) = i + 1;
+    return true;
+}
+
 static enum sek_error rules_append(struct sek_rules *rules, struct sek_rule *r,
                                    struct sek_fault *fault)
 {
-    if (rules->count == rules->cap) {
-        uint32_t cap = rules->cap ? rules->cap * 2 : 256;
-        struct sek_rule **more = realloc(rules->items, cap * sizeof *more);
-        if (!more)
-            return sek_fail(fault, SEK_ENOMEM, "out of memory");
-        rules->items = more;
-        rules->cap = cap;
+    if (!rules_room(rules))
+        return sek_fail(fault, SEK_ENOMEM, "out of memory");
+    uint32_t *place = place_of(rules, r->gid, r->sid);
+    if (!*place) {
+        rules->items[rules->count++] = r;
+        *place = rules->count;
+        return SEK_OK;
     }
-    rules->items[rules->count++] = r;
+    const struct sek_rule *old = rules->items[*place - 1];
+    if (old->rev >= r->rev)
+        return sek_fail(fault, SEK_EEXIST,
+                        "option 'sid': %u is there already (%s:%u) with revision %u", r->sid,
+                        old->file, old->line, old->rev);
+    rules->items[*place - 1] = r; /* a newer revision replaces the older */
     return SEK_OK;
+}
+
+static void keyword_used(struct sek_rules *rules, const char *name, bool failed)
+{
+    struct sek_keyword_use **link = &rules->keywords, *k;
+    while ((k = *link) && strcmp(k->name, name))
+        link = &k->next;
+    if (!k) {
+        if (!(k = sek_arena_alloc(&rules->arena, sizeof *k)) ||
+            !(k->name = sek_arena_strndup(&rules->arena, name, strlen(name))))
+            return;
+    } else {
+        *link = k->next;
+    }
+    k->next = rules->keywords; /* those that are used much stay in front */
+    rules->keywords = k;
+    k->rules++;
+    k->failed += failed;
+}
+
+const struct sek_rule *sek_rules_find(const struct sek_rules *rules, uint32_t gid, uint32_t sid)
+{
+    for (uint32_t i = 0; i < rules->count; i++)
+        if (rules->items[i]->sid == sid && rules->items[i]->gid == gid)
+            return rules->items[i];
+    return NULL;
 }
 
 static enum sek_error rule_parse(struct sek_rules *rules, const char *file, uint32_t line,
@@ -151,28 +216,16 @@ static enum sek_error rule_parse(struct sek_rules *rules, const char *file, uint
     for (char *option = option_next(&p, &bad); option; option = option_next(&p, &bad)) {
         if (bad)
             return sek_fail(fault, SEK_EINVAL, "found no ';' after option '%.60s'", option);
-        if ((rc = rule_option(&b, option))) {
+        rc = rule_option(&b, option);
+        keyword_used(rules, b.option, rc != SEK_OK && rc != SEK_EAGAIN);
+        if (rc) {
             *sid = r->sid;
             return rc;
         }
         *sid = r->sid;
     }
     rc = rule_finish(&b);
-    if (!rc) {
-        for (uint32_t i = 0; i < rules->count; i++) {
-            if (rules->items[i]->sid == r->sid && rules->items[i]->gid == r->gid) {
-                if (rules->items[i]->rev >= r->rev)
-                    return sek_fail(fault, SEK_EEXIST,
-                                    "option 'sid': %u is there already (%s:%u) with revision %u",
-                                    r->sid, rules->items[i]->file, rules->items[i]->line,
-                                    rules->items[i]->rev);
-                rules->items[i] = r; /* a newer revision replaces the older */
-                return SEK_OK;
-            }
-        }
-        rc = rules_append(rules, r, fault);
-    }
-    return rc;
+    return rc ? rc : rules_append(rules, r, fault);
 }
 
 static void error_add(struct sek_rules *rules, const char *file, uint32_t line, uint32_t sid,
@@ -202,17 +255,15 @@ enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, co
 {
     const char *file = sek_arena_strndup(&rules->arena, name, strlen(name));
     uint32_t line = 0;
-    char *joined = NULL;
-    if (!file)
+    char *joined = malloc(len + 1);
+    if (!file || !joined) {
+        free(joined);
         return sek_fail(fault, SEK_ENOMEM, "%s: out of memory", name);
+    }
     for (size_t pos = 0; pos < len;) {
         uint32_t first = line + 1;
         size_t used = 0;
         bool more = true;
-        free(joined);
-        joined = malloc(len - pos + 1);
-        if (!joined)
-            return sek_fail(fault, SEK_ENOMEM, "%s: out of memory", name);
         while (more && pos < len) { /* a backslash at the end of a line joins the next */
             const char *nl = memchr(text + pos, '\n', len - pos);
             size_t n = nl ? (size_t)(nl - (text + pos)) : len - pos;

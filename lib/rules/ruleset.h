@@ -13,10 +13,21 @@ struct sek_rule_error {
     const char *message;
 };
 
+/* How often a keyword was met while loading. */
+struct sek_keyword_use {
+    struct sek_keyword_use *next;
+    const char *name;
+    uint32_t rules;  /* rules that have it, once for each time it is written */
+    uint32_t failed; /* rules that did not load because of it */
+};
+
 struct sek_rules {
     struct sek_arena arena;
     struct sek_rule **items; /* sorted: the order in which they are evaluated and reported */
     uint32_t count, cap, loaded;
+    struct sek_keyword_use *keywords; /* in no order */
+    uint32_t *places; /* while loading: hash of gid and sid to position + 1 */
+    uint32_t place_count;
     struct sek_view **views;
     uint32_t view_count, view_cap;
     struct sek_variables *variables;
@@ -30,6 +41,7 @@ struct sek_rules {
     struct sek_dataset *datasets;
     void *pcre_codes; /* list of what must be freed with the rules */
     uint8_t action_order[4]; /* rank of alert, pass, drop, reject */
+    const char *matcher_cache; /* file that keeps compiled matchers between loads; NULL: none */
     const char *folder;      /* relative file names in rules are looked up here; NULL: as they are */
 };
 
@@ -43,6 +55,9 @@ enum sek_error sek_rules_load_file(struct sek_rules *rules, const char *path,
                                    struct sek_fault *fault);
 enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, const char *text,
                                    size_t len, struct sek_fault *fault);
+
+/* The rule GID:SID, or NULL. */
+const struct sek_rule *sek_rules_find(const struct sek_rules *rules, uint32_t gid, uint32_t sid);
 
 /* SEK_EINVAL with the first rule that did not load (file, line, sid, reason), or SEK_OK. */
 enum sek_error sek_rules_all_loaded(const struct sek_rules *rules, struct sek_fault *fault);

@@ -2,7 +2,9 @@
  * change is an effect that happens when the whole rule matched. */
 #include "lib/rules/builder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 static int bits_command(const char *s)
@@ -97,8 +99,6 @@ static enum sek_error kw_xbits(struct builder *b, char *arg)
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected track ip_src|ip_dst|ip_pair or "
                                            "expire SECONDS", item);
     }
-    if (c->bits.track == SEK_TRACK_TX)
-        return builder_fail(b, SEK_EUNSUPPORTED, "track tx is not supported");
     return bits_names(b, c, name, "x.");
 }
 
@@ -168,10 +168,43 @@ static enum sek_error kw_flowint(struct builder *b, char *arg)
     return builder_fail(b, SEK_EINVAL, "'%.20s' is not an operator", op);
 }
 
+/* flowvar:NAME,"content" and pktvar:NAME,"content" */
+static enum sek_error variable(struct builder *b, char *arg, bool flow)
+{
+    struct sek_condition *c = builder_condition(b, SEK_IF_VARIABLE);
+    char *comma = strchr(arg, ','), full[200];
+    uint8_t *bytes;
+    if (!c)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    if (!comma)
+        return builder_fail(b, SEK_EINVAL, "expected name,\"content\"");
+    *comma++ = '\0';
+    if (!text_unquote(&comma, &c->negated))
+        return builder_fail(b, SEK_EINVAL, "quotes do not match");
+    snprintf(full, sizeof full, "text.%.180s", text_trim(arg));
+    c->side = flow;
+    c->bits.names[0] = builder_name(b, full);
+    enum sek_error rc = content_bytes(b, comma, strlen(comma), &bytes, &c->bytes_len);
+    c->bytes = rc ? NULL : bytes;
+    return rc;
+}
+
+static enum sek_error kw_flowvar(struct builder *b, char *arg)
+{
+    return variable(b, arg, true);
+}
+
+static enum sek_error kw_pktvar(struct builder *b, char *arg)
+{
+    return variable(b, arg, false);
+}
+
 const struct keyword sek_state_keywords[] = {
     {"flowbits", kw_flowbits, ARG_REQUIRED, "bits of the flow"},
     {"flowint", kw_flowint, ARG_REQUIRED, "numbers of the flow"},
     {"xbits", kw_xbits, ARG_REQUIRED, "bits of an address or a pair"},
+    {"flowvar", kw_flowvar, ARG_REQUIRED, "text that an expression captured, of the flow"},
+    {"pktvar", kw_pktvar, ARG_REQUIRED, "text that an expression captured, of the packet"},
     {"hostbits", kw_hostbits, ARG_REQUIRED, "bits of an address"},
     {0},
 };

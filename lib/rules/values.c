@@ -121,6 +121,11 @@ bool compare_parse(const char *s, const char *const *words, struct sek_compare *
     return true;
 }
 
+bool sek_compare_parse(const char *text, const char *const *words, struct sek_compare *out)
+{
+    return compare_parse(text, words, out);
+}
+
 bool text_unquote(char **s, bool *negated)
 {
     char *t = text_trim(*s);
