@@ -11,6 +11,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_QUIC] = &sek_quic_ops,
     [SEK_APP_WEBSOCKET] = &sek_websocket_ops,
     [SEK_APP_FTP] = &sek_ftp_ops,
     [SEK_APP_FTP_DATA] = &sek_ftp_data_ops,
