@@ -45,7 +45,7 @@ struct quic_crypto {
 struct quic_state {
     struct sek_app_state base;
     struct quic_keys keys[2];
-    bool has_keys, hello[2];
+    bool has_keys, hello[2], retried;
     struct quic_crypto crypto[2];
     unsigned decrypted;
 };
@@ -377,6 +377,21 @@ static void initial(struct quic_state *s, struct quic_tx *tx, enum sek_dir dir,
         hello_try(s, tx, dir);
 }
 
+/* After a Retry the keys follow from the connection id that the client uses then; its hello is the
+ * same again. */
+static bool retry(struct quic_state *s, enum sek_dir dir, const struct quic_packet *p)
+{
+    if (dir == SEK_TOCLIENT && p->version && p->type == 3) {
+        s->retried = true;
+        return true;
+    }
+    if (dir == SEK_TOCLIENT || !s->retried)
+        return false;
+    s->retried = false;
+    s->has_keys = quic_initial_keys(p->version, p->dcid, s->keys);
+    return s->hello[dir];
+}
+
 static struct sek_app_result quic_parse(struct sek_app_state *state, enum sek_dir dir,
                                         const uint8_t *data, uint32_t len, unsigned flags)
 {
@@ -384,7 +399,9 @@ static struct sek_app_result quic_parse(struct sek_app_state *state, enum sek_di
     struct sek_reader r = sek_reader_make(data, len);
     struct quic_packet p;
     (void)flags;
-    while (sek_reader_left(&r) > 6 && !s->hello[dir] && packet_read(r, &p)) {
+    while (sek_reader_left(&r) > 6 && (!s->hello[dir] || s->retried) && packet_read(r, &p)) {
+        if (retry(s, dir, &p))
+            break;
         if (p.version && p.type == 0) {
             struct quic_tx *tx = tx_new(s, dir, p.version);
             if (!tx)
