@@ -2,10 +2,9 @@
  * HASSH fingerprints come. A connection is one transaction; what is encrypted is let pass. */
 #include "lib/app/app.h"
 #include "lib/app/fields.h"
+#include "lib/base/digest.h"
 #include "lib/base/encode.h"
 #include "lib/base/error.h"
-
-#include <openssl/evp.h>
 
 #define BANNER_LIMIT 255u
 #define RECORD_LIMIT 65536u
@@ -94,7 +93,7 @@ static void read_kexinit(struct ssh_state *s, enum sek_dir dir, struct sek_reade
     static const uint8_t own[2][4] = {{0, 2, 4, 6}, {0, 3, 5, 7}};
     struct sek_bytes lists[8];
     struct sek_buffer *text = &s->tx->hassh_text[dir];
-    uint8_t digest[16];
+    uint8_t digest[SEK_DIGEST_MAX];
     sek_reader_skip(&r, 16); /* cookie */
     for (int i = 0; i < 8; i++)
         lists[i] = sek_reader_bytes(&r, sek_reader_u32(&r));
@@ -109,8 +108,8 @@ static void read_kexinit(struct ssh_state *s, enum sek_dir dir, struct sek_reade
             sek_buffer_add(s->base.pool, text, ";", 1, 0);
         sek_buffer_add(s->base.pool, text, list.data, list.len, 0);
     }
-    if (EVP_Digest(text->data, text->len, digest, NULL, EVP_md5(), NULL))
-        sek_hex_encode(digest, sizeof digest, s->tx->hassh[dir]);
+    if (sek_digest(SEK_MD5, text->data, text->len, digest))
+        sek_hex_encode(digest, 16, s->tx->hassh[dir]);
     reach(s, dir, SSH_KEX);
 }
 

@@ -198,7 +198,7 @@ static enum sek_error kw_requires(struct builder *b, char *arg)
             if (!any)
                 return SEK_EAGAIN;
         } else if (!strncmp(item, "feature", 7)) {
-            static const char *const features[] = {"output::file-store", "true_packet_direction"};
+            static const char *const features[] = {"output::file-store", "true_packet_direction", "ja3", "ja4"};
             char *name = text_trim(item + 7);
             bool known = false;
             for (size_t i = 0; i < sizeof features / sizeof *features; i++)
