@@ -16,8 +16,11 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_DNP3] = &sek_dnp3_ops,
     [SEK_APP_ENIP] = &sek_enip_ops,
     [SEK_APP_NFS] = &sek_nfs_ops,
+    [SEK_APP_TFTP] = &sek_tftp_ops,
+    [SEK_APP_DHCP] = &sek_dhcp_ops,
     [SEK_APP_SNMP] = &sek_snmp_ops,
     [SEK_APP_NTP] = &sek_ntp_ops,
+    [SEK_APP_IKE] = &sek_ike_ops,
     [SEK_APP_KRB5] = &sek_krb5_ops,
     [SEK_APP_LDAP] = &sek_ldap_ops,
 };
