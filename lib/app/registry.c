@@ -12,6 +12,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
     [SEK_APP_MQTT] = &sek_mqtt_ops,
+    [SEK_APP_COAP] = &sek_coap_ops,
     [SEK_APP_MODBUS] = &sek_modbus_ops,
     [SEK_APP_DNP3] = &sek_dnp3_ops,
     [SEK_APP_ENIP] = &sek_enip_ops,
@@ -22,6 +23,8 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_NTP] = &sek_ntp_ops,
     [SEK_APP_IKE] = &sek_ike_ops,
     [SEK_APP_KRB5] = &sek_krb5_ops,
+    [SEK_APP_RDP] = &sek_rdp_ops,
+    [SEK_APP_TELNET] = &sek_telnet_ops,
     [SEK_APP_LDAP] = &sek_ldap_ops,
 };
 
