@@ -16,6 +16,8 @@ enum { DNS_EVENT_MALFORMED, DNS_EVENT_NOT_REQUEST, DNS_EVENT_NOT_RESPONSE, DNS_E
 
 enum { DNS_STARTED, DNS_COMPLETE };
 
+enum { DNS_QUESTIONS, DNS_ANSWERS, DNS_AUTHORITIES, DNS_ADDITIONALS, DNS_SECTIONS };
+
 struct dns_record {
     uint32_t name, name_len; /* in the text buffer, presentation form without the last dot */
     uint32_t data, data_len; /* text of the record, 0: none */
@@ -26,8 +28,8 @@ struct dns_record {
 struct dns_tx {
     struct sek_tx base;
     struct sek_buffer text;
-    struct dns_record records[NAMES_MAX];
-    uint8_t questions, answers; /* records[0..questions), then answers */
+    struct sek_buffer records; /* of struct dns_record, section after section */
+    uint8_t counts[DNS_SECTIONS];
     uint16_t message_id, flags;
     bool response;
 };
@@ -167,37 +169,66 @@ static void read_data(struct dns_state *s, struct dns_tx *tx, struct dns_record 
         r->failed = true;
 }
 
+static void record_keep(struct dns_state *s, struct dns_tx *tx, unsigned section,
+                        const struct dns_record *d)
+{
+    uint32_t before = tx->records.len;
+    if (before >= NAMES_MAX * sizeof *d)
+        return;
+    sek_buffer_add(s->base.pool, &tx->records, d, sizeof *d, 0);
+    if (tx->records.len > before)
+        tx->counts[section]++;
+}
+
+/* Record INDEX of a section, or NULL. */
+static const struct dns_record *record_at(const struct dns_tx *tx, unsigned section, uint32_t index)
+{
+    if (index >= tx->counts[section])
+        return NULL;
+    for (unsigned i = 0; i < section; i++)
+        index += tx->counts[i];
+    return (const struct dns_record *)tx->records.data + index;
+}
+
+static bool read_record(struct dns_state *s, struct dns_tx *tx, unsigned section, struct sek_reader *r)
+{
+    struct dns_record d = {0};
+    if (!read_name(s, tx, r, &d.name, &d.name_len))
+        return false;
+    d.type = sek_reader_u16(r);
+    d.class = sek_reader_u16(r);
+    if (section != DNS_QUESTIONS) {
+        d.ttl = sek_reader_u32(r);
+        uint16_t size = sek_reader_u16(r);
+        if (r->failed || size > sek_reader_left(r))
+            return false;
+        read_data(s, tx, &d, r, size);
+    }
+    if (r->failed)
+        return false;
+    record_keep(s, tx, section, &d);
+    return true;
+}
+
 static bool read_message(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, uint32_t len)
 {
     struct sek_reader r = sek_reader_make(data, len);
+    uint16_t counts[DNS_SECTIONS];
+    enum sek_dir dir = tx->response ? SEK_TOCLIENT : SEK_TOSERVER;
     tx->message_id = sek_reader_u16(&r);
     tx->flags = sek_reader_u16(&r);
-    unsigned questions = sek_reader_u16(&r), answers = sek_reader_u16(&r);
-    sek_reader_skip(&r, 4);
-    for (unsigned i = 0; i < questions; i++) {
-        struct dns_record d = {0};
-        if (!read_name(s, tx, &r, &d.name, &d.name_len))
-            return false;
-        d.type = sek_reader_u16(&r);
-        d.class = sek_reader_u16(&r);
-        if (r.failed)
-            return false;
-        if (tx->questions < NAMES_MAX)
-            tx->records[tx->questions++] = d;
-    }
-    for (unsigned i = 0; i < answers; i++) {
-        struct dns_record d = {0};
-        if (!read_name(s, tx, &r, &d.name, &d.name_len))
-            return false;
-        d.type = sek_reader_u16(&r);
-        d.class = sek_reader_u16(&r);
-        d.ttl = sek_reader_u32(&r);
-        uint16_t size = sek_reader_u16(&r);
-        if (r.failed || size > sek_reader_left(&r))
-            return false;
-        read_data(s, tx, &d, &r, size);
-        if (tx->questions + tx->answers < NAMES_MAX)
-            tx->records[tx->questions + tx->answers++] = d;
+    for (unsigned section = 0; section < DNS_SECTIONS; section++)
+        counts[section] = sek_reader_u16(&r);
+    for (unsigned section = 0; section < DNS_SECTIONS; section++) {
+        for (unsigned i = 0; i < counts[section]; i++) {
+            if (read_record(s, tx, section, &r))
+                continue;
+            if (section < DNS_AUTHORITIES)
+                return false;
+            sek_tx_event(&tx->base, dir, section == DNS_AUTHORITIES ? DNS_EVENT_AUTHORITIES
+                                                                    : DNS_EVENT_ADDITIONALS);
+            return true; /* what rules look at most is there */
+        }
     }
     return true;
 }
@@ -262,6 +293,7 @@ static struct sek_app_result dns_parse(struct sek_app_state *state, enum sek_dir
 static void dns_tx_free(struct sek_app_state *state, struct sek_tx *tx)
 {
     sek_buffer_free(state->pool, &((struct dns_tx *)tx)->text);
+    sek_buffer_free(state->pool, &((struct dns_tx *)tx)->records);
     sek_pool_put(state->pool, tx, sizeof(struct dns_tx));
 }
 
@@ -316,50 +348,63 @@ static void dns_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
     if (tx->response && (tx->flags & 15) < sizeof rcodes / sizeof *rcodes)
         sek_json_str(out, "rcode", rcodes[tx->flags & 15]);
     sek_json_uint(out, "opcode", tx->flags >> 11 & 15);
-    sek_json_open(out, "queries", '[');
-    for (unsigned i = 0; i < tx->questions; i++)
-        eve_record(out, tx, &tx->records[i], false);
-    sek_json_close(out, ']');
-    if (!tx->answers)
-        return;
-    sek_json_open(out, "answers", '[');
-    for (unsigned i = 0; i < tx->answers; i++)
-        eve_record(out, tx, &tx->records[tx->questions + i], true);
-    sek_json_close(out, ']');
+    static const char *const keys[] = {"queries", "answers", "authorities", "additionals"};
+    for (unsigned section = 0; section < DNS_SECTIONS; section++) {
+        if (section && !tx->counts[section])
+            continue;
+        sek_json_open(out, keys[section], '[');
+        for (unsigned i = 0; i < tx->counts[section]; i++)
+            eve_record(out, tx, record_at(tx, section, i), section != DNS_QUESTIONS);
+        sek_json_close(out, ']');
+    }
 }
 
-static bool get_query(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
-                      struct sek_bytes *out)
+/* Name of record INDEX of a section. */
+static bool name_of(const struct sek_tx *base, unsigned section, uint32_t index, struct sek_bytes *out)
 {
     const struct dns_tx *tx = (const struct dns_tx *)base;
-    (void)s, (void)dir;
-    if (i >= tx->questions)
+    const struct dns_record *d = record_at(tx, section, index);
+    if (!d || !tx->text.data)
         return false;
-    *out = (struct sek_bytes){tx->text.data ? tx->text.data + tx->records[i].name : NULL,
-                              tx->records[i].name_len};
-    return out->data != NULL;
-}
-
-static bool get_answer(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
-                       struct sek_bytes *out)
-{
-    const struct dns_tx *tx = (const struct dns_tx *)base;
-    (void)s, (void)dir;
-    if (i >= tx->answers || !tx->text.data)
-        return false;
-    *out = (struct sek_bytes){tx->text.data + tx->records[tx->questions + i].name,
-                              tx->records[tx->questions + i].name_len};
+    *out = (struct sek_bytes){tx->text.data + d->name, d->name_len};
     return true;
+}
+
+#define NAME_GETTER(fn, section)                                                                   \
+    static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
+                   struct sek_bytes *out)                                                          \
+    {                                                                                              \
+        (void)s, (void)dir;                                                                        \
+        return name_of(tx, section, i, out);                                                       \
+    }
+
+NAME_GETTER(get_query, DNS_QUESTIONS)
+NAME_GETTER(get_answer, DNS_ANSWERS)
+NAME_GETTER(get_authority, DNS_AUTHORITIES)
+NAME_GETTER(get_additional, DNS_ADDITIONALS)
+
+/* Every name of a response, whatever its section. */
+static bool get_any_name(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
+                         struct sek_bytes *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    (void)s, (void)dir;
+    for (unsigned section = 0; section < DNS_SECTIONS; section++) {
+        if (i < tx->counts[section])
+            return name_of(base, section, i, out);
+        i -= tx->counts[section];
+    }
+    return false;
 }
 
 static bool get_rdata(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
                       struct sek_bytes *out)
 {
     const struct dns_tx *tx = (const struct dns_tx *)base;
+    const struct dns_record *d = record_at(tx, DNS_ANSWERS, i);
     (void)s, (void)dir;
-    if (i >= tx->answers || !tx->text.data)
+    if (!d || !tx->text.data)
         return false;
-    const struct dns_record *d = &tx->records[tx->questions + i];
     *out = (struct sek_bytes){tx->text.data + d->data, d->data_len};
     return true;
 }
@@ -385,9 +430,9 @@ static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_di
 {
     const struct dns_tx *tx = (const struct dns_tx *)base;
     (void)s, (void)dir;
-    if (i >= (uint32_t)tx->questions + tx->answers)
+    if (i >= (uint32_t)tx->counts[DNS_QUESTIONS] + tx->counts[DNS_ANSWERS])
         return false;
-    *out = tx->records[i].type;
+    *out = ((const struct dns_record *)tx->records.data)[i].type;
     return true;
 }
 
@@ -397,7 +442,9 @@ static const struct sek_buffer_def dns_buffers[] = {
     {"dns.query", "dns_query", NULL, 1, DONE, true, false, get_query},
     {"dns.query.name", "dns.queries.rrname", NULL, 3, DONE, true, false, get_query},
     {"dns.answer.name", "dns.answers.rrname", NULL, 2, DONE, true, false, get_answer},
-    {"dns.response.rrname", NULL, NULL, 2, DONE, true, false, get_answer},
+    {"dns.response.rrname", NULL, NULL, 2, DONE, true, false, get_any_name},
+    {"dns.authorities.rrname", NULL, NULL, 2, DONE, true, false, get_authority},
+    {"dns.additionals.rrname", NULL, NULL, 3, DONE, true, false, get_additional},
     {"dns.answers.rdata", NULL, NULL, 2, DONE, true, false, get_rdata},
     {0},
 };
