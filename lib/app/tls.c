@@ -450,7 +450,7 @@ static bool get_alt_name(struct sek_app_state *s, struct sek_tx *base, enum sek_
                          struct sek_bytes *out)
 {
     const struct tls_tx *tx = (const struct tls_tx *)base;
-    const uint8_t *p = tx->alt_names.data, *end = p + tx->alt_names.len;
+    const uint8_t *p = tx->alt_names.data, *end = p ? p + tx->alt_names.len : NULL;
     (void)s, (void)dir;
     for (; p && p < end; i--) {
         size_t n = strnlen((const char *)p, (size_t)(end - p));

@@ -368,9 +368,11 @@ static void proto_only(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
     if (!in->flow || !c->proto_only_count || in->flow->app == SEK_APP_UNKNOWN ||
-        in->fd->proto_only_done[in->dir])
+        in->fd->proto_seen[in->dir] == in->flow->app)
         return;
-    in->fd->proto_only_done[in->dir] = true;
+    if (in->fd->proto_seen[in->dir]) /* a change is news once, not in each direction */
+        in->fd->proto_seen[!in->dir] = in->flow->app;
+    in->fd->proto_seen[in->dir] = in->flow->app;
     for (uint32_t i = 0; i < c->proto_only_count; i++)
         try_rule(in, c->proto_only[i]);
 }
