@@ -111,6 +111,12 @@ $(BUILD)/tests/%: tests/unit/%.c $$(call unit_objects,tests/unit/$$*.c) $(LIBA)
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
 
+# Programs that `make bench` measures with.
+$(BUILD)/bench/%: bench/%.c $(call obj,gateway/capture/file.c gateway/load.c) $(LIBA)
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $^ -o $@ $(call PL,$(LIB_PC) libpcap) -lm
+
 # Helper programs of the integration tests.
 $(BUILD)/tests/%: tests/integration/%.c $(LIBA)
 	@mkdir -p $(@D)

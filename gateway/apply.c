@@ -1,5 +1,6 @@
 /* What the manager sends, put into force. A bundle is read whole beside what is running; only when
  * all of it is sound does it replace it. */
+#include "gateway/compiler.h"
 #include "gateway/gateway.h"
 
 #include "lib/base/log.h"
@@ -126,20 +127,42 @@ static enum sek_error use_rules(struct gateway *g, struct sek_compiled *fresh,
     return SEK_OK;
 }
 
+/* Rules of a bundle are compiled beside those in force, by another thread, while frames are handled. */
+struct reading {
+    struct gateway *g;
+    const struct sek_bundle_view *view;
+    struct sek_compiled *rules;
+    struct sek_fault *fault;
+    enum sek_error rc;
+};
+
+static void read_in_thread(void *arg)
+{
+    struct reading *r = arg;
+    r->rc = gateway_read_rules(r->g, r->view, &r->rules, r->fault);
+}
+
+static void serve_meanwhile(void *arg, int fd)
+{
+    gateway_serve(arg, fd);
+}
+
 enum sek_error gateway_on_bundle(void *arg, const struct sek_bundle_view *view,
                                  struct sek_fault *fault)
 {
     struct gateway *g = arg;
     struct gateway_policy policy;
     struct sek_reputation *reputation = NULL;
-    struct sek_compiled *rules = NULL;
+    struct reading reading = {.g = g, .view = view, .fault = fault};
     enum sek_error rc = read_policy(view, &policy, fault);
     if (!rc)
         rc = read_indicators(view, &reputation, fault);
+    if (!rc) {
+        compiler_run(g->compiler, read_in_thread, &reading, serve_meanwhile, g);
+        rc = reading.rc;
+    }
     if (!rc)
-        rc = gateway_read_rules(g, view, &rules, fault);
-    if (!rc)
-        rc = use_rules(g, rules, fault);
+        rc = use_rules(g, reading.rules, fault);
     if (rc) {
         sek_reputation_free(reputation);
         sek_warning("bundle %llu refused: %s", (unsigned long long)view->version, fault->message);

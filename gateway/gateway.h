@@ -56,6 +56,7 @@ struct gateway {
     struct sek_engine_options options;
     struct sek_engine *engine;
     struct sek_compiled *rules;
+    struct compiler *compiler;
     struct gateway_policy policy;
     struct sek_reputation *reputation; /* NULL: nothing listed */
     struct sek_behaviour *behaviour;
@@ -77,6 +78,11 @@ enum sek_error gateway_engine_open(struct gateway *g, struct sek_fault *fault);
 /* One frame: true when it may pass. *REJECT tells whom to send a reset. */
 bool gateway_frame(struct gateway *g, int from, const uint8_t *data, uint32_t len,
                    bool checksum_known, struct sek_result *result);
+
+/* --- run.c --- */
+/* Wait up to 100 ms for frames, or until FD is readable, and handle the frames. For work that takes
+ * long: traffic goes on. */
+void gateway_serve(struct gateway *g, int fd);
 
 /* --- apply.c: bundles and pushed indicators --- */
 void gateway_policy_default(struct gateway_policy *p);

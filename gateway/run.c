@@ -1,6 +1,7 @@
 /* `run`: the event loop of an inline gateway between two interfaces. When the process is not running
  * nothing crosses: the gateway fails closed. */
 #include "gateway/command.h"
+#include "gateway/compiler.h"
 #include "gateway/gateway.h"
 
 #include "lib/base/clock.h"
@@ -13,6 +14,7 @@
 #include <event2/listener.h>
 #include <getopt.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,12 +36,9 @@ static const char help[] =
     "  --user USER        run as this user when started as root (nobody)\n"
     "  --detect           report, but let everything pass\n";
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void take_frames(struct gateway *g, int from)
 {
-    struct gateway *g = arg;
     struct live_frame frames[LIVE_BATCH];
-    int from = fd == live_fd(g->link[1]);
-    (void)what;
     g->now_us = sek_clock_wall_us();
     unsigned n = live_receive(g->link[from], frames);
     for (unsigned i = 0; i < n; i++) {
@@ -49,6 +48,25 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else if (r.reject_to)
             gateway_send_reset(g, from, frames[i].data, frames[i].len, r.reject_to);
     }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct gateway *g = arg;
+    (void)what;
+    take_frames(g, fd == live_fd(g->link[1]));
+}
+
+void gateway_serve(struct gateway *g, int fd)
+{
+    struct pollfd p[3] = {{.fd = fd, .events = POLLIN}};
+    for (int i = 0; i < 2; i++)
+        p[i + 1] = (struct pollfd){.fd = live_fd(g->link[i]), .events = POLLIN};
+    if (poll(p, 3, 100) < 0)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (p[i + 1].revents)
+            take_frames(g, i);
 }
 
 static void send_status(struct gateway *g)
@@ -213,7 +231,7 @@ static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
     g->base = event_base_new();
     if (!g->behaviour || !g->base || !blocklist_open(&g->blocked))
         return sek_fail(fault, SEK_ENOMEM, "out of memory");
-    if ((rc = read_local_rules(g, fault)) || (rc = gateway_engine_open(g, fault)) ||
+    if ((rc = compiler_open(&g->compiler, fault)) || (rc = read_local_rules(g, fault)) || (rc = gateway_engine_open(g, fault)) ||
         (rc = live_open(g->interface[0], &g->link[0], fault)) ||
         (rc = live_open(g->interface[1], &g->link[1], fault)) ||
         (rc = gateway_control_open(g, fault)) || (rc = open_client(g, fault)))
@@ -242,6 +260,7 @@ static void close_all(struct gateway *g)
         evconnlistener_free(g->control);
         unlink(g->control_path);
     }
+    compiler_close(g->compiler);
     sek_engine_free(g->engine); /* its last events still go to the spool */
     sek_client_close(g->client);
     live_close(g->link[0]);

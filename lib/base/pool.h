@@ -1,4 +1,5 @@
-/* Memory for the packet path: blocks in power-of-two classes with free lists, one pool per worker.
+/* Memory for the packet path: blocks in classes with free lists (powers of two, and
+ * half-way between), one pool per worker.
  * After warm-up a get is a list pop, so the steady state allocates nothing. A limit in bytes bounds
  * what the pool takes from the system. */
 #ifndef SEK_BASE_POOL_H
@@ -9,9 +10,10 @@
 
 #define SEK_POOL_SMALLEST 6  /* 64 bytes */
 #define SEK_POOL_LARGEST  24 /* 16 MiB */
+#define SEK_POOL_CLASSES  (2 * (SEK_POOL_LARGEST - SEK_POOL_SMALLEST) + 1)
 
 struct sek_pool {
-    void *free[SEK_POOL_LARGEST + 1];
+    void *free[SEK_POOL_CLASSES];
     size_t used;   /* bytes in blocks that are out */
     size_t taken;  /* bytes taken from the system */
     size_t limit;  /* 0: none */

@@ -35,6 +35,7 @@ struct sek_fixed_class {
     uint16_t at;   /* place in the payload */
     uint8_t bytes; /* that are looked at: 1 to 4 */
     uint32_t mask;
+    uint64_t seen; /* a bit for each hash that occurs: most packets end here */
     struct sek_fixed_slot *slots;
 };
 struct sek_fixed {

@@ -364,6 +364,7 @@ static void slide(struct sek_engine *e, struct sek_flow *f)
 
 static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir,
                           uint64_t number);
+static void close_session(struct sek_engine *e, struct sek_flow *f);
 
 /* --- one packet --- */
 
@@ -456,6 +457,7 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
         end_inspection(f);
     want_inspection(f, in->p);
     in->reset = r.closed_now && f->tcp->rst_seen;
+    in->closed = r.closed_now && !f->tcp->rst_seen;
     choose_stream(in, in->reset);
 }
 
@@ -479,6 +481,7 @@ static void count_packet(struct inspect *in)
 static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_result *result)
 {
     struct inspect in = {.e = e, .p = p};
+    enum sek_tcp_state state = SEK_TCP_NONE;
     if (e->options.verify_checksum && !e->trust_checksums && p->ip_version &&
         sek_packet_checksum_bad(p)) {
         p->bad_checksum = true;
@@ -492,6 +495,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         result->dir = in.dir;
         e->stats.flows += fresh;
         count_packet(&in);
+        state = in.flow->tcp ? in.flow->tcp->state : SEK_TCP_NONE;
         in.established = in.flow->flags & SEK_FLOW_ESTABLISHED;
         bool answer = in.dir == SEK_TOCLIENT && in.flow->packets[SEK_TOCLIENT] == 1;
         bool no = fresh && e->options.on_flow_start &&
@@ -534,9 +538,12 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         stream_done(&in);
         slide(e, in.flow);
     }
+    if (in.closed)
+        close_session(e, in.flow);
     if (in.flow) {
         sek_app_reap(&e->pool, in.flow, tx_detect_free);
-        sek_flow_touch(&e->flows, in.flow, p->ts_us);
+        if (in.flow->tcp && in.flow->tcp->state != state) /* another timeout holds now */
+            sek_flow_touch(&e->flows, in.flow, p->ts_us);
     }
 }
 
@@ -617,11 +624,11 @@ static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir
     stream_done(&in);
 }
 
-static void on_flow_end(void *ctx, struct sek_flow *f)
+/* The last inspection: nothing more will come. */
+static void finish_streams(struct sek_engine *e, struct sek_flow *f)
 {
-    struct sek_engine *e = ctx;
-    f->flags |= SEK_FLOW_ENDING;
-    if (f->tcp && !(f->flags & (SEK_FLOW_DROPPED | SEK_FLOW_PASSED | SEK_FLOW_BYPASSED))) {
+    const uint32_t settled = SEK_FLOW_DROPPED | SEK_FLOW_PASSED | SEK_FLOW_BYPASSED | SEK_FLOW_FINISHED;
+    if (f->tcp && !(f->flags & settled)) {
         feed(e, f, SEK_TOSERVER, true);
         feed(e, f, SEK_TOCLIENT, true);
         struct sek_app_state *state = f->app_state;
@@ -631,6 +638,23 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
         end_direction(e, f, SEK_TOSERVER, 0);
         end_direction(e, f, SEK_TOCLIENT, 0);
     }
+    f->flags |= SEK_FLOW_FINISHED;
+}
+
+/* Both sides have closed: a flow that only waits for late copies needs neither bytes nor transactions. */
+static void close_session(struct sek_engine *e, struct sek_flow *f)
+{
+    finish_streams(e, f);
+    sek_app_close(&e->pool, f, tx_detect_free);
+    for (int d = 0; d < 2; d++)
+        sek_stream_free(&e->pool, &f->tcp->stream[d]);
+}
+
+static void on_flow_end(void *ctx, struct sek_flow *f)
+{
+    struct sek_engine *e = ctx;
+    f->flags |= SEK_FLOW_ENDING;
+    finish_streams(e, f);
     if (e->options.on_flow_end)
         e->options.on_flow_end(e->options.ctx, e, f);
     sek_app_close(&e->pool, f, tx_detect_free);

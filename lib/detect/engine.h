@@ -73,6 +73,8 @@ struct sek_engine_options {
                           const struct sek_packet *packet);
     bool (*on_flow_answer)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
                            const struct sek_packet *packet);
+    /* Each search that is asked of the matcher; for measurements. NULL: costs nothing. */
+    void (*on_scan)(void *ctx, const struct hs_database *db, const uint8_t *data, uint32_t len);
     void (*on_flow_end)(void *ctx, struct sek_engine *engine, struct sek_flow *flow);
     void *ctx;
 };

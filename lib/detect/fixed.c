@@ -14,9 +14,14 @@ static inline uint32_t folded(const uint8_t *p, uint32_t n)
     return v | 0x20202020u;
 }
 
-static inline uint32_t slot_of(uint32_t v, uint32_t mask)
+static inline uint32_t hash_of(uint32_t v)
 {
-    return (v * 2654435761u >> 12) & mask;
+    return v * 2654435761u;
+}
+
+static inline uint32_t slot_of(uint32_t hash, uint32_t mask)
+{
+    return (hash >> 12) & mask;
 }
 
 bool fixed_fits(struct sek_rule *r, uint32_t *at)
@@ -53,12 +58,19 @@ static bool class_build(struct sek_fixed_class *c, struct sek_rule **list, uint3
     c->mask = size - 1;
     for (uint32_t i = 0; c->slots && i < count; i++) {
         uint32_t v = folded(list[i]->fast->content.bytes, c->bytes);
-        uint32_t at = slot_of(v, c->mask);
+        uint32_t at = slot_of(hash_of(v), c->mask);
+        c->seen |= 1ull << (hash_of(v) >> 26);
         while (c->slots[at].rule)
             at = (at + 1) & c->mask;
         c->slots[at] = (struct sek_fixed_slot){v, list[i]};
     }
     return c->slots != NULL;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const struct sek_fixed_class *x = a, *y = b;
+    return (x->at + x->bytes) - (y->at + y->bytes);
 }
 
 enum sek_error fixed_build(struct sek_fixed *f, struct sek_rule **rules, uint32_t count,
@@ -82,6 +94,8 @@ enum sek_error fixed_build(struct sek_fixed *f, struct sek_rule **rules, uint32_
         ok = class_build(&f->classes[k], list, n);
     }
     free(list);
+    if (f->count)
+        qsort(f->classes, f->count, sizeof *f->classes, by_end);
     return ok ? SEK_OK : sek_fail(fault, SEK_ENOMEM, "out of memory while grouping rules");
 }
 
@@ -98,9 +112,12 @@ void sek_fixed_look(const struct sek_fixed *f, const uint8_t *data, uint32_t len
     for (uint32_t i = 0; i < f->count; i++) {
         const struct sek_fixed_class *c = &f->classes[i];
         if ((uint32_t)c->at + c->bytes > len)
+            return; /* classes are sorted by where they end */
+        uint32_t v = c->bytes == 4 ? folded(data + c->at, 4) : folded(data + c->at, c->bytes);
+        uint32_t hash = hash_of(v);
+        if (!(c->seen >> (hash >> 26) & 1))
             continue;
-        uint32_t v = folded(data + c->at, c->bytes);
-        for (uint32_t at = slot_of(v, c->mask); c->slots[at].rule; at = (at + 1) & c->mask)
+        for (uint32_t at = slot_of(hash, c->mask); c->slots[at].rule; at = (at + 1) & c->mask)
             if (c->slots[at].value == v)
                 found(ctx, c->slots[at].rule);
     }

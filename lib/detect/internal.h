@@ -118,6 +118,7 @@ struct inspect {
     struct sek_tx *tx;
     const struct sek_frame *frame; /* at hand */
     struct sek_bytes frame_bytes;
+    bool closed;  /* the packet ended the session in order */
     bool established; /* the flow was, before this packet */
     bool reset;   /* the packet is a RST that ended the session */
     bool refused; /* the program's own policy says no */

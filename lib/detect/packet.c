@@ -44,6 +44,8 @@ bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const u
         return false;
     if (places && len > f->reach)
         len = f->reach;
+    if (e->options.on_scan)
+        e->options.on_scan(e->options.ctx, f->db, data, len);
     hs_scan(f->db, (const char *)data, len, 0, e->scratch, on_hit, &s);
     return true;
 }
@@ -53,6 +55,22 @@ static int by_order(const void *a, const void *b)
     const struct sek_rule *x = *(const struct sek_rule *const *)a;
     const struct sek_rule *y = *(const struct sek_rule *const *)b;
     return (int)x->order - (int)y->order;
+}
+
+/* Few candidates are the rule; qsort would allocate for many. */
+static void sort_candidates(const struct sek_rule **list, uint32_t count)
+{
+    if (count > 32) {
+        qsort(list, count, sizeof *list, by_order);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        const struct sek_rule *r = list[i];
+        uint32_t at = i;
+        for (; at && list[at - 1]->order > r->order; at--)
+            list[at] = list[at - 1];
+        list[at] = r;
+    }
 }
 
 static bool header_bytes(const struct sek_packet *p, int target, uint32_t index,
@@ -357,7 +375,8 @@ static void scan_group(struct inspect *in, const struct sek_port_group *g)
     struct sek_engine *e = in->e;
     struct sek_packet *p = in->p;
     for (uint32_t i = 0; i < g->always_count; i++)
-        candidate_add(e, g->always[i]);
+        if (!(g->always[i]->tcp_flags & (uint8_t)~p->tcp.flags))
+            candidate_add(e, g->always[i]);
     bool readable = !(in->flow && in->flow->tcp && in->flow->tcp->stream[in->dir].raw_end) ||
                     in->has_stream;
     if (p->payload_len && readable && p->source != SEK_SOURCE_STREAM_END) {
@@ -386,8 +405,7 @@ void inspect_packet_rules(struct inspect *in)
         scan_group(in, &e->rules->groups[own - 1]);
     if (in->has_stream)
         pending_take(in);
-    if (e->candidate_count > 1)
-        qsort(e->candidates, e->candidate_count, sizeof *e->candidates, by_order);
+    sort_candidates(e->candidates, e->candidate_count);
     for (uint32_t i = 0; i < e->candidate_count; i++)
         if (!measured(in, e->candidates[i]) && in->has_stream &&
             e->candidates[i]->flags & SEK_RULE_NEEDS_STREAM && e->candidates[i]->fast)

@@ -15,6 +15,7 @@ enum sek_flow_flag {
     SEK_FLOW_BYPASSED    = 1u << 3,
     SEK_FLOW_MIDSTREAM   = 1u << 4,
     SEK_FLOW_ENCRYPTED   = 1u << 5, /* from here on payload says nothing: it is not searched */
+    SEK_FLOW_FINISHED    = 1u << 6, /* both sides have closed, and all was inspected */
     SEK_FLOW_ENDING      = 1u << 7, /* the last inspection is running */
     SEK_FLOW_REVERSED    = 1u << 8, /* the first packet came from the server */
 };

@@ -252,6 +252,9 @@ enum sek_error rule_finish(struct builder *b)
     }
     if (r->flags & SEK_RULE_FILESTORE)
         r->flags |= SEK_RULE_TX;
+    for (struct sek_condition *c = r->conditions; c; c = c->next)
+        if (c->kind == SEK_IF_TCP_FLAGS && c->mode != '!' && c->mode != '*')
+            r->tcp_flags |= c->flags & (uint8_t)~c->mask;
     payload_needs(r);
     if (!r->gid)
         r->gid = 1;

@@ -368,6 +368,7 @@ struct sek_rule {
     uint8_t ip_version; /* 4, 6, or 0: both */
     uint8_t protocols[32]; /* bitmap of IPPROTO_; bit 0 of byte 0 unused */
     bool any_protocol;
+    uint8_t tcp_flags; /* all of these must be set, or the rule cannot match: asked before all else */
     uint64_t apps; /* bits of enum sek_app that the header or a keyword demands; 0: none */
     const struct sek_address_set *src, *dst; /* NULL: any */
     const struct sek_port_set *src_port, *dst_port;
