@@ -19,7 +19,7 @@ struct pop3_tx {
 struct pop3_state {
     struct sek_app_state base;
     struct pop3_tx *lines; /* whose answer goes on until the dot */
-    bool change;
+    bool change, asked; /* ASKED: the next line of the client belongs to its AUTH */
 };
 
 static const struct {
@@ -64,8 +64,9 @@ static unsigned words(struct sek_bytes v)
 
 static void request_line(struct pop3_state *s, struct sek_bytes line)
 {
-    struct pop3_tx *tx = tx_new(s);
-    bool known = false;
+    bool known = false, more = s->asked;
+    s->asked = false;
+    struct pop3_tx *tx = more ? NULL : tx_new(s);
     uint32_t n = 0;
     if (!tx)
         return;
@@ -130,8 +131,10 @@ static void response_line(struct pop3_state *s, struct sek_bytes line)
         sek_buffer_add(s->base.pool, &s->lines->data, "\r\n", 2, DATA_LIMIT);
         return;
     }
-    if (line.len && *line.data == '+' && (line.len == 1 || line.data[1] == ' '))
-        return; /* the server asks for more of AUTH */
+    if (line.len && *line.data == '+' && (line.len == 1 || line.data[1] == ' ')) {
+        s->asked = true;
+        return;
+    }
     struct pop3_tx *tx = tx_waiting(s);
     if (!tx)
         return;

@@ -11,6 +11,7 @@ static const struct sek_app_ops *const protocols[SEK_APP_COUNT] = {
     [SEK_APP_HTTP] = &sek_http_ops,
     [SEK_APP_TLS] = &sek_tls_ops,
     [SEK_APP_DNS] = &sek_dns_ops,
+    [SEK_APP_MDNS] = &sek_mdns_ops,
     [SEK_APP_PGSQL] = &sek_pgsql_ops,
     [SEK_APP_BITTORRENT_DHT] = &sek_bittorrent_dht_ops,
     [SEK_APP_RFB] = &sek_rfb_ops,
