@@ -1,5 +1,6 @@
-/* DNS (RFC 1035) over UDP and TCP. Each message is a transaction of its own, as rule writers expect:
- * a query is seen in one direction, its answer in the other. */
+/* DNS (RFC 1035) over UDP and TCP, and multicast DNS (RFC 6762), which is the same on port 5353. Each
+ * message is a transaction of its own, as rule writers expect: a query is seen in one direction, its
+ * answer in the other. */
 #include "lib/app/dns.h"
 
 #include <netinet/in.h>
@@ -16,12 +17,15 @@ enum { DNS_EVENT_MALFORMED, DNS_EVENT_NOT_REQUEST, DNS_EVENT_NOT_RESPONSE, DNS_E
 
 enum { DNS_STARTED, DNS_COMPLETE };
 
-enum { DNS_QUESTIONS, DNS_ANSWERS, DNS_AUTHORITIES, DNS_ADDITIONALS, DNS_SECTIONS };
+enum { SECTION_QUERY, SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTIONS };
 
 struct dns_record {
     uint32_t name, name_len; /* in the text buffer, presentation form without the last dot */
     uint32_t data, data_len; /* text of the record, 0: none */
-    uint16_t type, class;
+    uint32_t more, more_len; /* a second text: the mailbox of SOA */
+    uint32_t raw;            /* of SOA: its five numbers, in the text buffer */
+    uint16_t type, class, number; /* NUMBER: preference of MX, port of SRV */
+    bool data_is_name;
     uint32_t ttl;
 };
 
@@ -29,10 +33,15 @@ struct dns_tx {
     struct sek_tx base;
     struct sek_buffer text;
     struct sek_buffer records; /* of struct dns_record, section after section */
-    uint8_t counts[DNS_SECTIONS];
+    uint8_t counts[SECTIONS];
     uint16_t message_id, flags;
     bool response;
 };
+
+static const struct dns_record *record_at(const struct dns_tx *tx, unsigned index)
+{
+    return (const struct dns_record *)tx->records.data + index;
+}
 
 struct dns_state {
     struct sek_app_state base;
@@ -77,7 +86,7 @@ static enum sek_probe dns_probe(const struct sek_flow *flow, enum sek_dir dir, c
         uint32_t have = len - 2 < size ? len - 2 : size;
         return have < size || first_name_sane(data + 2, have) ? SEK_PROBE_YES : SEK_PROBE_NO;
     }
-    if (!port && flow->port[0] != 5353 && flow->port[1] != 5353)
+    if (!port)
         return SEK_PROBE_NO;
     if (len < HEADER || !header_sane(data, len))
         return SEK_PROBE_NO;
@@ -93,6 +102,7 @@ static bool read_name(struct dns_state *s, struct dns_tx *tx, struct sek_reader 
     unsigned jumps = 0, labels = 0;
     uint32_t begin = tx->text.len;
     enum sek_dir dir = tx->response ? SEK_TOCLIENT : SEK_TOSERVER;
+    *len = 0;
     for (;;) {
         uint8_t c = sek_reader_u8(&n);
         if (n.failed)
@@ -138,15 +148,44 @@ static bool read_name(struct dns_state *s, struct dns_tx *tx, struct sek_reader 
     return true;
 }
 
+/* MNAME, RNAME and five numbers (RFC 1035 section 3.3.13). */
+static void read_soa(struct dns_state *s, struct dns_tx *tx, struct dns_record *d,
+                     struct sek_reader r)
+{
+    if (!read_name(s, tx, &r, &d->data, &d->data_len) ||
+        !read_name(s, tx, &r, &d->more, &d->more_len))
+        return;
+    struct sek_bytes numbers = sek_reader_bytes(&r, 20);
+    d->data_is_name = true;
+    d->raw = tx->text.len;
+    sek_buffer_add(s->base.pool, &tx->text, numbers.data, numbers.len, 0);
+    if (numbers.len != 20)
+        d->raw = 0;
+}
+
+/* A name after SKIP bytes, the last two of which are a number. */
+static void read_named(struct dns_state *s, struct dns_tx *tx, struct dns_record *d,
+                       struct sek_reader r, uint32_t skip)
+{
+    if (skip) {
+        sek_reader_skip(&r, skip - 2);
+        d->number = sek_reader_u16(&r);
+    }
+    d->data_is_name = !r.failed && read_name(s, tx, &r, &d->data, &d->data_len);
+    if (!d->data_is_name)
+        d->data_len = 0;
+}
+
 static void read_data(struct dns_state *s, struct dns_tx *tx, struct dns_record *d,
                       struct sek_reader *r, uint16_t size)
 {
     char text[SEK_ADDR_TEXT];
     struct sek_addr addr = {0};
-    uint32_t end = r->pos + size;
+    struct sek_reader own = *r;
     d->data = tx->text.len;
+    sek_reader_skip(r, size);
     if ((d->type == 1 && size == 4) || (d->type == 28 && size == 16)) {
-        struct sek_bytes v = sek_reader_bytes(r, size);
+        struct sek_bytes v = sek_reader_bytes(&own, size);
         if (v.len != size)
             return;
         memcpy(addr.bytes, v.data, size);
@@ -154,50 +193,30 @@ static void read_data(struct dns_state *s, struct dns_tx *tx, struct dns_record 
         sek_buffer_add(s->base.pool, &tx->text, text, (uint32_t)strlen(text), 0);
         d->data_len = tx->text.len - d->data;
     } else if (d->type == 5 || d->type == 2 || d->type == 12) { /* CNAME, NS, PTR */
-        struct sek_reader name = *r;
-        if (!read_name(s, tx, &name, &d->data, &d->data_len))
-            d->data_len = 0;
+        read_named(s, tx, d, own, 0);
+    } else if (d->type == 15) { /* MX */
+        read_named(s, tx, d, own, 2);
+    } else if (d->type == 33) { /* SRV */
+        read_named(s, tx, d, own, 6);
+    } else if (d->type == 6) {
+        read_soa(s, tx, d, own);
     } else if (d->type == 16 && size) { /* TXT: the first string */
-        struct sek_reader t = *r;
-        struct sek_bytes v = sek_reader_bytes(&t, sek_reader_u8(&t));
+        struct sek_bytes v = sek_reader_bytes(&own, sek_reader_u8(&own));
         sek_buffer_add(s->base.pool, &tx->text, v.data, v.len, 0);
         d->data_len = v.len;
     }
-    if (end <= r->len)
-        r->pos = end;
-    else
-        r->failed = true;
 }
 
-static void record_keep(struct dns_state *s, struct dns_tx *tx, unsigned section,
-                        const struct dns_record *d)
-{
-    uint32_t before = tx->records.len;
-    if (before >= NAMES_MAX * sizeof *d)
-        return;
-    sek_buffer_add(s->base.pool, &tx->records, d, sizeof *d, 0);
-    if (tx->records.len > before)
-        tx->counts[section]++;
-}
-
-/* Record INDEX of a section, or NULL. */
-static const struct dns_record *record_at(const struct dns_tx *tx, unsigned section, uint32_t index)
-{
-    if (index >= tx->counts[section])
-        return NULL;
-    for (unsigned i = 0; i < section; i++)
-        index += tx->counts[i];
-    return (const struct dns_record *)tx->records.data + index;
-}
-
-static bool read_record(struct dns_state *s, struct dns_tx *tx, unsigned section, struct sek_reader *r)
+static bool read_record(struct dns_state *s, struct dns_tx *tx, struct sek_reader *r,
+                        unsigned section)
 {
     struct dns_record d = {0};
+    unsigned total = 0;
     if (!read_name(s, tx, r, &d.name, &d.name_len))
         return false;
     d.type = sek_reader_u16(r);
     d.class = sek_reader_u16(r);
-    if (section != DNS_QUESTIONS) {
+    if (section != SECTION_QUERY) {
         d.ttl = sek_reader_u32(r);
         uint16_t size = sek_reader_u16(r);
         if (r->failed || size > sek_reader_left(r))
@@ -206,28 +225,36 @@ static bool read_record(struct dns_state *s, struct dns_tx *tx, unsigned section
     }
     if (r->failed)
         return false;
-    record_keep(s, tx, section, &d);
+    for (unsigned i = 0; i < SECTIONS; i++)
+        total += tx->counts[i];
+    if (total < NAMES_MAX) {
+        uint32_t before = tx->records.len;
+        sek_buffer_add(s->base.pool, &tx->records, &d, sizeof d, 0);
+        if (tx->records.len > before)
+            tx->counts[section]++;
+    }
     return true;
 }
 
-static bool read_message(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, uint32_t len)
+static bool read_message(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, uint32_t len,
+                         enum sek_dir dir)
 {
     struct sek_reader r = sek_reader_make(data, len);
-    uint16_t counts[DNS_SECTIONS];
-    enum sek_dir dir = tx->response ? SEK_TOCLIENT : SEK_TOSERVER;
+    unsigned count[SECTIONS];
     tx->message_id = sek_reader_u16(&r);
     tx->flags = sek_reader_u16(&r);
-    for (unsigned section = 0; section < DNS_SECTIONS; section++)
-        counts[section] = sek_reader_u16(&r);
-    for (unsigned section = 0; section < DNS_SECTIONS; section++) {
-        for (unsigned i = 0; i < counts[section]; i++) {
-            if (read_record(s, tx, section, &r))
+    for (unsigned i = 0; i < SECTIONS; i++)
+        count[i] = sek_reader_u16(&r);
+    for (unsigned section = 0; section < SECTIONS; section++) {
+        for (unsigned i = 0; i < count[section]; i++) {
+            if (read_record(s, tx, &r, section))
                 continue;
-            if (section < DNS_AUTHORITIES)
+            if (section <= SECTION_ANSWER)
                 return false;
-            sek_tx_event(&tx->base, dir, section == DNS_AUTHORITIES ? DNS_EVENT_AUTHORITIES
-                                                                    : DNS_EVENT_ADDITIONALS);
-            return true; /* what rules look at most is there */
+            sek_tx_event(&tx->base, dir,
+                         section == SECTION_AUTHORITY ? DNS_EVENT_AUTHORITIES
+                                                      : DNS_EVENT_ADDITIONALS);
+            return true;
         }
     }
     return true;
@@ -238,15 +265,16 @@ static void fill(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, ui
 {
     tx->base.one_way = true;
     tx->response = len > 2 && data[2] & 0x80;
-    if (!read_message(s, tx, data, len))
+    if (!read_message(s, tx, data, len, dir))
         sek_tx_event(&tx->base, dir, DNS_EVENT_MALFORMED);
     if (tx->flags & 0x0040)
         sek_tx_event(&tx->base, dir, DNS_EVENT_Z_FLAG);
     if ((tx->flags >> 11 & 15) > 6)
         sek_tx_event(&tx->base, dir, DNS_EVENT_OPCODE);
-    if (tx->response && dir == SEK_TOSERVER)
+    bool multicast = tx->base.app == SEK_APP_MDNS; /* answers go to everybody, either way */
+    if (!multicast && tx->response && dir == SEK_TOSERVER)
         sek_tx_event(&tx->base, dir, DNS_EVENT_NOT_REQUEST);
-    if (!tx->response && dir == SEK_TOCLIENT)
+    if (!multicast && !tx->response && dir == SEK_TOCLIENT)
         sek_tx_event(&tx->base, dir, DNS_EVENT_NOT_RESPONSE);
     tx->base.progress[dir] = DNS_COMPLETE;
     tx->base.complete[dir] = true;
@@ -254,7 +282,10 @@ static void fill(struct dns_state *s, struct dns_tx *tx, const uint8_t *data, ui
 
 static void on_message(struct dns_state *s, const uint8_t *data, uint32_t len, enum sek_dir dir)
 {
-    struct dns_tx *tx = (struct dns_tx *)sek_tx_new(&s->base, sizeof *tx, SEK_APP_DNS);
+    struct dns_tx *tx =
+        (struct dns_tx *)sek_tx_new(&s->base, sizeof *tx, s->base.flow->app == SEK_APP_MDNS
+                                                              ? SEK_APP_MDNS
+                                                              : SEK_APP_DNS);
     if (tx)
         fill(s, tx, data, len, dir);
 }
@@ -320,6 +351,18 @@ static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN
                                      "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
                                      "NOTZONE"};
 
+static void eve_soa(struct sek_text *out, const struct dns_tx *tx, const struct dns_record *d)
+{
+    static const char *const keys[] = {"serial", "refresh", "retry", "expire", "minimum"};
+    struct sek_reader r = sek_reader_make(tx->text.data + d->raw, d->raw ? 20 : 0);
+    sek_json_open(out, "soa", '{');
+    sek_json_bytes(out, "mname", tx->text.data + d->data, d->data_len);
+    sek_json_bytes(out, "rname", tx->text.data + d->more, d->more_len);
+    for (int i = 0; i < 5 && d->raw; i++)
+        sek_json_uint(out, keys[i], sek_reader_u32(&r));
+    sek_json_close(out, '}');
+}
+
 static void eve_record(struct sek_text *out, const struct dns_tx *tx, const struct dns_record *d,
                        bool answer)
 {
@@ -331,82 +374,116 @@ static void eve_record(struct sek_text *out, const struct dns_tx *tx, const stru
     sek_json_str(out, "rrtype", name ? name : unknown);
     if (answer) {
         sek_json_uint(out, "ttl", d->ttl);
-        if (d->data_len)
+        if (d->type == 6)
+            eve_soa(out, tx, d);
+        else if (d->data_len)
             sek_json_bytes(out, "rdata", tx->text.data + d->data, d->data_len);
     }
     sek_json_close(out, '}');
 }
 
+static const struct dns_record *record_at(const struct dns_tx *tx, unsigned section, uint32_t index)
+{
+    unsigned at = 0;
+    if (index >= tx->counts[section])
+        return NULL;
+    while (section)
+        at += tx->counts[--section];
+    return record_at(tx, at + index);
+}
+
+static void eve_section(struct sek_text *out, const struct dns_tx *tx, unsigned section,
+                        const char *key)
+{
+    const struct dns_record *d;
+    if (!tx->counts[section])
+        return;
+    sek_json_open(out, key, '[');
+    for (uint32_t i = 0; (d = record_at(tx, section, i)); i++)
+        eve_record(out, tx, d, section != SECTION_QUERY);
+    sek_json_close(out, ']');
+}
+
+static void eve_flags(struct sek_text *out, const struct dns_tx *tx)
+{
+    static const struct {
+        uint16_t bit;
+        const char *key;
+    } bits[] = {{0x8000, "qr"}, {0x0400, "aa"}, {0x0200, "tc"}, {0x0100, "rd"}, {0x0080, "ra"},
+                {0x0040, "z"}};
+    char text[8];
+    snprintf(text, sizeof text, "%x", tx->flags);
+    sek_json_str(out, "flags", text);
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
+        if (tx->flags & bits[i].bit)
+            sek_json_bool(out, bits[i].key, true);
+}
+
 static void dns_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
+    static const char *const keys[SECTIONS] = {"queries", "answers", "authorities", "additionals"};
     const struct dns_tx *tx = (const struct dns_tx *)base;
     (void)state;
-    sek_json_uint(out, "version", 3);
+    if (base->app != SEK_APP_MDNS)
+        sek_json_uint(out, "version", 3);
     sek_json_str(out, "type", tx->response ? "response" : "request");
     sek_json_uint(out, "tx_id", tx->base.id);
     sek_json_uint(out, "id", tx->message_id);
+    if (tx->response)
+        eve_flags(out, tx);
     if (tx->response && (tx->flags & 15) < sizeof rcodes / sizeof *rcodes)
         sek_json_str(out, "rcode", rcodes[tx->flags & 15]);
     sek_json_uint(out, "opcode", tx->flags >> 11 & 15);
-    static const char *const keys[] = {"queries", "answers", "authorities", "additionals"};
-    for (unsigned section = 0; section < DNS_SECTIONS; section++) {
-        if (section && !tx->counts[section])
-            continue;
-        sek_json_open(out, keys[section], '[');
-        for (unsigned i = 0; i < tx->counts[section]; i++)
-            eve_record(out, tx, record_at(tx, section, i), section != DNS_QUESTIONS);
-        sek_json_close(out, ']');
-    }
+    for (unsigned i = 0; i < SECTIONS; i++)
+        eve_section(out, tx, i, keys[i]);
 }
 
-/* Name of record INDEX of a section. */
-static bool name_of(const struct sek_tx *base, unsigned section, uint32_t index, struct sek_bytes *out)
+static bool give(const struct dns_tx *tx, uint32_t at, uint32_t len, struct sek_bytes *out)
 {
-    const struct dns_tx *tx = (const struct dns_tx *)base;
-    const struct dns_record *d = record_at(tx, section, index);
-    if (!d || !tx->text.data)
-        return false;
-    *out = (struct sek_bytes){tx->text.data + d->name, d->name_len};
-    return true;
+    *out = (struct sek_bytes){tx->text.data ? tx->text.data + at : NULL, len};
+    return out->data != NULL;
 }
 
 #define NAME_GETTER(fn, section)                                                                   \
     static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
                    struct sek_bytes *out)                                                          \
     {                                                                                              \
+        const struct dns_record *d = record_at((struct dns_tx *)tx, section, i);                   \
         (void)s, (void)dir;                                                                        \
-        return name_of(tx, section, i, out);                                                       \
+        return d && give((struct dns_tx *)tx, d->name, d->name_len, out);                          \
     }
 
-NAME_GETTER(get_query, DNS_QUESTIONS)
-NAME_GETTER(get_answer, DNS_ANSWERS)
-NAME_GETTER(get_authority, DNS_AUTHORITIES)
-NAME_GETTER(get_additional, DNS_ADDITIONALS)
-
-/* Every name of a response, whatever its section. */
-static bool get_any_name(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
-                         struct sek_bytes *out)
-{
-    const struct dns_tx *tx = (const struct dns_tx *)base;
-    (void)s, (void)dir;
-    for (unsigned section = 0; section < DNS_SECTIONS; section++) {
-        if (i < tx->counts[section])
-            return name_of(base, section, i, out);
-        i -= tx->counts[section];
-    }
-    return false;
-}
+NAME_GETTER(get_query, SECTION_QUERY)
+NAME_GETTER(get_answer, SECTION_ANSWER)
+NAME_GETTER(get_authority, SECTION_AUTHORITY)
+NAME_GETTER(get_additional, SECTION_ADDITIONAL)
 
 static bool get_rdata(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
                       struct sek_bytes *out)
 {
     const struct dns_tx *tx = (const struct dns_tx *)base;
-    const struct dns_record *d = record_at(tx, DNS_ANSWERS, i);
+    const struct dns_record *d = record_at(tx, SECTION_ANSWER, i);
     (void)s, (void)dir;
-    if (!d || !tx->text.data)
-        return false;
-    *out = (struct sek_bytes){tx->text.data + d->data, d->data_len};
-    return true;
+    return d && give(tx, d->data, d->data_len, out);
+}
+
+/* All names of a response, and record data that is a name too. */
+static bool get_any_name(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
+                         struct sek_bytes *out)
+{
+    const struct dns_tx *tx = (const struct dns_tx *)base;
+    unsigned total = 0;
+    (void)s, (void)dir;
+    for (unsigned k = 0; k < SECTIONS; k++)
+        total += tx->counts[k];
+    for (unsigned k = 0; tx->response && k < total; k++) {
+        const struct dns_record *d = record_at(tx, k);
+        if (!i--)
+            return give(tx, d->name, d->name_len, out);
+        if (d->data_is_name && !i--)
+            return give(tx, d->data, d->data_len, out);
+    }
+    return false;
 }
 
 static bool get_opcode(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
@@ -430,9 +507,9 @@ static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_di
 {
     const struct dns_tx *tx = (const struct dns_tx *)base;
     (void)s, (void)dir;
-    if (i >= (uint32_t)tx->counts[DNS_QUESTIONS] + tx->counts[DNS_ANSWERS])
+    if (i >= (uint32_t)tx->counts[SECTION_QUERY] + tx->counts[SECTION_ANSWER])
         return false;
-    *out = ((const struct dns_record *)tx->records.data)[i].type;
+    *out = record_at(tx, i)->type;
     return true;
 }
 
@@ -441,10 +518,10 @@ static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_di
 static const struct sek_buffer_def dns_buffers[] = {
     {"dns.query", "dns_query", NULL, 1, DONE, true, false, get_query},
     {"dns.query.name", "dns.queries.rrname", NULL, 3, DONE, true, false, get_query},
-    {"dns.answer.name", "dns.answers.rrname", NULL, 2, DONE, true, false, get_answer},
-    {"dns.response.rrname", NULL, NULL, 2, DONE, true, false, get_any_name},
-    {"dns.authorities.rrname", NULL, NULL, 2, DONE, true, false, get_authority},
+    {"dns.answer.name", "dns.answers.rrname", NULL, 3, DONE, true, false, get_answer},
+    {"dns.authorities.rrname", NULL, NULL, 3, DONE, true, false, get_authority},
     {"dns.additionals.rrname", NULL, NULL, 3, DONE, true, false, get_additional},
+    {"dns.response.rrname", NULL, NULL, 2, DONE, true, false, get_any_name},
     {"dns.answers.rdata", NULL, NULL, 2, DONE, true, false, get_rdata},
     {0},
 };
@@ -487,5 +564,48 @@ const struct sek_app_ops sek_dns_ops = {
     .buffers = dns_buffers,
     .numbers = dns_numbers,
     .events = dns_events,
+    .complete = {DNS_COMPLETE, DNS_COMPLETE},
+};
+
+static enum sek_probe mdns_probe(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
+                                 uint32_t len)
+{
+    (void)dir;
+    if (flow->port[0] != 5353 && flow->port[1] != 5353)
+        return SEK_PROBE_NO;
+    return len >= HEADER && header_sane(data, len) ? SEK_PROBE_YES : SEK_PROBE_NO;
+}
+
+static const struct sek_buffer_def mdns_buffers[] = {
+    {"mdns.queries.rrname", NULL, NULL, 3, DONE, true, false, get_query},
+    {"mdns.answers.rrname", NULL, NULL, 3, DONE, true, false, get_answer},
+    {"mdns.authorities.rrname", NULL, NULL, 3, DONE, true, false, get_authority},
+    {"mdns.additionals.rrname", NULL, NULL, 3, DONE, true, false, get_additional},
+    {"mdns.response.rrname", NULL, NULL, 3, DONE, true, false, get_any_name},
+    {0},
+};
+
+/* A copy, so that rules about events of DNS are not about these. */
+static const struct sek_app_event_name mdns_events[] = {
+    {"malformed_data", DNS_EVENT_MALFORMED},   {"not_request", DNS_EVENT_NOT_REQUEST},
+    {"not_response", DNS_EVENT_NOT_RESPONSE},  {"z_flag_set", DNS_EVENT_Z_FLAG},
+    {"invalid_opcode", DNS_EVENT_OPCODE},      {"name_too_long", DNS_EVENT_NAME_TOO_LONG},
+    {"infinite_loop", DNS_EVENT_INFINITE_LOOP}, {"too_many_labels", DNS_EVENT_TOO_MANY_LABELS},
+    {"invalid_additionals", DNS_EVENT_ADDITIONALS}, {"invalid_authorities", DNS_EVENT_AUTHORITIES},
+    {0},
+};
+
+const struct sek_app_ops sek_mdns_ops = {
+    .id = SEK_APP_MDNS,
+    .name = "mdns",
+    .eve_key = "mdns",
+    .transports = 2,
+    .probe = mdns_probe,
+    .state_size = sizeof(struct dns_state),
+    .parse = dns_parse,
+    .tx_free = dns_tx_free,
+    .eve = dns_eve,
+    .buffers = mdns_buffers,
+    .events = mdns_events,
     .complete = {DNS_COMPLETE, DNS_COMPLETE},
 };

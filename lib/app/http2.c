@@ -9,6 +9,7 @@
 #define LONG_FRAME   (1u << 20)
 #define BLOCK_LIMIT  65536u
 #define VALUES_MAX   1024u
+#define RESET_WAIT   256u  /* with more transactions than this, a reset stream is over at once */
 
 #define FLAG_END_STREAM  1
 #define FLAG_ACK         1
@@ -241,7 +242,7 @@ static bool frame_body(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir, u
     case H2_PUSH_PROMISE:
         return headers_frame(s, tx, dir, type, flags, r);
     case H2_CONTINUATION:
-        if (s->flow[dir].block_stream != tx->stream)
+        if (!tx || s->flow[dir].block_stream != tx->stream)
             return false;
         block_add(s, tx, dir, r, flags & FLAG_END_HEADERS);
         return true;
@@ -251,10 +252,10 @@ static bool frame_body(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir, u
         return !r.failed;
     case H2_RST_STREAM:
         value_add(s, tx, dir, H2_IS_ERROR, 0, sek_reader_u32(&r));
-        if (!tx->base.one_way) {
-            side_over(s, tx, SEK_TOSERVER);
-            side_over(s, tx, SEK_TOCLIENT);
-        }
+        if (!tx->base.one_way)
+            side_over(s, tx, dir); /* what the other side has sent meanwhile still comes */
+        if (!tx->base.one_way && s->base.live > RESET_WAIT)
+            side_over(s, tx, !dir);
         return !r.failed;
     case H2_GOAWAY:
         sek_reader_skip(&r, 4);
@@ -294,9 +295,14 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     if (len < need)
         return 0;
     struct h2_tx *tx = tx_for(s, dir, stream, type);
-    if (!tx) {
+    bool block = type == H2_HEADERS_FRAME || type == H2_PUSH_PROMISE;
+    if (!tx && (!block || size > FRAME_KEEP)) {
         f->skip = size;
         return FRAME_HEADER;
+    }
+    if (!tx) { /* too many streams; the tables of compression must go on */
+        frame_body(s, NULL, dir, type, flags, sek_reader_sub(&r, size));
+        return need;
     }
     value_add(s, tx, dir, H2_IS_TYPE, 0, type);
     add_frames(s, dir, at, size, tx);
