@@ -328,7 +328,8 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             flow->app_dir[0] = flow->app_dir[1] = found;
         }
     } else if (flow->app_dir[dir] == SEK_APP_UNKNOWN && len) {
-        flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
+        enum sek_app found = detect(settings, flow, dir, data, len, &more);
+        flow->app_dir[dir] = (uint16_t)(found || more ? found : SEK_APP_FAILED);
     }
     struct sek_app_state *state = flow->app_state;
     const struct sek_app_ops *ops = protocols[flow->app];
