@@ -38,7 +38,7 @@ struct dns_tx {
     bool response;
 };
 
-static const struct dns_record *record_at(const struct dns_tx *tx, unsigned index)
+static const struct dns_record *kept_at(const struct dns_tx *tx, unsigned index)
 {
     return (const struct dns_record *)tx->records.data + index;
 }
@@ -389,7 +389,7 @@ static const struct dns_record *record_at(const struct dns_tx *tx, unsigned sect
         return NULL;
     while (section)
         at += tx->counts[--section];
-    return record_at(tx, at + index);
+    return kept_at(tx, at + index);
 }
 
 static void eve_section(struct sek_text *out, const struct dns_tx *tx, unsigned section,
@@ -477,7 +477,7 @@ static bool get_any_name(struct sek_app_state *s, struct sek_tx *base, enum sek_
     for (unsigned k = 0; k < SECTIONS; k++)
         total += tx->counts[k];
     for (unsigned k = 0; tx->response && k < total; k++) {
-        const struct dns_record *d = record_at(tx, k);
+        const struct dns_record *d = kept_at(tx, k);
         if (!i--)
             return give(tx, d->name, d->name_len, out);
         if (d->data_is_name && !i--)
@@ -509,7 +509,7 @@ static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_di
     (void)s, (void)dir;
     if (i >= (uint32_t)tx->counts[SECTION_QUERY] + tx->counts[SECTION_ANSWER])
         return false;
-    *out = record_at(tx, i)->type;
+    *out = kept_at(tx, i)->type;
     return true;
 }
 
