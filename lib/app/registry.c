@@ -361,7 +361,7 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
                                                                             : SEK_APP_FLOW_UNEXPECTED);
             if (flow->app_probed[!dir] || flow->proto != IPPROTO_TCP) {
                 flow->app = SEK_APP_FAILED;
-                flow->app_events |= 1u << SEK_APP_FLOW_SKIPPED;
+                flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_SKIPPED;
                 return all;
             }
             /* The other side may still be recognised: keep these bytes for it, but not for ever. */
@@ -369,7 +369,7 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             return all;
         }
         if (flow->app_probed[!dir])
-            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
+            flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_ONE_DIRECTION;
         flow->app = found;
         flow->app_dir[dir] = found;
         if (settings->detect_only[found])
@@ -386,9 +386,9 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
         if (flow->app_dir[dir] == SEK_APP_UNKNOWN && !more) {
             flow->app_dir[dir] = SEK_APP_FAILED;
-            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
+            flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_ONE_DIRECTION;
         } else if (flow->app_dir[dir] && flow->app_dir[dir] != flow->app) {
-            flow->app_events |= 1u << SEK_APP_FLOW_MISMATCH;
+            flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_MISMATCH;
         }
     }
     struct sek_app_state *state = flow->app_state;
