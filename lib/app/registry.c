@@ -310,6 +310,11 @@ static void frames_free(struct sek_app_state *state, bool all)
 
 /* --- bytes to parsers --- */
 
+static void flow_event(struct sek_flow *flow, enum sek_app_flow_event event)
+{
+    flow->app_events |= (uint8_t)(1u << event);
+}
+
 /* The protocol changes (STARTTLS, Upgrade): what was before is only inspected and let go. */
 static void change_protocol(struct sek_pool *pool, const struct sek_app_settings *settings,
                             struct sek_flow *flow, uint16_t to)
@@ -357,11 +362,11 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             flow->app_probed[dir] = 1;
             flow->app_dir[dir] = SEK_APP_FAILED;
             if (flow->app_expected)
-                flow->app_events |= 1u << (flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
-                                                                            : SEK_APP_FLOW_UNEXPECTED);
+                flow_event(flow, flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
+                                                                   : SEK_APP_FLOW_UNEXPECTED);
             if (flow->app_probed[!dir] || flow->proto != IPPROTO_TCP) {
                 flow->app = SEK_APP_FAILED;
-                flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_SKIPPED;
+                flow_event(flow, SEK_APP_FLOW_SKIPPED);
                 return all;
             }
             /* The other side may still be recognised: keep these bytes for it, but not for ever. */
@@ -369,7 +374,7 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             return all;
         }
         if (flow->app_probed[!dir])
-            flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_ONE_DIRECTION;
+            flow_event(flow, SEK_APP_FLOW_ONE_DIRECTION);
         flow->app = found;
         flow->app_dir[dir] = found;
         if (settings->detect_only[found])
@@ -386,9 +391,9 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
         if (flow->app_dir[dir] == SEK_APP_UNKNOWN && !more) {
             flow->app_dir[dir] = SEK_APP_FAILED;
-            flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_ONE_DIRECTION;
+            flow_event(flow, SEK_APP_FLOW_ONE_DIRECTION);
         } else if (flow->app_dir[dir] && flow->app_dir[dir] != flow->app) {
-            flow->app_events |= (uint8_t)(1u << SEK_APP_FLOW_MISMATCH;
+            flow_event(flow, SEK_APP_FLOW_MISMATCH);
         }
     }
     struct sek_app_state *state = flow->app_state;
