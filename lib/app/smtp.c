@@ -194,6 +194,7 @@ static uint32_t bdat_bytes(struct smtp_state *s, const uint8_t *data, uint32_t l
         if (s->partial.len) {
             sek_buffer_add(s->base.pool, &s->partial, line.data, line.len, LINE_KEEP);
             line = sek_buffer_view(&s->partial);
+            line.len -= line.len && line.data[line.len - 1] == '\r'; /* its LF came later */
         }
         message_line(s, line);
         s->partial.len = 0;
