@@ -32,7 +32,7 @@ static bool link_known(int dlt, enum sek_link *out)
         enum sek_link link;
     } table[] = {{DLT_EN10MB, SEK_LINK_ETHERNET}, {DLT_RAW, SEK_LINK_RAW_IP},
                  {12, SEK_LINK_RAW_IP}, {101, SEK_LINK_RAW_IP},          {14, SEK_LINK_RAW_IP},
-                 {228, SEK_LINK_RAW_IP},          {229, SEK_LINK_RAW_IP},
+                 {228, SEK_LINK_IPV4},          {229, SEK_LINK_IPV6},
                  {DLT_LINUX_SLL, SEK_LINK_LINUX_SLL}, {276, SEK_LINK_SLL2},
                  {DLT_NULL, SEK_LINK_NULL},       {DLT_LOOP, SEK_LINK_NULL},
                  {DLT_PPP, SEK_LINK_PPP},         {DLT_PPP_SERIAL, SEK_LINK_PPP},

@@ -107,6 +107,7 @@ struct sek_frame {
     uint64_t offset; /* in the stream, or in the datagram */
     uint64_t len;    /* UINT64_MAX while unknown */
     uint64_t tx_id;  /* UINT64_MAX: of no transaction */
+    uint64_t id;     /* counts the frames of the flow, from 0 */
     uint64_t seen;   /* bytes of it that rules have looked at */
 };
 #define SEK_FRAME_STREAM 63u /* type of the frame that is the whole stream */
@@ -142,6 +143,7 @@ struct sek_app_state {
     uint64_t file_bytes;     /* kept of files; lib/app/file.c bounds it */
     struct sek_frame *frames; /* newest first */
     uint32_t frame_count;
+    uint64_t next_frame;
     struct sek_app_state *before; /* of the protocol before a change, until it is inspected */
     const struct sek_expected *expected; /* while the first bytes are parsed: what announced it */
 };

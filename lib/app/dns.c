@@ -1,5 +1,6 @@
-/* DNS (RFC 1035) over UDP and TCP, and multicast DNS (RFC 6762), which is the same on port 5353. Each message is a transaction of its own, as rule writers expect:
- * a query is seen in one direction, its answer in the other. */
+/* DNS (RFC 1035) over UDP and TCP, and multicast DNS (RFC 6762), which is the same on port 5353. Each
+ * message is a transaction of its own, as rule writers expect: a query is seen in one direction, its
+ * answer in the other. */
 #include "lib/app/dns.h"
 
 #include <netinet/in.h>
@@ -31,11 +32,16 @@ struct dns_record {
 struct dns_tx {
     struct sek_tx base;
     struct sek_buffer text;
-    struct dns_record records[NAMES_MAX]; /* section after section */
+    struct sek_buffer records; /* of struct dns_record, section after section */
     uint8_t counts[SECTIONS];
     uint16_t message_id, flags;
     bool response;
 };
+
+static const struct dns_record *kept_at(const struct dns_tx *tx, unsigned index)
+{
+    return (const struct dns_record *)tx->records.data + index;
+}
 
 struct dns_state {
     struct sek_app_state base;
@@ -222,8 +228,10 @@ static bool read_record(struct dns_state *s, struct dns_tx *tx, struct sek_reade
     for (unsigned i = 0; i < SECTIONS; i++)
         total += tx->counts[i];
     if (total < NAMES_MAX) {
-        tx->records[total] = d;
-        tx->counts[section]++;
+        uint32_t before = tx->records.len;
+        sek_buffer_add(s->base.pool, &tx->records, &d, sizeof d, 0);
+        if (tx->records.len > before)
+            tx->counts[section]++;
     }
     return true;
 }
@@ -316,6 +324,7 @@ static struct sek_app_result dns_parse(struct sek_app_state *state, enum sek_dir
 static void dns_tx_free(struct sek_app_state *state, struct sek_tx *tx)
 {
     sek_buffer_free(state->pool, &((struct dns_tx *)tx)->text);
+    sek_buffer_free(state->pool, &((struct dns_tx *)tx)->records);
     sek_pool_put(state->pool, tx, sizeof(struct dns_tx));
 }
 
@@ -380,7 +389,7 @@ static const struct dns_record *record_at(const struct dns_tx *tx, unsigned sect
         return NULL;
     while (section)
         at += tx->counts[--section];
-    return &tx->records[at + index];
+    return kept_at(tx, at + index);
 }
 
 static void eve_section(struct sek_text *out, const struct dns_tx *tx, unsigned section,
@@ -468,7 +477,7 @@ static bool get_any_name(struct sek_app_state *s, struct sek_tx *base, enum sek_
     for (unsigned k = 0; k < SECTIONS; k++)
         total += tx->counts[k];
     for (unsigned k = 0; tx->response && k < total; k++) {
-        const struct dns_record *d = &tx->records[k];
+        const struct dns_record *d = kept_at(tx, k);
         if (!i--)
             return give(tx, d->name, d->name_len, out);
         if (d->data_is_name && !i--)
@@ -500,7 +509,7 @@ static bool get_rrtype(struct sek_app_state *s, struct sek_tx *base, enum sek_di
     (void)s, (void)dir;
     if (i >= (uint32_t)tx->counts[SECTION_QUERY] + tx->counts[SECTION_ANSWER])
         return false;
-    *out = tx->records[i].type;
+    *out = kept_at(tx, i)->type;
     return true;
 }
 

@@ -3,7 +3,6 @@
 #include "lib/app/ldap.h"
 
 #include <netinet/in.h>
-#include <string.h>
 
 #define MESSAGE_MAX   (8u * 1024u * 1024u)
 #define RESPONSES_MAX 1024u /* kept of one transaction */
@@ -83,7 +82,7 @@ static void on_request(struct ldap_state *s, enum sek_dir dir, struct ldap_messa
     }
     tx->request = m;
     tx->id = m->id;
-    tx->base.progress[dir] = 1;
+    tx->base.progress[dir] = LDAP_ANSWERED;
     tx->base.complete[dir] = true;
     if (m->operation == LDAP_UNBIND || m->operation == LDAP_ABANDON)
         tx->base.complete[!dir] = true; /* they have no response */
@@ -106,34 +105,50 @@ static bool is_last(uint8_t op)
     return op != LDAP_SEARCH_ENTRY && op != LDAP_SEARCH_REFERENCE && op != LDAP_INTERMEDIATE;
 }
 
-/* True when what follows is TLS. */
-static bool on_response(struct ldap_state *s, enum sek_dir dir, struct ldap_message *m)
+/* The transaction that M answers; one of its own when there is none. */
+static struct ldap_tx *tx_of_response(struct ldap_state *s, enum sek_dir dir, int64_t id)
 {
-    struct ldap_tx *tx = tx_find(s, dir, m->id);
-    uint8_t op = m->operation;
-    bool tls = s->start_tls && op == LDAP_EXTENDED_RESPONSE && m->has_result && !m->result;
-    if (!tx && (tx = tx_open(s, dir))) {
-        if (m->id) /* 0: a notification that nobody asked for */
-            sek_tx_event(&tx->base, dir, LDAP_EVENT_NO_REQUEST);
-        sek_tx_end(&tx->base, dir);
-    }
-    if (!tx || tx->responses >= RESPONSES_MAX) {
-        if (tx)
-            sek_tx_event(&tx->base, dir, LDAP_EVENT_TOO_MANY_RESPONSES);
-        ldap_message_free(s->base.pool, m);
+    struct ldap_tx *tx = tx_find(s, dir, id);
+    if (tx || !(tx = tx_open(s, dir)))
+        return tx;
+    if (id) /* 0: a notification that nobody asked for */
+        sek_tx_event(&tx->base, dir, LDAP_EVENT_NO_REQUEST);
+    sek_tx_end(&tx->base, dir);
+    return tx;
+}
+
+static void response_add(struct ldap_state *s, enum sek_dir dir, struct ldap_tx *tx,
+                         struct ldap_message *m)
+{
+    bool last = is_last(m->operation);
+    tx->listed += ldap_attributes(m) + ldap_values(m);
+    if (ldap_responses(tx) < RESPONSES_MAX && sek_buffer_room(s->base.pool, &tx->list, sizeof m)) {
+        sek_buffer_add(s->base.pool, &tx->list, &m, sizeof m, 0);
     } else {
-        if (tx->last)
-            tx->last->next = m;
-        else
-            tx->first = m;
-        tx->last = m;
-        tx->responses++;
+        sek_tx_event(&tx->base, dir, LDAP_EVENT_TOO_MANY_RESPONSES);
+        ldap_message_free(s->base.pool, m);
     }
-    if (tx) {
-        tx->base.progress[dir] = 1;
-        tx->base.complete[dir] |= is_last(op);
+    tx->base.progress[dir] = last ? LDAP_ANSWERED : LDAP_ANSWERING;
+    tx->base.complete[dir] |= last;
+}
+
+/* True when what follows is TLS. */
+static bool on_response(struct ldap_state *s, enum sek_dir dir, struct ldap_message *m,
+                        struct sek_reader body)
+{
+    struct ldap_tx *tx = tx_of_response(s, dir, m->id);
+    uint32_t room = tx && tx->listed < LDAP_ATTRIBUTES_MAX ? LDAP_ATTRIBUTES_MAX - tx->listed : 0;
+    bool good = tx && ldap_message_read(s->base.pool, m, body, room);
+    bool tls = good && s->start_tls && m->operation == LDAP_EXTENDED_RESPONSE && m->has_result &&
+               !m->result;
+    if (good) {
+        response_add(s, dir, tx, m);
+        return tls;
     }
-    return tls;
+    ldap_message_free(s->base.pool, m);
+    if (tx)
+        sek_tx_event(&tx->base, dir, LDAP_EVENT_INVALID);
+    return false;
 }
 
 /* One message; true when the protocol changes behind it. */
@@ -152,14 +167,14 @@ static bool on_message(struct ldap_state *s, enum sek_dir dir, struct sek_bytes 
         return false;
     m->id = id;
     m->operation = op.tag & 0x1f;
-    if (!ldap_message_read(s->base.pool, m, op.body)) {
+    if (!is_request(m->operation))
+        return on_response(s, dir, m, op.body);
+    if (ldap_message_read(s->base.pool, m, op.body, LDAP_ATTRIBUTES_MAX)) {
+        on_request(s, dir, m);
+    } else {
         ldap_message_free(s->base.pool, m);
         invalid(s, dir);
-        return false;
     }
-    if (!is_request(m->operation))
-        return on_response(s, dir, m);
-    on_request(s, dir, m);
     return false;
 }
 
@@ -191,10 +206,9 @@ static void ldap_tx_free(struct sek_app_state *state, struct sek_tx *base)
 {
     struct ldap_tx *tx = (struct ldap_tx *)base;
     ldap_message_free(state->pool, tx->request);
-    for (struct ldap_message *m = tx->first, *next; m; m = next) {
-        next = m->next;
-        ldap_message_free(state->pool, m);
-    }
+    for (uint32_t i = 0; i < ldap_responses(tx); i++)
+        ldap_message_free(state->pool, ldap_response_at(tx, i));
+    sek_buffer_free(state->pool, &tx->list);
     sek_pool_put(state->pool, tx, sizeof *tx);
 }
 
@@ -220,5 +234,5 @@ const struct sek_app_ops sek_ldap_ops = {
     .numbers = ldap_numbers,
     .events = ldap_events,
     .frames = (const char *const[]){"pdu", NULL},
-    .complete = {1, 1},
+    .complete = {LDAP_ANSWERED, LDAP_ANSWERED},
 };

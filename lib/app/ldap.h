@@ -6,6 +6,10 @@
 #include "lib/app/ber.h"
 #include "lib/app/kit.h"
 
+#include <string.h>
+
+#define LDAP_ATTRIBUTES_MAX 4096u /* of all responses to a request */
+
 enum ldap_operation { LDAP_BIND_REQUEST, LDAP_BIND_RESPONSE, LDAP_UNBIND, LDAP_SEARCH_REQUEST,
                       LDAP_SEARCH_ENTRY, LDAP_SEARCH_DONE, LDAP_MODIFY_REQUEST,
                       LDAP_MODIFY_RESPONSE, LDAP_ADD_REQUEST, LDAP_ADD_RESPONSE, LDAP_DEL_REQUEST,
@@ -13,6 +17,9 @@ enum ldap_operation { LDAP_BIND_REQUEST, LDAP_BIND_RESPONSE, LDAP_UNBIND, LDAP_S
                       LDAP_COMPARE_REQUEST, LDAP_COMPARE_RESPONSE, LDAP_ABANDON,
                       LDAP_SEARCH_REFERENCE = 19, LDAP_EXTENDED_REQUEST = 23,
                       LDAP_EXTENDED_RESPONSE, LDAP_INTERMEDIATE };
+
+/* Of a transaction; requests are complete at once. */
+enum ldap_progress { LDAP_ANSWERING = 1, LDAP_ANSWERED };
 
 enum ldap_event { LDAP_EVENT_TOO_MANY_TX, LDAP_EVENT_INVALID, LDAP_EVENT_NO_REQUEST,
                   LDAP_EVENT_TOO_MANY_RESPONSES };
@@ -30,7 +37,6 @@ struct ldap_value {
 };
 
 struct ldap_message {
-    struct ldap_message *next;
     uint8_t operation;
     int64_t id;
     struct sek_buffer text; /* holds the slices */
@@ -41,17 +47,33 @@ struct ldap_message {
     int64_t number[4];            /* bind: version; search: scope, aliases, size, time */
     bool flag;                    /* search: types only; rename: delete the old one */
     struct sek_buffer attributes, values;
+    uint32_t room; /* how many of them are kept */
 };
 
 struct ldap_tx {
     struct sek_tx base;
-    struct ldap_message *request, *first, *last; /* first, last: responses */
-    uint32_t responses;
+    struct ldap_message *request;
+    struct sek_buffer list; /* struct ldap_message *: responses */
+    uint32_t listed;        /* attributes and values of them */
     int64_t id;
 };
 
-/* ldap_message.c: an operation's content; false when it is malformed. */
-bool ldap_message_read(struct sek_pool *pool, struct ldap_message *m, struct sek_reader body);
+static inline uint32_t ldap_responses(const struct ldap_tx *tx)
+{
+    return (uint32_t)(tx->list.len / sizeof(struct ldap_message *));
+}
+static inline struct ldap_message *ldap_response_at(const struct ldap_tx *tx, uint32_t i)
+{
+    struct ldap_message *m = NULL;
+    if (i < ldap_responses(tx))
+        memcpy(&m, tx->list.data + i * sizeof m, sizeof m);
+    return m;
+}
+
+/* ldap_message.c: an operation's content, of which at most ROOM attributes and as many values are kept;
+ * false when it is malformed. */
+bool ldap_message_read(struct sek_pool *pool, struct ldap_message *m, struct sek_reader body,
+                       uint32_t room);
 void ldap_message_free(struct sek_pool *pool, struct ldap_message *m);
 struct ldap_attribute ldap_attribute_at(const struct ldap_message *m, uint32_t i);
 struct ldap_value ldap_value_at(const struct ldap_message *m, uint32_t i);

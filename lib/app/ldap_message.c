@@ -1,10 +1,7 @@
 /* The operations of LDAP messages: names, results, attributes and their values. */
 #include "lib/app/ldap.h"
 
-#include <string.h>
-
-#define ATTRIBUTES_MAX 1024u /* kept of one message, and as many values */
-#define TEXT_MAX       (256u * 1024u)
+#define TEXT_MAX (256u * 1024u) /* kept of one message */
 
 struct ldap_attribute ldap_attribute_at(const struct ldap_message *m, uint32_t i)
 {
@@ -57,7 +54,7 @@ static void value_add(struct sek_pool *pool, struct ldap_message *m, struct ldap
                       struct sek_bytes name, struct sek_bytes value)
 {
     struct ldap_value v = {.at = m->text.len + name.len + 1};
-    if (ldap_values(m) >= ATTRIBUTES_MAX || v.at + value.len > TEXT_MAX)
+    if (ldap_values(m) >= m->room || v.at + value.len > TEXT_MAX)
         return;
     v.pair = sek_slice_keep(pool, &m->text, name);
     sek_buffer_add(pool, &m->text, "=", 1, 0);
@@ -81,7 +78,7 @@ static bool attribute_add(struct sek_pool *pool, struct ldap_message *m, struct 
             return false;
         value_add(pool, m, &a, name, sek_ber_bytes(&e.body));
     }
-    if (ldap_attributes(m) < ATTRIBUTES_MAX && a.name.set)
+    if (ldap_attributes(m) < m->room && a.name.set)
         sek_buffer_add(pool, &m->attributes, &a, sizeof a, 0);
     return true;
 }
@@ -188,9 +185,11 @@ static bool read_result(struct sek_pool *pool, struct ldap_message *m, struct se
     return m->has_result && text(pool, m, r, &m->dn) && text(pool, m, r, &m->message);
 }
 
-bool ldap_message_read(struct sek_pool *pool, struct ldap_message *m, struct sek_reader body)
+bool ldap_message_read(struct sek_pool *pool, struct ldap_message *m, struct sek_reader body,
+                       uint32_t room)
 {
     struct sek_reader *r = &body;
+    m->room = room;
     switch (m->operation) {
     case LDAP_BIND_REQUEST:
         return read_bind(pool, m, r);

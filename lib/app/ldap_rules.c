@@ -42,10 +42,7 @@ static const char *const change_words[] = {"add", "0", "delete", "1", "replace",
 
 static const struct ldap_message *response_at(struct sek_tx *tx, uint32_t i)
 {
-    const struct ldap_message *m = ((struct ldap_tx *)tx)->first;
-    while (m && i--)
-        m = m->next;
-    return m;
+    return ldap_response_at((struct ldap_tx *)tx, i);
 }
 
 /* --- buffers --- */
@@ -98,7 +95,8 @@ static bool pair_in(const struct ldap_message *m, uint32_t i, struct sek_bytes *
                    struct sek_bytes *out)                                                          \
     {                                                                                              \
         (void)s, (void)dir;                                                                        \
-        for (const struct ldap_message *m = ((struct ldap_tx *)tx)->first; m; m = m->next) {       \
+        const struct ldap_message *m;                                                              \
+        for (uint32_t at = 0; (m = response_at(tx, at)); at++) {                                   \
             if (i < count(m))                                                                      \
                 return give(m, i, out);                                                            \
             i -= count(m);                                                                         \
@@ -111,7 +109,8 @@ REQUEST_LIST(get_request_pairs, ldap_values, pair_in)
 RESPONSE_LIST(get_response_types, ldap_attributes, name_in)
 RESPONSE_LIST(get_response_pairs, ldap_values, pair_in)
 
-#define DONE {1, 1}
+#define DONE {LDAP_ANSWERED, LDAP_ANSWERED}
+#define ANY  {LDAP_ANSWERING, LDAP_ANSWERING}
 
 const struct sek_buffer_def ldap_buffers[] = {
     {"ldap.request.dn", NULL, NULL, 1, DONE, false, false, get_request_dn},
@@ -125,7 +124,7 @@ const struct sek_buffer_def ldap_buffers[] = {
 };
 
 SEK_NUMBER_GETTER(get_request, ldap_tx, tx->request, tx->request->operation)
-SEK_NUMBER_GETTER(get_count, ldap_tx, true, tx->responses)
+SEK_NUMBER_GETTER(get_count, ldap_tx, true, ldap_responses(tx))
 
 static bool get_response(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                          uint64_t *out)
@@ -148,10 +147,10 @@ static bool get_result(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir 
 }
 
 const struct sek_number_def ldap_numbers[] = {
-    {"ldap.request.operation", 1, DONE, get_request, operation_words},
-    {"ldap.responses.operation", 2, DONE, get_response, operation_words},
-    {"ldap.responses.count", 2, DONE, get_count, NULL},
-    {"ldap.responses.result_code", 2, DONE, get_result, result_words},
+    {"ldap.request.operation", 1, ANY, get_request, operation_words},
+    {"ldap.responses.operation", 2, ANY, get_response, operation_words},
+    {"ldap.responses.count", 2, ANY, get_count, NULL},
+    {"ldap.responses.result_code", 2, ANY, get_result, result_words},
     {0},
 };
 
@@ -330,10 +329,10 @@ void ldap_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text 
     (void)state;
     if (tx->request)
         message_json(out, "request", tx->request);
-    if (!tx->first)
+    if (!tx->list.len)
         return;
     sek_json_open(out, "responses", '[');
-    for (const struct ldap_message *m = tx->first; m; m = m->next)
-        message_json(out, NULL, m);
+    for (uint32_t i = 0; i < ldap_responses(tx); i++)
+        message_json(out, NULL, ldap_response_at(tx, i));
     sek_json_close(out, ']');
 }

@@ -287,6 +287,7 @@ struct sek_frame *sek_frame_add(struct sek_app_state *state, enum sek_dir dir, u
         return NULL;
     *frame = (struct sek_frame){.next = state->frames, .type = type, .dir = (uint8_t)dir,
                                 .offset = state->data_offset[dir] + at, .len = len,
+                                .id = state->next_frame++,
                                 .tx_id = tx ? tx->id : UINT64_MAX};
     state->frames = frame;
     state->frame_count++;

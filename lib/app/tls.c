@@ -86,7 +86,9 @@ static void handshake(struct tls_state *s, enum sek_dir dir, struct sek_bytes da
         uint8_t type = sek_reader_u8(&r);
         uint32_t size = sek_reader_u24(&r);
         if (size > HANDSHAKE_LIMIT) {
-            sek_tx_event(&s->tx->base, dir, TLS_EVENT_HANDSHAKE_LENGTH);
+            sek_tx_event(&s->tx->base, dir, type > 25 && type != 67 && type != 254
+                                                ? TLS_EVENT_HANDSHAKE_MESSAGE
+                                                : TLS_EVENT_HANDSHAKE_LENGTH);
             pos = b->len;
             break;
         }
@@ -448,7 +450,7 @@ static bool get_alt_name(struct sek_app_state *s, struct sek_tx *base, enum sek_
                          struct sek_bytes *out)
 {
     const struct tls_tx *tx = (const struct tls_tx *)base;
-    const uint8_t *p = tx->alt_names.data, *end = p + tx->alt_names.len;
+    const uint8_t *p = tx->alt_names.data, *end = p ? p + tx->alt_names.len : NULL;
     (void)s, (void)dir;
     for (; p && p < end; i--) {
         size_t n = strnlen((const char *)p, (size_t)(end - p));

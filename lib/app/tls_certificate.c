@@ -201,6 +201,8 @@ static void leaf(struct tls_state *s, enum sek_dir dir, struct sek_bytes der)
         s->tx->fingerprint = keep_hex(s, digest, 20, false);
     if (read_fields(s, sek_reader_make(der.data, der.len)))
         return;
+    /* Nothing but lengths that do not fit breaks the walk before the fields are told apart. */
+    sek_tx_event(&s->tx->base, dir, TLS_EVENT_CERTIFICATE_LENGTH);
     sek_tx_event(&s->tx->base, dir, TLS_EVENT_CERTIFICATE_DER);
     sek_tx_event(&s->tx->base, dir, TLS_EVENT_CERTIFICATE);
 }

@@ -153,7 +153,8 @@ void sek_json_bytes(struct sek_text *t, const char *key, const void *data, size_
         }
         plain = ++i;
     }
-    sek_text_add(t, p + plain, len - plain);
+    if (len > plain)
+        sek_text_add(t, p + plain, len - plain);
     sek_text_putc(t, '"');
 }
 

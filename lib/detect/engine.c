@@ -511,7 +511,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
             if (e->options.ips)
                 return;
         }
-        if (in.flow->proto == IPPROTO_TCP)
+        if (p->proto == IPPROTO_TCP)
             tcp_packet(&in, result);
         else
             datagram(&in);

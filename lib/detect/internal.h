@@ -25,7 +25,8 @@ struct pending {
 
 /* What hangs on a flow for detection. */
 struct flow_detect {
-    bool ip_only_done[2], proto_only_done[2];
+    bool ip_only_done[2];
+    uint16_t proto_seen[2]; /* protocol that rules about nothing else were asked of, by direction */
     struct flow_vars vars;
     struct flow_text *texts;
     struct pending *pending[2]; /* by direction; NULL: none */

@@ -73,6 +73,26 @@ static void sort_candidates(const struct sek_rule **list, uint32_t count)
     }
 }
 
+/* Messages whose fixed part is longer than eight bytes (RFC 792, 950, 1256). */
+static uint32_t icmp_header(const struct sek_packet *p)
+{
+    uint32_t want = 8;
+    switch (p->icmp_type) {
+    case 9: /* router advertisement: addresses of a given size */
+        want += (uint32_t)p->l4[4] * p->l4[5] * 4;
+        break;
+    case 13:
+    case 14:
+        want = 20;
+        break;
+    case 17:
+    case 18:
+        want = 12;
+        break;
+    }
+    return want < p->payload_len + 8 ? want : p->payload_len + 8;
+}
+
 static bool header_bytes(const struct sek_packet *p, int target, uint32_t index,
                          struct sek_bytes *out)
 {
@@ -96,7 +116,7 @@ static bool header_bytes(const struct sek_packet *p, int target, uint32_t index,
         *out = (struct sek_bytes){p->ip, p->ip_header_len};
         return p->ip_version == 6;
     case SEK_TARGET_ICMPV4_HEADER:
-        *out = (struct sek_bytes){p->l4, 8};
+        *out = (struct sek_bytes){p->l4, icmp_header(p)};
         return icmp && p->l4;
     case SEK_TARGET_ICMPV6_HEADER:
         *out = (struct sek_bytes){p->l4, (uint32_t)(p->payload - p->l4)};
@@ -348,9 +368,11 @@ static void proto_only(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
     if (!in->flow || !c->proto_only_count || in->flow->app == SEK_APP_UNKNOWN ||
-        in->fd->proto_only_done[in->dir])
+        in->fd->proto_seen[in->dir] == in->flow->app)
         return;
-    in->fd->proto_only_done[in->dir] = true;
+    if (in->fd->proto_seen[in->dir]) /* a change is news once, not in each direction */
+        in->fd->proto_seen[!in->dir] = in->flow->app;
+    in->fd->proto_seen[in->dir] = in->flow->app;
     for (uint32_t i = 0; i < c->proto_only_count; i++)
         try_rule(in, c->proto_only[i]);
 }

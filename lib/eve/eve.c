@@ -157,6 +157,10 @@ static const char *link_name(enum sek_link link)
         return "EN10MB";
     case SEK_LINK_RAW_IP:
         return "RAW";
+    case SEK_LINK_IPV4:
+        return "IPv4";
+    case SEK_LINK_IPV6:
+        return "IPv6";
     case SEK_LINK_LINUX_SLL:
         return "LINUX_SLL";
     case SEK_LINK_SLL2:
@@ -329,6 +333,7 @@ static void frame_object(struct sek_text *out, const struct sek_event *e)
         return;
     sek_json_open(out, "frame", '{');
     sek_json_str(out, "type", sek_app_frame_name(e->flow->app, f->type));
+    sek_json_uint(out, "id", f->id);
     sek_json_str(out, "direction", f->dir ? "toclient" : "toserver");
     if (e->flow->tcp)
         sek_json_uint(out, "stream_offset", f->offset);
@@ -423,6 +428,7 @@ static void raw_bytes(struct sek_text *out, const struct sek_eve_options *o,
     if (o->detail & SEK_EVE_PAYLOAD) {
         sek_json_base64(out, "payload", data.data, data.len);
         sek_json_printable(out, "payload_printable", data.data, data.len);
+        sek_json_uint(out, "payload_length", data.len);
         sek_json_uint(out, "stream", e->stream_match);
     }
     if (o->detail & SEK_EVE_PACKET && p->frame) {

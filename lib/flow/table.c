@@ -168,30 +168,74 @@ static bool reused(const struct sek_flow *f, const struct sek_packet *p)
            (p->tcp.flags & (SEK_TCP_SYN | SEK_TCP_ACK)) == SEK_TCP_SYN;
 }
 
-struct sek_flow *sek_flow_find(struct sek_flow_table *t, const struct sek_packet *p,
-                               enum sek_dir *dir)
+/* The flow with P's addresses and ports A and B; NULL when there is none. */
+static struct sek_flow *lookup(const struct sek_flow_table *t, const struct sek_packet *p, uint16_t a,
+                               uint16_t b, uint32_t hash, enum sek_dir *dir)
 {
-    uint16_t a, b;
-    if (!p->ip_version || p->fragment || p->invalid)
-        return NULL;
-    packet_ports(p, &a, &b);
-    uint32_t hash = tuple_hash(t, p, a, b);
-    struct sek_flow *f;
-    for (f = t->buckets[hash & t->mask]; f; f = f->chain) {
+    for (struct sek_flow *f = t->buckets[hash & t->mask]; f; f = f->chain) {
         if (f->hash != hash || f->proto != p->proto || f->ip_version != p->ip_version ||
             !vlan_equal(t, f, p))
             continue;
         if (f->port[0] == a && f->port[1] == b && sek_addr_equal(&f->addr[0], &p->src) &&
             sek_addr_equal(&f->addr[1], &p->dst)) {
             *dir = SEK_TOSERVER;
-            break;
+            return f;
         }
         if (f->port[1] == a && f->port[0] == b && sek_addr_equal(&f->addr[1], &p->src) &&
             sek_addr_equal(&f->addr[0], &p->dst)) {
             *dir = SEK_TOCLIENT;
-            break;
+            return f;
         }
     }
+    return NULL;
+}
+
+static bool is_icmp_error(const struct sek_packet *p)
+{
+    uint8_t type = p->icmp_type;
+    if (p->proto == IPPROTO_ICMP) /* RFC 792 */
+        return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+    return p->proto == IPPROTO_ICMPV6 && type >= 1 && type <= 4; /* RFC 4443 */
+}
+
+/* An ICMP error belongs to the flow of the packet that it quotes, and travels against it. */
+static struct sek_flow *quoted_flow(const struct sek_flow_table *t, const struct sek_packet *p,
+                                    enum sek_dir *dir)
+{
+    struct sek_packet q = {.ip_version = p->ip_version, .vlan_count = p->vlan_count};
+    const uint8_t *d = p->payload;
+    uint32_t size = p->ip_version == 4 ? 4 : 16, header = 40;
+    if (!d || p->payload_len < 28 || d[0] >> 4 != p->ip_version)
+        return NULL;
+    if (p->ip_version == 4)
+        header = (d[0] & 15u) * 4u;
+    if (header < 20 || p->payload_len < header + 4)
+        return NULL;
+    q.proto = p->ip_version == 4 ? d[9] : d[6];
+    if (q.proto != IPPROTO_TCP && q.proto != IPPROTO_UDP && q.proto != IPPROTO_SCTP)
+        return NULL;
+    memcpy(q.vlan, p->vlan, sizeof q.vlan);
+    memcpy(q.src.bytes, d + (p->ip_version == 4 ? 12 : 8), size);
+    memcpy(q.dst.bytes, d + (p->ip_version == 4 ? 16 : 24), size);
+    uint16_t a = (uint16_t)(d[header] << 8 | d[header + 1]);
+    uint16_t b = (uint16_t)(d[header + 2] << 8 | d[header + 3]);
+    struct sek_flow *f = lookup(t, &q, a, b, tuple_hash(t, &q, a, b), dir);
+    *dir = !*dir;
+    return f;
+}
+
+struct sek_flow *sek_flow_find(struct sek_flow_table *t, const struct sek_packet *p,
+                               enum sek_dir *dir)
+{
+    uint16_t a, b;
+    struct sek_flow *f;
+    if (!p->ip_version || p->fragment || p->invalid)
+        return NULL;
+    if (is_icmp_error(p) && (f = quoted_flow(t, p, dir)))
+        return f;
+    packet_ports(p, &a, &b);
+    uint32_t hash = tuple_hash(t, p, a, b);
+    f = lookup(t, p, a, b, hash, dir);
     uint32_t limit_s = f ? timeouts[f->list / SEK_TIMEOUT_KINDS][f->list % SEK_TIMEOUT_KINDS] : 0;
     if (f && (reused(f, p) ||
               (p->ts_us > f->last_us && p->ts_us - f->last_us > (uint64_t)limit_s * 1000000u &&

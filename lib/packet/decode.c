@@ -310,6 +310,43 @@ static void decode_icmp(struct sek_packet *p, const uint8_t *data, uint32_t len,
     p->payload_len = len - header;
 }
 
+#define SCTP_CHUNKS_MAX 16u /* of one packet, of any kind, before it is an anomaly */
+
+static void sctp_events(struct sek_packet *p)
+{
+    struct sek_reader r = sek_reader_make(p->payload, p->payload_len);
+    unsigned count = 0, data = 0;
+    bool init = false;
+    while (sek_reader_left(&r)) {
+        uint8_t type = sek_reader_u8(&r);
+        sek_reader_skip(&r, 1);
+        uint16_t len = sek_reader_u16(&r);
+        if (r.failed) {
+            sek_packet_event(p, SEK_DECODE_SCTP_CHUNK_TOO_SMALL);
+            break;
+        }
+        if (len < 4 || len - 4u > sek_reader_left(&r)) {
+            sek_packet_event(p, SEK_DECODE_SCTP_CHUNK_LEN_INVALID);
+            break;
+        }
+        count++;
+        data += type == 0;
+        init |= type == 1;
+        uint32_t rest = len - 4u + (len % 4 ? 4u - len % 4 : 0);
+        sek_reader_skip(&r, rest < sek_reader_left(&r) ? rest : sek_reader_left(&r));
+    }
+    if (init && p->sctp_vtag)
+        sek_packet_event(p, SEK_DECODE_SCTP_INIT_WITH_NON_ZERO_VTAG);
+    if (init && count > 1)
+        sek_packet_event(p, SEK_DECODE_SCTP_INIT_CHUNK_BUNDLED);
+    if (data && !p->sctp_vtag)
+        sek_packet_event(p, SEK_DECODE_SCTP_DATA_WITH_ZERO_VTAG);
+    if (count > SCTP_CHUNKS_MAX)
+        sek_packet_event(p, SEK_DECODE_SCTP_TOO_MANY_CHUNKS);
+    if (data > SCTP_CHUNKS_MAX)
+        sek_packet_event(p, SEK_DECODE_SCTP_TOO_MANY_DATA_CHUNKS);
+}
+
 static void decode_sctp(struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
     if (len < 12) {
@@ -323,6 +360,7 @@ static void decode_sctp(struct sek_packet *p, const uint8_t *data, uint32_t len)
     p->sctp_vtag = sek_get32(data + 4);
     p->payload = data + 12;
     p->payload_len = len - 12;
+    sctp_events(p);
 }
 
 void decode_transport(struct decoder *d, struct sek_packet *p, uint8_t proto, const uint8_t *data,
@@ -402,6 +440,8 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         len -= 4;
         break;
     case SEK_LINK_RAW_IP:
+    case SEK_LINK_IPV4:
+    case SEK_LINK_IPV6:
         break;
     }
     if (len && frame[0] >> 4 == 4)

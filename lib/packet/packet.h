@@ -8,7 +8,8 @@
 #include "lib/packet/events.h"
 
 enum sek_link { SEK_LINK_ETHERNET = 1, SEK_LINK_RAW_IP = 101, SEK_LINK_LINUX_SLL = 113,
-                SEK_LINK_NULL = 0, SEK_LINK_PPP = 9, SEK_LINK_SLL2 = 276, SEK_LINK_CHDLC = 104 };
+                SEK_LINK_NULL = 0, SEK_LINK_PPP = 9, SEK_LINK_SLL2 = 276, SEK_LINK_CHDLC = 104,
+                SEK_LINK_IPV4 = 228, SEK_LINK_IPV6 = 229 };
 
 enum sek_packet_source {
     SEK_SOURCE_WIRE,

@@ -154,7 +154,7 @@ static bool picking_parse(const char *compare, char *rest, struct sek_picking *o
                  {"all_or_absent", SEK_PICK_ALL_OR_ABSENT}, {"or_absent", SEK_PICK_ANY_OR_ABSENT}};
     int64_t from, to;
     *out = (struct sek_picking){0};
-    if (!strncmp(compare, "count", 5) && (isspace((unsigned char)compare[5]) || !compare[5])) {
+    if (!strncmp(compare, "count", 5) && !isalnum((unsigned char)compare[5])) {
         out->pick = SEK_PICK_COUNT;
         return !rest && compare_parse(compare + 5, NULL, &out->times);
     }
