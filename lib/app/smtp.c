@@ -404,7 +404,7 @@ static struct sek_app_result smtp_parse(struct sek_app_state *state, enum sek_di
 {
     struct smtp_state *s = (struct smtp_state *)state;
     uint32_t pos = 0;
-    while (!s->change && (pos < len || (s->in_bdat && dir == SEK_TOSERVER && !s->bdat_left))) {
+    while ((pos < len || (s->in_bdat && dir == SEK_TOSERVER && !s->bdat_left))) {
         bool empty = s->in_bdat && !s->bdat_left;
         uint32_t n = dir == SEK_TOSERVER ? request_bytes(s, data + pos, len - pos, pos)
                                          : reply_line(s, data + pos, len - pos, pos);

@@ -150,8 +150,9 @@ static void starttls_changes_the_protocol(void **state)
     FEED(SEK_TOCLIENT, "220 mx SMTP\r\n", 100000);
     FEED(SEK_TOSERVER, "EHLO h\r\nSTARTTLS\r\n", 100000);
     FEED(SEK_TOCLIENT, "250 ok\r\n220 go\r\n", 100000);
-    assert_int_equal(flow.app, SEK_APP_TLS);
     assert_int_equal(flow.app_before, SEK_APP_SMTP);
+    FEED(SEK_TOSERVER, "\x16\x03\x01\0\0", 100000);
+    assert_int_equal(flow.app, SEK_APP_TLS);
     flow_close();
 }
 
