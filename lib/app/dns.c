@@ -354,10 +354,10 @@ static const char *const rcodes[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN
 static void eve_soa(struct sek_text *out, const struct dns_tx *tx, const struct dns_record *d)
 {
     static const char *const keys[] = {"serial", "refresh", "retry", "expire", "minimum"};
-    struct sek_reader r = sek_reader_make(tx->text.data + d->raw, d->raw ? 20 : 0);
+    struct sek_reader r = sek_reader_make(sek_buffer_at(&tx->text, d->raw), d->raw ? 20 : 0);
     sek_json_open(out, "soa", '{');
-    sek_json_bytes(out, "mname", tx->text.data + d->data, d->data_len);
-    sek_json_bytes(out, "rname", tx->text.data + d->more, d->more_len);
+    sek_json_bytes(out, "mname", sek_buffer_at(&tx->text, d->data), d->data_len);
+    sek_json_bytes(out, "rname", sek_buffer_at(&tx->text, d->more), d->more_len);
     for (int i = 0; i < 5 && d->raw; i++)
         sek_json_uint(out, keys[i], sek_reader_u32(&r));
     sek_json_close(out, '}');
@@ -370,14 +370,14 @@ static void eve_record(struct sek_text *out, const struct dns_tx *tx, const stru
     char unknown[16];
     snprintf(unknown, sizeof unknown, "TYPE%u", d->type);
     sek_json_open(out, NULL, '{');
-    sek_json_bytes(out, "rrname", tx->text.data + d->name, d->name_len);
+    sek_json_bytes(out, "rrname", sek_buffer_at(&tx->text, d->name), d->name_len);
     sek_json_str(out, "rrtype", name ? name : unknown);
     if (answer) {
         sek_json_uint(out, "ttl", d->ttl);
         if (d->type == 6)
             eve_soa(out, tx, d);
         else if (d->data_len)
-            sek_json_bytes(out, "rdata", tx->text.data + d->data, d->data_len);
+            sek_json_bytes(out, "rdata", sek_buffer_at(&tx->text, d->data), d->data_len);
     }
     sek_json_close(out, '}');
 }
@@ -440,7 +440,7 @@ static void dns_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
 
 static bool give(const struct dns_tx *tx, uint32_t at, uint32_t len, struct sek_bytes *out)
 {
-    *out = (struct sek_bytes){tx->text.data ? tx->text.data + at : NULL, len};
+    *out = (struct sek_bytes){sek_buffer_at(&tx->text, at), len};
     return out->data != NULL;
 }
 

@@ -26,12 +26,12 @@ void sek_fields_free(struct sek_pool *pool, struct sek_fields *f);
 
 static inline struct sek_bytes sek_field_name(const struct sek_fields *f, const struct sek_field *x)
 {
-    return (struct sek_bytes){f->text.data + x->name, x->name_len};
+    return (struct sek_bytes){sek_buffer_at(&f->text, x->name), x->name_len};
 }
 static inline struct sek_bytes sek_field_value(const struct sek_fields *f,
                                                const struct sek_field *x)
 {
-    return (struct sek_bytes){f->text.data + x->value, x->value_len};
+    return (struct sek_bytes){sek_buffer_at(&f->text, x->value), x->value_len};
 }
 /* The value of the INDEXth field called NAME, in any case of letters. */
 bool sek_fields_get(const struct sek_fields *f, const char *name, uint32_t index,

@@ -16,6 +16,18 @@ static const char *const methods[] = {
     "VERSION-CONTROL", "POLL", "BCOPY", "BMOVE", "RPC_IN_DATA", "RPC_OUT_DATA", "INVALID",
 };
 
+/* A line with a version is a request, whatever its method is called. */
+static bool unknown_method(const uint8_t *data, uint32_t len)
+{
+    uint32_t n = 0;
+    while (n < len && n < 32 && ((data[n] >= 'A' && data[n] <= 'Z') || data[n] == '-' || data[n] == '_'))
+        n++;
+    if (!n || n == len || (data[n] != ' ' && data[n] != '\t'))
+        return false;
+    const uint8_t *end = memchr(data, '\n', len);
+    return memmem(data + n, end ? (size_t)(end - data) - n : len - n, " HTTP/1.", 8) != NULL;
+}
+
 static enum sek_probe http_probe(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
                                  uint32_t len)
 {
@@ -43,6 +55,8 @@ static enum sek_probe http_probe(const struct sek_flow *flow, enum sek_dir dir, 
         if (len <= size)
             more = true;
     }
+    if (unknown_method(data, len))
+        return SEK_PROBE_YES;
     return more ? SEK_PROBE_MORE : SEK_PROBE_NO;
 }
 

@@ -157,11 +157,11 @@ struct sek_bytes http_field_value(const struct http_message *m, const char *name
 /* Head bytes at a field's name or value. */
 static inline struct sek_bytes http_name(const struct http_message *m, const struct http_field *f)
 {
-    return (struct sek_bytes){m->head.data + f->name, f->name_len};
+    return (struct sek_bytes){sek_buffer_at(&m->head, f->name), f->name_len};
 }
 static inline struct sek_bytes http_value(const struct http_message *m, const struct http_field *f)
 {
-    return (struct sek_bytes){m->head.data + f->value, f->value_len};
+    return (struct sek_bytes){sek_buffer_at(&m->head, f->value), f->value_len};
 }
 
 /* http_uri.c: percent-decoding and path normalisation into OUT. */

@@ -78,7 +78,7 @@ static struct sek_bytes long_name(struct sek_bytes name)
 static bool first_line(struct sip_state *s, struct sip_tx *tx, struct sek_bytes line)
 {
     sek_buffer_add(s->base.pool, &tx->line, line.data, line.len, HEAD_LIMIT);
-    const uint8_t *p = tx->line.data, *end = p + tx->line.len;
+    const uint8_t *p = tx->line.data, *end = p ? p + tx->line.len : NULL;
     unsigned count = 0;
     while (p && p < end && count < 3) {
         const uint8_t *space = count < 2 ? memchr(p, ' ', (size_t)(end - p)) : NULL;

@@ -281,7 +281,7 @@ static void ask(struct smb_state *s, struct smb_tx *tx, const struct smb_record 
 static void told_negotiate(struct smb_state *s, struct smb_tx *tx, struct block *b)
 {
     uint16_t index = sek_reader_u16le(&b->words);
-    const uint8_t *p = tx->dialects.data, *end = p + tx->dialects.len;
+    const uint8_t *p = tx->dialects.data, *end = p ? p + tx->dialects.len : NULL;
     s->negotiated = true;
     tx->dialect_index = index;
     for (; p && p < end; index--) {

@@ -20,6 +20,12 @@ static inline struct sek_bytes sek_buffer_view(const struct sek_buffer *b)
     return (struct sek_bytes){b->data, b->len};
 }
 
+/* The byte AT; NULL in an empty buffer. */
+static inline const uint8_t *sek_buffer_at(const struct sek_buffer *b, uint32_t at)
+{
+    return b->data ? b->data + at : NULL;
+}
+
 static inline void sek_buffer_free(struct sek_pool *pool, struct sek_buffer *b)
 {
     sek_pool_put(pool, b->data, b->cap);

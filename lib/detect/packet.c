@@ -370,8 +370,9 @@ static void proto_only(struct inspect *in)
     if (!in->flow || !c->proto_only_count || in->flow->app == SEK_APP_UNKNOWN ||
         in->fd->proto_seen[in->dir] == in->flow->app)
         return;
-    if (in->fd->proto_seen[in->dir]) /* a change is news once, not in each direction */
-        in->fd->proto_seen[!in->dir] = in->flow->app;
+    for (int d = 0; d < 2; d++)
+        if (in->fd->proto_seen[d] && in->fd->proto_seen[d] != in->flow->app)
+            in->fd->proto_seen[!in->dir] = in->flow->app; /* a change is news once, not each way */
     in->fd->proto_seen[in->dir] = in->flow->app;
     for (uint32_t i = 0; i < c->proto_only_count; i++)
         try_rule(in, c->proto_only[i]);
