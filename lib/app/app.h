@@ -178,8 +178,8 @@ enum sek_app_flag {
 struct sek_app_result {
     uint32_t consumed;
     bool error;    /* stop parsing this direction */
-    uint16_t change; /* from what is not consumed on, both directions are this protocol, or
-                        SEK_APP_DETECT; 0: no change */
+    uint16_t change; /* from what is not consumed on, both directions are this protocol (TLS, when
+                        the bytes say so), or SEK_APP_DETECT; 0: no change */
 };
 
 /* What is wrong with a flow's protocol as a whole; bits of sek_flow.app_events, for one packet. */

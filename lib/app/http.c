@@ -1,6 +1,8 @@
 /* The HTTP/1 message parser: lines, fields, body framing, and which response answers which request. */
 #include "lib/app/http.h"
 
+#include "lib/app/file.h"
+
 #include <netinet/in.h>
 #include <strings.h>
 
@@ -116,6 +118,13 @@ static void http_tx_free(struct sek_app_state *state, struct sek_tx *base)
         if (h->side[d].tx == tx)
             h->side[d].tx = NULL;
     }
+    for (struct sek_file **link = &tx->base.files; *link;) { /* the bodies are not of the list */
+        if (*link == &tx->file[0] || *link == &tx->file[1])
+            *link = (*link)->next;
+        else
+            link = &(*link)->next;
+    }
+    sek_app_files_free(state, base);
     sek_buffer_free(pool, &tx->uri);
     sek_buffer_free(pool, &tx->host);
     sek_buffer_free(pool, &tx->file_names);

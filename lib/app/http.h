@@ -104,6 +104,7 @@ struct http_tx {
     struct sek_buffer file_names;
     struct sek_file file[2];
     bool connect, upgrade, is_put, interim_seen;
+    bool form_files; /* the request's files are those of a form */
 };
 
 enum http_step {
@@ -176,6 +177,10 @@ void http_body_add(struct http_state *h, struct http_tx *tx, enum sek_dir dir, c
                    uint32_t len);
 void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir);
 void http_body_free(struct http_state *h, struct http_message *m);
+
+/* http_multipart.c */
+bool http_is_form(const struct http_tx *tx);
+void http_multipart(struct http_state *h, struct http_tx *tx);
 
 extern const struct sek_buffer_def http_buffers[];
 extern const struct sek_app_event_name http_events[];

@@ -194,6 +194,10 @@ void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
     }
     if (!m->body_total)
         return;
+    if (dir == SEK_TOSERVER)
+        http_multipart(h, tx);
+    if (dir == SEK_TOSERVER && tx->form_files)
+        return;
     struct sek_file *f = &tx->file[dir];
     file_name(h, tx, dir);
     f->content = &m->body;

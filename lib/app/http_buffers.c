@@ -1,6 +1,8 @@
 /* The buffers, numbers and events of HTTP that rules can name. */
 #include "lib/app/http.h"
 
+#include "lib/app/file.h"
+
 #include <strings.h>
 
 #define TX(tx) ((struct http_tx *)(tx))
@@ -213,10 +215,22 @@ static bool get_cookie(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir 
     return dir ? get_response_cookie(s, tx, dir, i, out) : get_request_cookie(s, tx, dir, i, out);
 }
 
+/* The body, or each file of a form; before its end a form has none. */
+static bool get_file_data(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
+                          struct sek_bytes *out)
+{
+    if (dir == SEK_TOSERVER && TX(tx)->form_files)
+        return sek_app_file_data(s, tx, dir, i, out);
+    if (dir == SEK_TOSERVER && !tx->complete[dir] && http_is_form(TX(tx)))
+        return false;
+    return get_body(s, tx, dir, i, out);
+}
+
 static bool get_file_name(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                           struct sek_bytes *out)
 {
-    (void)s;
+    if (dir == SEK_TOSERVER && TX(tx)->form_files)
+        return sek_app_file_name(s, tx, dir, i, out);
     return !i && give(TX(tx)->file[dir].name, out);
 }
 
@@ -257,8 +271,8 @@ const struct sek_buffer_def http_buffers[] = {
     {"http.cookie", "http_cookie", "http_cookie", 3, HEADERS, false, false, get_cookie},
     {"http.request_body", "http_client_body", "http_client_body", 1, BODY, false, true, get_body},
     {"http.response_body", "http_server_body", "http_server_body", 2, BODY, false, true, get_body},
-    {"file.data", "file_data", NULL, 3, BODY, false, true, get_body},
-    {"file.name", "filename", NULL, 3, DONE, false, false, get_file_name},
+    {"file.data", "file_data", NULL, 3, BODY, true, true, get_file_data},
+    {"file.name", "filename", NULL, 3, DONE, true, false, get_file_name},
     {0},
 };
 
@@ -281,7 +295,8 @@ static bool get_raw_uri_length(struct sek_app_state *s, struct sek_tx *tx, enum 
 static bool get_file_size(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                           uint64_t *out)
 {
-    (void)s;
+    if (dir == SEK_TOSERVER && TX(tx)->form_files)
+        return sek_app_file_size(s, tx, dir, i, out);
     *out = TX(tx)->file[dir].size;
     return !i && TX(tx)->file[dir].closed;
 }

@@ -329,12 +329,22 @@ static void change_protocol(struct sek_pool *pool, const struct sek_app_settings
     flow->app_earlier = old;
     flow->app_state = NULL;
     flow->app = SEK_APP_UNKNOWN;
-    if (to < SEK_APP_COUNT && protocols[to] && settings->enabled[to]) {
+    flow->app_hoped = to == SEK_APP_TLS ? to : 0;
+    if (to != SEK_APP_TLS && to < SEK_APP_COUNT && protocols[to] && settings->enabled[to]) {
         flow->app = to;
         flow->app_dir[0] = flow->app_dir[1] = to;
         if (!state_open(pool, settings, flow))
             flow->app = SEK_APP_FAILED;
     }
+}
+
+/* The change before is not inspected yet, or did not become what it asked for. */
+static void change_refused(struct sek_app_state *state, const struct sek_app_ops *ops)
+{
+    for (const struct sek_app_event_name *e = ops->events; e && e->name; e++)
+        if (!strcmp(e->name, "failed_protocol_change") && state->last)
+            sek_tx_event_any(state->last, e->bit);
+    state->failed[0] = state->failed[1] = true;
 }
 
 struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_settings *settings,
@@ -414,8 +424,11 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         state->failed[dir] = true;
         r.consumed = len;
     }
-    if (r.change && !flow->app_earlier && !state->before)
+    bool as_hoped = !flow->app_hoped || flow->app == flow->app_hoped;
+    if (r.change && as_hoped && !flow->app_earlier && !state->before)
         change_protocol(pool, settings, flow, r.change);
+    else if (r.change)
+        change_refused(state, ops);
     return r;
 }
 

@@ -194,6 +194,7 @@ static uint32_t bdat_bytes(struct smtp_state *s, const uint8_t *data, uint32_t l
         if (s->partial.len) {
             sek_buffer_add(s->base.pool, &s->partial, line.data, line.len, LINE_KEEP);
             line = sek_buffer_view(&s->partial);
+            line.len -= line.len && line.data[line.len - 1] == '\r'; /* its LF came later */
         }
         message_line(s, line);
         s->partial.len = 0;
@@ -403,7 +404,7 @@ static struct sek_app_result smtp_parse(struct sek_app_state *state, enum sek_di
 {
     struct smtp_state *s = (struct smtp_state *)state;
     uint32_t pos = 0;
-    while (!s->change && (pos < len || (s->in_bdat && dir == SEK_TOSERVER && !s->bdat_left))) {
+    while ((pos < len || (s->in_bdat && dir == SEK_TOSERVER && !s->bdat_left))) {
         bool empty = s->in_bdat && !s->bdat_left;
         uint32_t n = dir == SEK_TOSERVER ? request_bytes(s, data + pos, len - pos, pos)
                                          : reply_line(s, data + pos, len - pos, pos);
