@@ -188,19 +188,10 @@ const struct sek_test_def enip_tests[] = {
 
 /* --- records --- */
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, uint64_t v)
-{
-    const char *w = sek_word(words, v);
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_uint(out, key, v);
-}
-
 static void cip_json(struct sek_text *out, const struct enip_pdu *p, const struct cip_message *m)
 {
     static const char *const parts[] = {"class", "instance", "attribute"};
-    word_json(out, "service", service_words, m->service);
+    sek_word_json(out, "service", service_words, m->service);
     if (m->response)
         sek_json_uint(out, "status", m->status);
     if (m->has_extended)
@@ -258,8 +249,8 @@ static void pdu_json(struct sek_text *out, const char *key, const struct enip_tx
     if (!p->there)
         return;
     sek_json_open(out, key, '{');
-    word_json(out, "command", command_words, p->command);
-    word_json(out, "status", status_words, p->status);
+    sek_word_json(out, "command", command_words, p->command);
+    sek_word_json(out, "status", status_words, p->status);
     if (p->command == ENIP_REGISTER && p->has_version) {
         sek_json_open(out, "register_session", '{');
         sek_json_uint(out, "protocol_version", p->version);

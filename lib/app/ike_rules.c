@@ -69,7 +69,8 @@ static const void *parse_chosen(struct sek_arena *arena, char *arg, struct sek_f
             return v;
         }
     }
-    sek_fail(fault, SEK_EINVAL, "found '%.40s', expected an attribute such as alg_enc, = and a number",
+    sek_fail(fault, SEK_EINVAL,
+             "found '%.40s', expected an attribute such as alg_enc, = and a number",
              arg ? arg : "");
     return NULL;
 }
