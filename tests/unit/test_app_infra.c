@@ -293,6 +293,30 @@ static void a_protocol_that_is_only_detected_has_no_transactions(void **state)
     flow_close();
 }
 
+static void a_transport_that_is_switched_off_is_not_looked_at(void **state)
+{
+    (void)state;
+    flow_open(IPPROTO_TCP, 2049);
+    settings.transports[SEK_APP_NFS] = 2;
+    feed(SEK_TOSERVER, nfs_lookup, sizeof nfs_lookup - 1, 100000);
+    assert_int_equal(flow.app, SEK_APP_UNKNOWN);
+    flow_close();
+}
+
+static void the_oldest_unfinished_request_ends_when_there_are_too_many(void **state)
+{
+    (void)state;
+    flow_open(IPPROTO_TCP, 1883);
+    settings.max_tx[SEK_APP_MQTT] = 2;
+    FEED(SEK_TOSERVER, "\x10\x0f\0\4MQTT\4\2\0\x3c\0\3cam", 100000);
+    FEED(SEK_TOCLIENT, "\x20\2\0\0", 100000);
+    FEED(SEK_TOSERVER, "\x32\5\0\1t\0\1" "\x32\5\0\1t\0\2" "\x32\5\0\1t\0\3", 100000);
+    assert_true(has_event(1, SEK_TOSERVER, "mqtt.too_many_transactions"));
+    assert_true(tx_at(1)->complete[SEK_TOSERVER]);
+    assert_false(has_event(2, SEK_TOSERVER, "mqtt.too_many_transactions"));
+    flow_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +331,8 @@ int main(void)
         cmocka_unit_test(tftp_requests_tell_file_and_mode),
         cmocka_unit_test(ike_tells_keys_vendors_and_weak_groups),
         cmocka_unit_test(the_association_that_an_ike_1_server_chose_is_seen),
+        cmocka_unit_test(a_transport_that_is_switched_off_is_not_looked_at),
+        cmocka_unit_test(the_oldest_unfinished_request_ends_when_there_are_too_many),
         cmocka_unit_test(a_protocol_that_is_only_detected_has_no_transactions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
