@@ -46,7 +46,22 @@ bool text_int(const char *s, int64_t low, int64_t high, int64_t *out)
     return true;
 }
 
-static bool number_or_word(const char *s, const char *const *words, uint64_t *out)
+/* Cut "kb", "MiB" and the like off the end of a number; what they stand for. */
+static uint64_t cut_unit(char *s)
+{
+    static const char units[] = "kmg";
+    size_t n = strlen(s);
+    if (n < 3 || (s[n - 1] | 32) != 'b')
+        return 1;
+    size_t at = n - 2 - ((s[n - 2] | 32) == 'i');
+    const char *unit = strchr(units, s[at] | 32);
+    if (!unit || !isdigit((unsigned char)s[0]) || !strncasecmp(s, "0x", 2))
+        return 1;
+    s[at] = '\0';
+    return 1ull << 10 * (unit - units + 1);
+}
+
+static bool number_or_word(char *s, const char *const *words, uint64_t *out)
 {
     int64_t v;
     for (; words && *words; words += 2) {
@@ -55,9 +70,27 @@ static bool number_or_word(const char *s, const char *const *words, uint64_t *ou
             return true;
         }
     }
-    if (!text_int(s, 0, INT64_MAX, &v))
+    uint64_t unit = cut_unit(s);
+    if (!text_int(s, 0, INT64_MAX, &v) || (uint64_t)v > UINT64_MAX / unit)
         return false;
-    *out = (uint64_t)v;
+    *out = (uint64_t)v * unit;
+    return true;
+}
+
+/* "&0xc0=0x80": the bits of a mask have a value; "!=": they have another. */
+static bool mask_parse(char *t, struct sek_compare *out)
+{
+    char *equals = strchr(t, '=');
+    uint64_t mask, value;
+    if (!equals || equals == t)
+        return false;
+    out->op = equals[-1] == '!' ? SEK_BITS_OTHER : SEK_BITS_ALL_NONE;
+    equals[out->op == SEK_BITS_OTHER ? -1 : 0] = '\0';
+    if (!number_or_word(text_trim(t), NULL, &mask) ||
+        !number_or_word(text_trim(equals + 1), NULL, &value) || value & ~mask)
+        return false; /* also what could never match */
+    out->low = value;
+    out->high = mask & ~value;
     return true;
 }
 
@@ -74,6 +107,8 @@ bool compare_parse(const char *s, const char *const *words, struct sek_compare *
         t = text_trim(t + 1);
     }
     *out = (struct sek_compare){0};
+    if (*t == '&' && !negated)
+        return mask_parse(t + 1, out);
     if ((range = strstr(t, "<>")) && range != t) {
         *range = '\0';
         if (!number_or_word(text_trim(t), words, &out->low) ||
