@@ -46,6 +46,9 @@ static enum sek_probe ftp_probe(const struct sek_flow *flow, enum sek_dir dir, c
     bool mail = flow->port[1] == 110 || flow->port[1] == 143 || flow->port[1] == 6667;
     struct sek_bytes b = {data, len};
     if (dir == SEK_TOSERVER) {
+        const uint8_t *colon = memmem(data, len, " :", 2);
+        if (colon && sek_bytes_begin(b, "USER ")) /* IRC: "USER name 0 * :real name" */
+            return SEK_PROBE_NO;
         for (size_t i = 0; i < sizeof words / sizeof *words && !mail; i++) {
             uint32_t n = (uint32_t)strlen(words[i]);
             if (!strncasecmp((const char *)data, words[i], len < n ? len : n))

@@ -320,11 +320,6 @@ static void hello_try(struct quic_state *s, struct quic_tx *tx, enum sek_dir dir
     struct sek_reader r = sek_reader_make(c->data.data, have);
     struct tls_state tls = {.base = {.pool = s->base.pool, .settings = s->base.settings,
                                      .flow = s->base.flow}, .tx = &tx->hello};
-    if (tx->version == QUIC_Q050) {
-        if (have)
-            s->hello[dir] = read_chlo(s, tx, (struct sek_bytes){c->data.data, have});
-        return;
-    }
     uint8_t type = sek_reader_u8(&r);
     uint32_t size = sek_reader_u24(&r);
     struct sek_reader body = sek_reader_sub(&r, size);
@@ -368,12 +363,15 @@ static void initial(struct quic_state *s, struct quic_tx *tx, enum sek_dir dir,
     if (!plain)
         return;
     long n = decrypt(s, dir, p, plain);
+    bool google = tx->version == QUIC_Q050; /* encrypted, but with a hello of its own */
     if (n < 0)
         sek_tx_event_any(&tx->base, QUIC_EVENT_DECRYPT);
+    else if (google)
+        s->hello[dir] = read_chlo(s, tx, (struct sek_bytes){plain, (uint32_t)n});
     else if (!frames(s, tx, dir, (struct sek_bytes){plain, (uint32_t)n}))
         sek_tx_event_any(&tx->base, QUIC_EVENT_DATA);
     sek_pool_put(s->base.pool, plain, p->whole.len);
-    if (n >= 0)
+    if (n >= 0 && !google)
         hello_try(s, tx, dir);
 }
 
