@@ -1,6 +1,6 @@
-/* DNS (RFC 1035) over UDP and TCP, and multicast DNS (RFC 6762), which is the same on port 5353. Each
- * message is a transaction of its own, as rule writers expect: a query is seen in one direction, its
- * answer in the other. */
+/* DNS (RFC 1035) over UDP and TCP, and multicast DNS (RFC 6762), which is the same on port 5353.
+ * Each message is a transaction of its own, as rule writers expect: a query is seen in one
+ * direction, its answer in the other. */
 #include "lib/app/dns.h"
 
 #include <netinet/in.h>

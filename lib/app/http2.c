@@ -1,5 +1,5 @@
-/* HTTP/2 in the stream: the preface, frames, and which transaction each belongs to. DATA is taken as
- * it comes; other frames when they are whole. */
+/* HTTP/2 in the stream: the preface, frames, and which transaction each belongs to. DATA is taken
+ * as it comes; other frames when they are whole. */
 #include "lib/app/http2.h"
 
 #include <strings.h>
@@ -136,7 +136,8 @@ static void on_field(void *ctx, struct sek_bytes name, struct sek_bytes value)
 {
     struct block_target *b = ctx;
     if (b->tx && !b->push &&
-        !sek_fields_add(b->s->base.pool, &b->tx->side[b->dir].headers, name, value, 2 * BLOCK_LIMIT))
+        !sek_fields_add(b->s->base.pool, &b->tx->side[b->dir].headers, name, value,
+                        2 * BLOCK_LIMIT))
         sek_tx_event_any(&b->tx->base, H2_EVENT_HEADER);
 }
 

@@ -1,5 +1,5 @@
-/* Messages inside HTTP/2 streams: checks on headers, bodies with their content coding undone, files,
- * and DNS carried as RFC 8484 says. */
+/* Messages inside HTTP/2 streams: checks on headers, bodies with their content coding undone,
+ * files, and DNS carried as RFC 8484 says. */
 #include "lib/app/http2.h"
 
 #include "lib/app/http.h"
@@ -70,7 +70,8 @@ static void note_doh(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir)
     static const char type[] = "application/dns-message";
     struct sek_bytes v, path;
     bool content = header(&tx->side[dir], "content-type", &v) && sek_bytes_is(v, type);
-    bool accept = dir == SEK_TOSERVER && header(&tx->side[0], "accept", &v) && sek_bytes_is(v, type);
+    bool accept =
+        dir == SEK_TOSERVER && header(&tx->side[0], "accept", &v) && sek_bytes_is(v, type);
     if (!content && !accept)
         return;
     tx->doh = true;

@@ -62,7 +62,8 @@ static bool get_protocol(struct sek_app_state *s, struct sek_tx *tx, enum sek_di
                          struct sek_bytes *out)
 {
     (void)s;
-    return SIDE(tx)->headers.count && give((struct sek_bytes){(const uint8_t *)"HTTP/2", 6}, i, out);
+    return SIDE(tx)->headers.count &&
+           give((struct sek_bytes){(const uint8_t *)"HTTP/2", 6}, i, out);
 }
 
 /* HTTP/2 has no reason phrase: there, and empty. */
@@ -426,7 +427,8 @@ static void eve_settings(struct sek_text *out, const struct h2_side *d)
         open = true;
         snprintf(text, sizeof text, "SETTINGS_%u", v->id);
         sek_json_open(out, NULL, '{');
-        sek_json_str(out, "settings_id", v->id && v->id < SETTING_COUNT ? setting_eve[v->id] : text);
+        sek_json_str(out, "settings_id",
+                     v->id && v->id < SETTING_COUNT ? setting_eve[v->id] : text);
         sek_json_uint(out, "settings_value", v->value);
         sek_json_close(out, '}');
     }

@@ -77,7 +77,8 @@ static void field_done(struct mime *m)
     }
     uint32_t n = (uint32_t)(colon - line.data);
     struct sek_bytes name = sek_bytes_trim((struct sek_bytes){line.data, n});
-    struct sek_bytes value = sek_bytes_trim((struct sek_bytes){line.data + n + 1, line.len - n - 1});
+    struct sek_bytes value =
+        sek_bytes_trim((struct sek_bytes){line.data + n + 1, line.len - n - 1});
     if (name.len > NAME_MAX_LEN)
         m->anomalies |= MIME_LONG_NAME;
     if (value.len > VALUE_MAX)

@@ -289,7 +289,8 @@ static bool skip_ack(struct sek_reader *r, bool ecn)
 }
 
 /* Frames that an Initial packet may have (RFC 9000 section 17.2.2). */
-static bool frames(struct quic_state *s, struct quic_tx *tx, enum sek_dir dir, struct sek_bytes plain)
+static bool frames(struct quic_state *s, struct quic_tx *tx, enum sek_dir dir,
+                   struct sek_bytes plain)
 {
     struct sek_reader r = sek_reader_make(plain.data, plain.len);
     while (sek_reader_left(&r) && !r.failed) {
@@ -335,7 +336,8 @@ static void hello_try(struct quic_state *s, struct quic_tx *tx, enum sek_dir dir
     c->range_count = 0;
 }
 
-static long decrypt(struct quic_state *s, enum sek_dir dir, const struct quic_packet *p, uint8_t *out)
+static long decrypt(struct quic_state *s, enum sek_dir dir, const struct quic_packet *p,
+                    uint8_t *out)
 {
     long n = -1;
     if (s->has_keys)

@@ -1,4 +1,5 @@
-/* QUIC (RFC 9000, 9001, 9369, drafts, and Google's before it): what the files of the parser share. */
+/* QUIC (RFC 9000, 9001, 9369, drafts, and Google's before it): what the files of the parser share.
+ */
 #ifndef SEK_APP_QUIC_H
 #define SEK_APP_QUIC_H
 
@@ -22,8 +23,8 @@ static inline bool quic_is_google(uint32_t version)
 /* quic_crypto.c: keys of Initial packets of both sides, which follow from the client's first
  * connection id. False: no salt is known for VERSION. */
 bool quic_initial_keys(uint32_t version, struct sek_bytes dcid, struct quic_keys keys[2]);
-/* Take header protection off and decrypt. PACKET is the whole packet, its number begins at PN_AT. OUT
- * has room for its length. Returns the length of the plain text, or -1. */
+/* Take header protection off and decrypt. PACKET is the whole packet, its number begins at PN_AT.
+ * OUT has room for its length. Returns the length of the plain text, or -1. */
 long quic_decrypt(const struct quic_keys *k, struct sek_bytes packet, uint32_t pn_at, uint8_t *out);
 
 #endif

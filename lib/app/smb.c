@@ -235,7 +235,8 @@ static void message(struct smb_state *s, enum sek_dir dir, struct sek_bytes all,
 }
 
 /* Bytes of a record whose head is behind us. */
-static uint32_t record_rest(struct smb_state *s, enum sek_dir dir, const uint8_t *data, uint32_t len)
+static uint32_t record_rest(struct smb_state *s, enum sek_dir dir, const uint8_t *data,
+                            uint32_t len)
 {
     struct smb_side *side = &s->side[dir];
     uint32_t n = len < side->record_left ? len : side->record_left, skip = 0;

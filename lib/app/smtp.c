@@ -380,7 +380,8 @@ static uint32_t reply_line(struct smtp_state *s, const uint8_t *data, uint32_t l
     sek_frame_add(&s->base, SEK_TOCLIENT, FRAME_RESPONSE, at, n, &s->tx->base);
     if (n > LINE_LIMIT)
         event(s, SMTP_EVENT_REPLY_LENGTH);
-    if (line.len < 3 || !isdigit(line.data[0]) || !isdigit(line.data[1]) || !isdigit(line.data[2])) {
+    if (line.len < 3 || !isdigit(line.data[0]) || !isdigit(line.data[1]) ||
+        !isdigit(line.data[2])) {
         event(s, SMTP_EVENT_INVALID_REPLY);
         return n;
     }

@@ -1,5 +1,6 @@
-/* WebSocket (RFC 6455) after an upgrade of HTTP/1, with permessage-deflate (RFC 7692). Each frame is a
- * transaction in its direction; the last one of a fragmented message carries the whole of it. */
+/* WebSocket (RFC 6455) after an upgrade of HTTP/1, with permessage-deflate (RFC 7692). Each frame
+ * is a transaction in its direction; the last one of a fragmented message carries the whole of it.
+ */
 #include "lib/app/app.h"
 #include "lib/app/decode.h"
 
