@@ -234,6 +234,26 @@ static bool settings_frame(struct h2_state *s, struct h2_tx *tx, enum sek_dir di
     return !sek_reader_left(&r);
 }
 
+/* Frames of a fixed length have it (RFC 9113 section 6). */
+static bool length_right(uint8_t type, uint8_t flags, uint32_t size)
+{
+    switch (type) {
+    case H2_PRIORITY_FRAME:
+        return size == 5;
+    case H2_RST_STREAM:
+    case H2_WINDOW_UPDATE:
+        return size == 4;
+    case H2_PING:
+        return size == 8;
+    case H2_GOAWAY:
+        return size >= 8;
+    case H2_SETTINGS:
+        return flags & FLAG_ACK ? !size : size % 6 == 0;
+    default:
+        return true;
+    }
+}
+
 /* A whole frame other than DATA. */
 static bool frame_body(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir, uint8_t type,
                        uint8_t flags, struct sek_reader r)
@@ -307,6 +327,8 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     }
     value_add(s, tx, dir, H2_IS_TYPE, 0, type);
     add_frames(s, dir, at, size, tx);
+    if (!length_right(type, flags, size))
+        sek_tx_event_any(&tx->base, H2_EVENT_FRAME_LENGTH);
     if (size > LONG_FRAME)
         sek_tx_event_any(&tx->base, H2_EVENT_LONG_FRAME);
     if (type > H2_CONTINUATION || (type != H2_DATA && size > FRAME_KEEP)) {

@@ -4,6 +4,7 @@
 #define SEK_APP_QUIC_H
 
 #include "lib/app/app.h"
+#include "lib/app/tls.h"
 
 #define QUIC_KEY 16
 #define QUIC_IV  12
@@ -26,5 +27,24 @@ bool quic_initial_keys(uint32_t version, struct sek_bytes dcid, struct quic_keys
 /* Take header protection off and decrypt. PACKET is the whole packet, its number begins at PN_AT.
  * OUT has room for its length. Returns the length of the plain text, or -1. */
 long quic_decrypt(const struct quic_keys *k, struct sek_bytes packet, uint32_t pn_at, uint8_t *out);
+
+enum { QUIC_STARTED, QUIC_COMPLETE };
+enum { QUIC_EVENT_DECRYPT, QUIC_EVENT_DATA, QUIC_EVENT_FRAGMENT };
+
+struct quic_tx {
+    struct sek_tx base;
+    uint32_t version;
+    uint8_t version_bytes[4]; /* as in the header */
+    struct tls_tx hello;
+    bool has_hello;
+    struct sek_buffer ua, sni; /* of Google QUIC */
+    struct sek_buffer cyu;
+    char cyu_hash[33];
+};
+
+/* --- quic_rule.c --- */
+extern const struct sek_buffer_def quic_buffers[];
+extern const struct sek_app_event_name quic_events[];
+void quic_eve(struct sek_app_state *state, struct sek_tx *tx, struct sek_text *out);
 
 #endif
