@@ -432,13 +432,13 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
             continue;
         }
         if (!line_next(data + pos, left, &n, &whole)) {
-            if (left >= LINE_LIMIT) { /* no line is this long: take it as one, and say so */
+            bool cut = left >= LINE_LIMIT; /* no line is this long: take it as one */
+            if (cut)
                 on_line(h, dir, data + pos, left);
-                if (s->tx)
-                    sek_tx_event(&s->tx->base, dir,
-                                 dir ? HTTP_EVENT_FIELD_TOO_LONG_RES : HTTP_EVENT_FIELD_TOO_LONG_REQ);
-                pos = len;
-            }
+            if (s->tx && left > state->settings->http_field_limit)
+                sek_tx_event(&s->tx->base, dir,
+                             dir ? HTTP_EVENT_FIELD_TOO_LONG_RES : HTTP_EVENT_FIELD_TOO_LONG_REQ);
+            pos = cut ? len : pos;
             break;
         }
         s->at = pos + whole;
