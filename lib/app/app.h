@@ -148,6 +148,8 @@ struct sek_app_state {
     const struct sek_expected *expected; /* while the first bytes are parsed: what announced it */
 };
 
+enum sek_url_scheme { SEK_URL_HTTP = 1, SEK_URL_HTTPS = 2, SEK_URL_FTP = 4, SEK_URL_MAILTO = 8 };
+
 /* Settings that parsers read; filled once from configuration. Sizes in bytes. */
 struct sek_app_settings {
     bool enabled[SEK_APP_COUNT];
@@ -159,6 +161,9 @@ struct sek_app_settings {
     uint32_t http_field_limit;
     uint32_t http_layers; /* content encodings on top of each other */
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
+    uint32_t websocket_payload_limit; /* kept of a message */
+    uint8_t mail_url_schemes; /* enum sek_url_scheme: addresses that are taken out of mails */
+    bool mail_url_with_scheme;
     uint32_t mqtt_message_limit;    /* bytes of a message that is parsed */
     uint32_t mqtt_subscribe_topics, mqtt_unsubscribe_topics; /* that rules look at; 0: all */
     uint32_t dnp3_points, dnp3_objects; /* of a message, at most */

@@ -1,5 +1,5 @@
-/* BitTorrent's distributed hash table (BEP 5): bencoded queries, answers and errors over UDP, each a
- * transaction of its own. */
+/* BitTorrent's distributed hash table (BEP 5): bencoded queries, answers and errors over UDP, each
+ * a transaction of its own. */
 #include "lib/app/app.h"
 #include "lib/app/fields.h"
 
@@ -59,8 +59,8 @@ static bool number(struct sek_reader *r, struct sek_bytes *out)
 }
 
 /* One value, which is called PATH in the whole. */
-static bool value(struct sek_app_state *s, struct dht_tx *tx, struct sek_reader *r, const char *path,
-                  unsigned depth)
+static bool value(struct sek_app_state *s, struct dht_tx *tx, struct sek_reader *r,
+                  const char *path, unsigned depth)
 {
     struct sek_bytes v;
     if (depth > DEPTH_MAX || !sek_reader_left(r))

@@ -1,5 +1,5 @@
-/* DCE/RPC (The Open Group C706) as it is on the wire: what the parser of DCE/RPC over TCP and UDP and
- * the parser of SMB, which carries it in named pipes, share. */
+/* DCE/RPC (The Open Group C706) as it is on the wire: what the parser of DCE/RPC over TCP and UDP
+ * and the parser of SMB, which carries it in named pipes, share. */
 #ifndef SEK_APP_DCERPC_H
 #define SEK_APP_DCERPC_H
 

@@ -42,7 +42,8 @@ void dce_call_begin(struct dce_call *call, const struct dce_header *h)
     call->type[0] = call->type[1] = DCE_NONE;
 }
 
-static void bind(struct sek_pool *pool, struct dce_ifaces *ifaces, struct sek_reader *r, bool little)
+static void bind(struct sek_pool *pool, struct dce_ifaces *ifaces, struct sek_reader *r,
+                 bool little)
 {
     sek_reader_skip(r, 8); /* fragment sizes, association group */
     unsigned items = sek_reader_u8(r);

@@ -3,6 +3,7 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/error.h"
+#include "lib/rules/rule.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 
 struct iface_test {
     uint8_t uuid[16];
-    char op; /* '<', '>', '=', '!'; 0: any version */
-    uint16_t version;
+    bool any; /* version */
+    struct sek_compare version;
 };
 
 struct opnum_test {
@@ -72,14 +73,12 @@ const void *dce_iface_parse(struct sek_arena *arena, char *arg, struct sek_fault
         sek_fail(fault, SEK_EINVAL, "found '%.60s', expected a UUID", item ? item : "");
         return NULL;
     }
+    t->any = true;
     while ((item = item_next(&arg))) {
         if (!strcasecmp(item, "any_frag")) /* every fragment belongs to the call here */
             continue;
-        t->op = *item;
-        const char *number = item + 1;
-        while (isspace((unsigned char)*number))
-            number++;
-        if (!*item || !strchr("<>=!", *item) || !number_parse(number, &t->version)) {
+        t->any = false;
+        if (!*item || !strchr("<>=!", *item) || !sek_compare_parse(item, NULL, &t->version)) {
             sek_fail(fault, SEK_EINVAL,
                      "found '%.60s', expected <, >, = or ! with a version, or any_frag", item);
             return NULL;
@@ -114,18 +113,7 @@ const void *dce_opnum_parse(struct sek_arena *arena, char *arg, struct sek_fault
 
 static bool version_match(const struct iface_test *t, uint16_t version)
 {
-    switch (t->op) {
-    case '<':
-        return version < t->version;
-    case '>':
-        return version > t->version;
-    case '=':
-        return version == t->version;
-    case '!':
-        return version != t->version;
-    default:
-        return true;
-    }
+    return t->any || sek_compare(&t->version, version);
 }
 
 bool dce_iface_match(const struct dce_ifaces *ifaces, const struct dce_call *call, bool by_context,

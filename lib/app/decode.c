@@ -121,8 +121,9 @@ enum sek_coding sek_coding_find(const char *p, size_t len)
     static const struct {
         const char *name;
         enum sek_coding coding;
-    } names[] = {{"gzip", SEK_CODING_GZIP},     {"x-gzip", SEK_CODING_GZIP}, {"deflate", SEK_CODING_DEFLATE},
-                 {"x-deflate", SEK_CODING_DEFLATE}, {"br", SEK_CODING_BROTLI},   {"lzma", SEK_CODING_LZMA}};
+    } names[] = {{"gzip", SEK_CODING_GZIP},       {"x-gzip", SEK_CODING_GZIP},
+                 {"deflate", SEK_CODING_DEFLATE}, {"x-deflate", SEK_CODING_DEFLATE},
+                 {"br", SEK_CODING_BROTLI},       {"lzma", SEK_CODING_LZMA}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strlen(names[i].name) == len && !strncasecmp(names[i].name, p, len))
             return names[i].coding;

@@ -1,5 +1,5 @@
-/* Named values of a message (header fields and the like), kept in one text with a list of places; and
- * lines out of a stream. For protocols that are text. */
+/* Named values of a message (header fields and the like), kept in one text with a list of places;
+ * and lines out of a stream. For protocols that are text. */
 #ifndef SEK_APP_FIELDS_H
 #define SEK_APP_FIELDS_H
 

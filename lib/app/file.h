@@ -20,7 +20,8 @@ void sek_app_file_add(struct sek_app_state *state, struct sek_app_file *f, const
 /* For tx_free: all files of TX. */
 void sek_app_files_free(struct sek_app_state *state, struct sek_tx *tx);
 
-/* Getters for tables: content and name of the INDEXth file of a direction, size of those complete. */
+/* Getters for tables: content and name of the INDEXth file of a direction, size of those complete.
+ */
 bool sek_app_file_data(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,
                        uint32_t index, struct sek_bytes *out);
 bool sek_app_file_name(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,

@@ -1,6 +1,6 @@
 /* FTP (RFC 959, 2428, 4217), the control connection: a command and its replies are one transaction.
- * PORT, EPRT, PASV and EPSV say where the data connection comes; with a RETR, STOR or the like it is
- * announced, so that what travels there is known by name. */
+ * PORT, EPRT, PASV and EPSV say where the data connection comes; with a RETR, STOR or the like it
+ * is announced, so that what travels there is known by name. */
 #include "lib/app/ftp.h"
 
 #include "lib/app/fields.h"
@@ -41,11 +41,15 @@ struct ftp_state {
 static enum sek_probe ftp_probe(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
                                 uint32_t len)
 {
-    static const char *const words[] = {"USER ", "PASS ", "PORT ", "AUTH TLS", "AUTH SSL", "FEAT\r\n"};
+    static const char *const words[] = {"USER ",    "PASS ",    "PORT ",
+                                        "AUTH TLS", "AUTH SSL", "FEAT\r\n"};
     bool port = flow->port[1] == 21;
     bool mail = flow->port[1] == 110 || flow->port[1] == 143 || flow->port[1] == 6667;
     struct sek_bytes b = {data, len};
     if (dir == SEK_TOSERVER) {
+        const uint8_t *colon = memmem(data, len, " :", 2);
+        if (colon && sek_bytes_begin(b, "USER ")) /* IRC: "USER name 0 * :real name" */
+            return SEK_PROBE_NO;
         for (size_t i = 0; i < sizeof words / sizeof *words && !mail; i++) {
             uint32_t n = (uint32_t)strlen(words[i]);
             if (!strncasecmp((const char *)data, words[i], len < n ? len : n))

@@ -1,5 +1,5 @@
-/* HTTP/2 in the stream: the preface, frames, and which transaction each belongs to. DATA is taken as
- * it comes; other frames when they are whole. */
+/* HTTP/2 in the stream: the preface, frames, and which transaction each belongs to. DATA is taken
+ * as it comes; other frames when they are whole. */
 #include "lib/app/http2.h"
 
 #include <strings.h>
@@ -136,7 +136,8 @@ static void on_field(void *ctx, struct sek_bytes name, struct sek_bytes value)
 {
     struct block_target *b = ctx;
     if (b->tx && !b->push &&
-        !sek_fields_add(b->s->base.pool, &b->tx->side[b->dir].headers, name, value, 2 * BLOCK_LIMIT))
+        !sek_fields_add(b->s->base.pool, &b->tx->side[b->dir].headers, name, value,
+                        2 * BLOCK_LIMIT))
         sek_tx_event_any(&b->tx->base, H2_EVENT_HEADER);
 }
 
@@ -233,6 +234,26 @@ static bool settings_frame(struct h2_state *s, struct h2_tx *tx, enum sek_dir di
     return !sek_reader_left(&r);
 }
 
+/* Frames of a fixed length have it (RFC 9113 section 6). */
+static bool length_right(uint8_t type, uint8_t flags, uint32_t size)
+{
+    switch (type) {
+    case H2_PRIORITY_FRAME:
+        return size == 5;
+    case H2_RST_STREAM:
+    case H2_WINDOW_UPDATE:
+        return size == 4;
+    case H2_PING:
+        return size == 8;
+    case H2_GOAWAY:
+        return size >= 8;
+    case H2_SETTINGS:
+        return flags & FLAG_ACK ? !size : size % 6 == 0;
+    default:
+        return true;
+    }
+}
+
 /* A whole frame other than DATA. */
 static bool frame_body(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir, uint8_t type,
                        uint8_t flags, struct sek_reader r)
@@ -306,6 +327,8 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     }
     value_add(s, tx, dir, H2_IS_TYPE, 0, type);
     add_frames(s, dir, at, size, tx);
+    if (!length_right(type, flags, size))
+        sek_tx_event_any(&tx->base, H2_EVENT_FRAME_LENGTH);
     if (size > LONG_FRAME)
         sek_tx_event_any(&tx->base, H2_EVENT_LONG_FRAME);
     if (type > H2_CONTINUATION || (type != H2_DATA && size > FRAME_KEEP)) {

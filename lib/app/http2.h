@@ -1,5 +1,5 @@
-/* HTTP/2 (RFC 9113): what the files of the parser share. A transaction is one stream; each frame that
- * is about the whole connection (stream 0) is one by itself. */
+/* HTTP/2 (RFC 9113): what the files of the parser share. A transaction is one stream; each frame
+ * that is about the whole connection (stream 0) is one by itself. */
 #ifndef SEK_APP_HTTP2_H
 #define SEK_APP_HTTP2_H
 

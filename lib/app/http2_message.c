@@ -1,5 +1,5 @@
-/* Messages inside HTTP/2 streams: checks on headers, bodies with their content coding undone, files,
- * and DNS carried as RFC 8484 says. */
+/* Messages inside HTTP/2 streams: checks on headers, bodies with their content coding undone,
+ * files, and DNS carried as RFC 8484 says. */
 #include "lib/app/http2.h"
 
 #include "lib/app/http.h"
@@ -70,7 +70,8 @@ static void note_doh(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir)
     static const char type[] = "application/dns-message";
     struct sek_bytes v, path;
     bool content = header(&tx->side[dir], "content-type", &v) && sek_bytes_is(v, type);
-    bool accept = dir == SEK_TOSERVER && header(&tx->side[0], "accept", &v) && sek_bytes_is(v, type);
+    bool accept =
+        dir == SEK_TOSERVER && header(&tx->side[0], "accept", &v) && sek_bytes_is(v, type);
     if (!content && !accept)
         return;
     tx->doh = true;
@@ -107,6 +108,16 @@ void h2_headers_done(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir)
     body_begin(s, d);
 }
 
+/* HTTP2-Settings of an upgrade: settings in base64 (RFC 7540 section 3.2.1). */
+static bool settings_good(struct sek_bytes v)
+{
+    uint8_t plain[512];
+    if (v.len > 512)
+        return false;
+    long n = sek_base64_decode((const char *)v.data, v.len, plain);
+    return n >= 0 && n % 6 == 0;
+}
+
 void h2_from_http1(struct h2_state *s, struct h2_tx *tx)
 {
     static const char *const names[] = {":method", ":path", ":authority"};
@@ -120,6 +131,8 @@ void h2_from_http1(struct h2_state *s, struct h2_tx *tx)
         sek_fields_add(s->base.pool, f,
                        (struct sek_bytes){(const uint8_t *)names[i], (uint32_t)strlen(names[i])},
                        values[i], UINT32_MAX);
+    if (!settings_good(http_field_value(m, "http2-settings")))
+        sek_tx_event_any(&tx->base, H2_EVENT_HTTP1_SETTINGS);
     h2_headers_done(s, tx, SEK_TOSERVER);
 }
 

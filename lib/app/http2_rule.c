@@ -3,6 +3,7 @@
 #include "lib/app/http2.h"
 
 #include "lib/base/error.h"
+#include "lib/rules/rule.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -61,7 +62,8 @@ static bool get_protocol(struct sek_app_state *s, struct sek_tx *tx, enum sek_di
                          struct sek_bytes *out)
 {
     (void)s;
-    return SIDE(tx)->headers.count && give((struct sek_bytes){(const uint8_t *)"HTTP/2", 6}, i, out);
+    return SIDE(tx)->headers.count &&
+           give((struct sek_bytes){(const uint8_t *)"HTTP/2", 6}, i, out);
 }
 
 /* HTTP/2 has no reason phrase: there, and empty. */
@@ -331,38 +333,9 @@ static const char *const setting_names[] = {
 
 struct setting_test {
     uint16_t id;
-    char op; /* 0: any value, '=', '<', '>', 'l' (<=), 'g' (>=), '!', '-' (between) */
-    uint64_t low, high;
+    bool any; /* value */
+    struct sek_compare value;
 };
-
-static bool setting_value(struct setting_test *t, const char *p)
-{
-    static const struct {
-        const char *text;
-        char op;
-    } ops[] = {{"<=", 'l'}, {">=", 'g'}, {"!=", '!'}, {"==", '='}, {"<", '<'}, {">", '>'},
-               {"=", '='}, {"!", '!'}};
-    char *end;
-    t->op = '=';
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (!strncmp(p, ops[i].text, strlen(ops[i].text))) {
-            t->op = ops[i].op;
-            p += strlen(ops[i].text);
-            break;
-        }
-    }
-    t->low = strtoull(p, &end, 0);
-    if (end == p)
-        return false;
-    if (*end == '-' || !strncmp(end, "<>", 2)) {
-        p = end + (*end == '-' ? 1 : 2);
-        t->op = '-';
-        t->high = strtoull(p, &end, 0);
-        if (end == p)
-            return false;
-    }
-    return !*end;
-}
 
 static const void *setting_parse(struct sek_arena *arena, char *arg, struct sek_fault *fault)
 {
@@ -377,34 +350,14 @@ static const void *setting_parse(struct sek_arena *arena, char *arg, struct sek_
     for (uint16_t i = 1; t && name && i < SETTING_COUNT; i++)
         if (strlen(setting_names[i]) == name && !strncasecmp(setting_names[i], compact, name))
             t->id = i;
-    if (!t || !t->id || (compact[name] && !setting_value(t, compact + name))) {
+    if (t)
+        t->any = !compact[name];
+    if (!t || !t->id || (!t->any && !sek_compare_parse(compact + name, NULL, &t->value))) {
         sek_fail(fault, SEK_EINVAL, "found '%.60s', expected a setting's name and a comparison",
                  compact);
         return NULL;
     }
     return t;
-}
-
-static bool setting_matches(const struct setting_test *t, uint64_t v)
-{
-    switch (t->op) {
-    case '=':
-        return v == t->low;
-    case '!':
-        return v != t->low;
-    case '<':
-        return v < t->low;
-    case '>':
-        return v > t->low;
-    case 'l':
-        return v <= t->low;
-    case 'g':
-        return v >= t->low;
-    case '-':
-        return v > t->low && v < t->high;
-    default:
-        return true;
-    }
 }
 
 static bool match_settings(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir,
@@ -415,7 +368,7 @@ static bool match_settings(struct sek_app_state *s, struct sek_tx *tx, enum sek_
     (void)s;
     for (unsigned k = 0; k < d->count; k++)
         if (d->values[k].kind == H2_IS_SETTING && d->values[k].id == t->id &&
-            setting_matches(t, d->values[k].value))
+            (t->any || sek_compare(&t->value, d->values[k].value)))
             return true;
     return false;
 }
@@ -474,7 +427,8 @@ static void eve_settings(struct sek_text *out, const struct h2_side *d)
         open = true;
         snprintf(text, sizeof text, "SETTINGS_%u", v->id);
         sek_json_open(out, NULL, '{');
-        sek_json_str(out, "settings_id", v->id && v->id < SETTING_COUNT ? setting_eve[v->id] : text);
+        sek_json_str(out, "settings_id",
+                     v->id && v->id < SETTING_COUNT ? setting_eve[v->id] : text);
         sek_json_uint(out, "settings_value", v->value);
         sek_json_close(out, '}');
     }

@@ -1,5 +1,6 @@
-/* Files of a form (multipart/form-data, RFC 7578): each part of a request's body that has a file name
- * is a file of its own. The body is taken apart when it is complete; what is kept of it bounds it. */
+/* Files of a form (multipart/form-data, RFC 7578): each part of a request's body that has a file
+ * name is a file of its own. The body is taken apart when it is complete; what is kept of it bounds
+ * it. */
 #include "lib/app/http.h"
 
 #include "lib/app/fields.h"
@@ -60,7 +61,8 @@ static uint32_t part_length(const uint8_t *data, uint32_t len, struct sek_bytes 
 
 bool http_is_form(const struct http_tx *tx)
 {
-    return sek_bytes_begin(http_field_value(&tx->message[0], "content-type"), "multipart/form-data");
+    return sek_bytes_begin(http_field_value(&tx->message[0], "content-type"),
+                           "multipart/form-data");
 }
 
 void http_multipart(struct http_state *h, struct http_tx *tx)

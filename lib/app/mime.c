@@ -77,7 +77,8 @@ static void field_done(struct mime *m)
     }
     uint32_t n = (uint32_t)(colon - line.data);
     struct sek_bytes name = sek_bytes_trim((struct sek_bytes){line.data, n});
-    struct sek_bytes value = sek_bytes_trim((struct sek_bytes){line.data + n + 1, line.len - n - 1});
+    struct sek_bytes value =
+        sek_bytes_trim((struct sek_bytes){line.data + n + 1, line.len - n - 1});
     if (name.len > NAME_MAX_LEN)
         m->anomalies |= MIME_LONG_NAME;
     if (value.len > VALUE_MAX)
@@ -167,22 +168,39 @@ static bool url_char(uint8_t c)
     return c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\'' && c != '\\';
 }
 
-/* Addresses after "http://", without it. */
+/* The scheme of an address at the beginning of TEXT that is looked for; its length with what parts
+ * it from the rest, 0: none. */
+static uint32_t scheme_length(const struct mime *m, struct sek_bytes text)
+{
+    static const struct {
+        const char *text;
+        uint8_t bit;
+    } schemes[] = {{"http://", SEK_URL_HTTP}, {"https://", SEK_URL_HTTPS}, {"ftp://", SEK_URL_FTP},
+                   {"mailto:", SEK_URL_MAILTO}};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (m->state->settings->mail_url_schemes & schemes[i].bit &&
+            sek_bytes_begin(text, schemes[i].text))
+            return (uint32_t)strlen(schemes[i].text);
+    return 0;
+}
+
+/* Addresses in a line of text. */
 static void find_urls(struct mime *m, struct sek_bytes text)
 {
-    static const char scheme[] = "http://";
-    const uint32_t n = sizeof scheme - 1;
-    for (uint32_t i = 0; i + n < text.len; i++) {
-        if ((text.data[i] | 32) != 'h' ||
-            !sek_bytes_begin((struct sek_bytes){text.data + i, text.len - i}, scheme))
+    for (uint32_t i = 0; i < text.len; i++) {
+        uint8_t c = text.data[i] | 32;
+        if (c != 'h' && c != 'f' && c != 'm')
             continue;
-        uint32_t begin = i + n, end = begin;
+        uint32_t n = scheme_length(m, (struct sek_bytes){text.data + i, text.len - i});
+        if (!n)
+            continue;
+        uint32_t begin = i + (m->state->settings->mail_url_with_scheme ? 0 : n), end = i + n;
         while (end < text.len && url_char(text.data[end]))
             end++;
-        if (end > begin)
+        if (end > i + n)
             sek_fields_add(m->state->pool, &m->urls, (struct sek_bytes){0},
                            (struct sek_bytes){text.data + begin, end - begin}, URLS_LIMIT);
-        i = end;
+        i = end - 1;
     }
 }
 

@@ -1,5 +1,5 @@
-/* PostgreSQL's frontend/backend protocol, version 3: what a client asks and all that the server says
- * until it is ready again is one transaction. Rows of results are counted, not kept. */
+/* PostgreSQL's frontend/backend protocol, version 3: what a client asks and all that the server
+ * says until it is ready again is one transaction. Rows of results are counted, not kept. */
 #include "lib/app/fields.h"
 #include "lib/app/app.h"
 
@@ -387,12 +387,19 @@ static void eve_parameters(struct sek_text *out, const struct sek_fields *f)
 
 static void eve_response(struct sek_text *out, const struct pg_tx *tx)
 {
-    static const char *const auth[] = {"authentication_ok", "", "authentication_kerb_v5",
-                                       "authentication_cleartext_password", "",
-                                       "authentication_md5_password", "authentication_scm_credential",
-                                       "authentication_gss", "authentication_gss_continue",
-                                       "authentication_sspi", "authentication_sasl",
-                                       "authentication_sasl_continue", "authentication_sasl_final"};
+    static const char *const auth[] = {"authentication_ok",
+                                       "",
+                                       "authentication_kerb_v5",
+                                       "authentication_cleartext_password",
+                                       "",
+                                       "authentication_md5_password",
+                                       "authentication_scm_credential",
+                                       "authentication_gss",
+                                       "authentication_gss_continue",
+                                       "authentication_sspi",
+                                       "authentication_sasl",
+                                       "authentication_sasl_continue",
+                                       "authentication_sasl_final"};
     sek_json_open(out, "response", '{');
     if (tx->ssl_answer)
         sek_json_bool(out, "ssl_accepted", tx->ssl_accepted);

@@ -112,6 +112,8 @@ void sek_app_settings_default(struct sek_app_settings *s)
         .http_response_body_limit = 100 * 1024,
         .http_body_inspect_min = 32 * 1024,
         .http_field_limit = 18000,
+        .websocket_payload_limit = 65535,
+        .mail_url_schemes = SEK_URL_HTTP,
         .http_layers = 2,
         .http_bomb_limit = 1024 * 1024,
         .mqtt_message_limit = 1024 * 1024,
@@ -170,6 +172,39 @@ static void protocol_settings(struct sek_app_settings *s, struct sek_config *con
     s->max_tx[app] = limit && limit < SEK_TX_LIMIT ? limit : SEK_TX_LIMIT;
 }
 
+static bool yes_setting(struct sek_config *config, const char *key, bool fallback)
+{
+    const char *v = sek_config_get(config, key, fallback ? "yes" : "no");
+    return strcasecmp(v, "no") && strcasecmp(v, "false") && strcmp(v, "0");
+}
+
+/* Which addresses are taken out of mails: a list of schemes, or none at all. */
+static uint8_t url_schemes(struct sek_config *config, uint8_t fallback)
+{
+    static const struct {
+        const char *name;
+        uint8_t bit;
+    } known[] = {{"https", SEK_URL_HTTPS}, {"http", SEK_URL_HTTP}, {"ftp", SEK_URL_FTP},
+                 {"mailto", SEK_URL_MAILTO}};
+    static const char base[] = "app-layer.protocols.smtp.mime.";
+    uint8_t bits = 0;
+    char key[96], list[96];
+    snprintf(key, sizeof key, "%sextract-urls", base);
+    if (!yes_setting(config, key, true))
+        return 0;
+    snprintf(key, sizeof key, "%sextract-urls-schemes", base);
+    const char *text = sek_config_get(config, key, NULL);
+    if (!text)
+        return fallback;
+    snprintf(list, sizeof list, "%s", text);
+    for (char *save, *item = strtok_r(list, ", []", &save); item;
+         item = strtok_r(NULL, ", []", &save))
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            if (!strcasecmp(known[i].name, item))
+                bits |= known[i].bit;
+    return bits;
+}
+
 void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config)
 {
     static const char base[] = "app-layer.protocols.http.libhtp.default-config.";
@@ -187,6 +222,11 @@ void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config
     s->http_response_body_limit = size_setting(config, key, s->http_response_body_limit);
     snprintf(key, sizeof key, "%scompression-bomb-limit", base);
     s->http_bomb_limit = size_setting(config, key, s->http_bomb_limit);
+    s->websocket_payload_limit = size_setting(
+        config, "app-layer.protocols.websocket.max-payload-size", s->websocket_payload_limit);
+    s->mail_url_schemes = url_schemes(config, s->mail_url_schemes);
+    s->mail_url_with_scheme =
+        yes_setting(config, "app-layer.protocols.smtp.mime.log-url-scheme", false);
     s->mqtt_message_limit = size_setting(config, "app-layer.protocols.mqtt.max-msg-length",
                                          s->mqtt_message_limit);
     s->dnp3_points = size_setting(config, "app-layer.protocols.dnp3.max-points", s->dnp3_points);

@@ -8,6 +8,7 @@
 
 #define LONG_RECORD 8192u
 #define HEAD_ENOUGH 1024u  /* bytes of a long record that hold all headers before the content */
+#define TRANSFER_HEAD 128u /* ... of a read or write */
 #define TEXT_LIMIT  4096u
 
 enum { NBSS_MESSAGE = 0, NBSS_REQUEST = 0x81, NBSS_POSITIVE, NBSS_NEGATIVE, NBSS_RETARGET,
@@ -234,7 +235,8 @@ static void message(struct smb_state *s, enum sek_dir dir, struct sek_bytes all,
 }
 
 /* Bytes of a record whose head is behind us. */
-static uint32_t record_rest(struct smb_state *s, enum sek_dir dir, const uint8_t *data, uint32_t len)
+static uint32_t record_rest(struct smb_state *s, enum sek_dir dir, const uint8_t *data,
+                            uint32_t len)
 {
     struct smb_side *side = &s->side[dir];
     uint32_t n = len < side->record_left ? len : side->record_left, skip = 0;
@@ -269,6 +271,17 @@ static uint32_t resync(struct smb_side *side, const uint8_t *data, uint32_t len)
     return len > 7 ? len - 7 : 0;
 }
 
+/* Reads and writes go on with what of their content is there, so that missing bytes in it hurt
+ * nothing else; so do other messages that are longer than the stream should keep. */
+static bool takes_pieces(const uint8_t *p, uint32_t have, uint32_t size)
+{
+    if (have < TRANSFER_HEAD)
+        return false;
+    bool transfer = p[0] == 0xff ? p[4] == 0x2e || p[4] == 0x2f
+                                 : p[0] == 0xfe && !p[13] && (p[12] == 8 || p[12] == 9);
+    return transfer || (size >= LONG_RECORD && have >= HEAD_ENOUGH);
+}
+
 /* A new record at DATA: how much of it was used, 0: wait. */
 static uint32_t record(struct smb_state *s, enum sek_dir dir, const uint8_t *data, uint32_t len,
                        uint32_t at)
@@ -283,7 +296,7 @@ static uint32_t record(struct smb_state *s, enum sek_dir dir, const uint8_t *dat
         side->resync = true;
         return 1;
     }
-    if (smb && have < size && (size < LONG_RECORD || have < HEAD_ENOUGH))
+    if (smb && have < size && !takes_pieces(data + 4, have, size))
         return 0;
     sek_frame_add(&s->base, dir, SMB_FRAME_NBSS_PDU, at, 4ull + size, NULL);
     sek_frame_add(&s->base, dir, SMB_FRAME_NBSS_HDR, at, 4, NULL);

@@ -1,5 +1,5 @@
-/* SMB 1 ([MS-CIFS], [MS-SMB]) and SMB 2 and 3 ([MS-SMB2]) over NetBIOS session messages (RFC 1002) or
- * directly over TCP: what the files of the parser share. */
+/* SMB 1 ([MS-CIFS], [MS-SMB]) and SMB 2 and 3 ([MS-SMB2]) over NetBIOS session messages (RFC 1002)
+ * or directly over TCP: what the files of the parser share. */
 #ifndef SEK_APP_SMB_H
 #define SEK_APP_SMB_H
 
@@ -10,12 +10,25 @@
 enum { SMB_STARTED, SMB_COMPLETE };
 
 enum smb_event {
-    SMB_EVENT_INTERNAL_ERROR, SMB_EVENT_MALFORMED, SMB_EVENT_RECORD_OVERFLOW,
-    SMB_EVENT_NTLMSSP, SMB_EVENT_DIALECTS, SMB_EVENT_DUPLICATE_NEGOTIATE, SMB_EVENT_FILE_OVERLAP,
-    SMB_EVENT_REQUEST_TO_CLIENT, SMB_EVENT_RESPONSE_TO_SERVER, SMB_EVENT_READ_SIZE,
-    SMB_EVENT_WRITE_SIZE, SMB_EVENT_READ_REQUEST, SMB_EVENT_READ_RESPONSE, SMB_EVENT_READ_QUEUE_SIZE,
-    SMB_EVENT_READ_QUEUE_COUNT, SMB_EVENT_WRITE_REQUEST, SMB_EVENT_WRITE_QUEUE_SIZE,
-    SMB_EVENT_WRITE_QUEUE_COUNT, SMB_EVENT_TOO_MANY,
+    SMB_EVENT_INTERNAL_ERROR,
+    SMB_EVENT_MALFORMED,
+    SMB_EVENT_RECORD_OVERFLOW,
+    SMB_EVENT_NTLMSSP,
+    SMB_EVENT_DIALECTS,
+    SMB_EVENT_DUPLICATE_NEGOTIATE,
+    SMB_EVENT_FILE_OVERLAP,
+    SMB_EVENT_REQUEST_TO_CLIENT,
+    SMB_EVENT_RESPONSE_TO_SERVER,
+    SMB_EVENT_READ_SIZE,
+    SMB_EVENT_WRITE_SIZE,
+    SMB_EVENT_READ_REQUEST,
+    SMB_EVENT_READ_RESPONSE,
+    SMB_EVENT_READ_QUEUE_SIZE,
+    SMB_EVENT_READ_QUEUE_COUNT,
+    SMB_EVENT_WRITE_REQUEST,
+    SMB_EVENT_WRITE_QUEUE_SIZE,
+    SMB_EVENT_WRITE_QUEUE_COUNT,
+    SMB_EVENT_TOO_MANY,
 };
 
 enum smb_frame {
@@ -127,7 +140,8 @@ struct smb_record {
 struct smb_tx *smb_tx_new(struct smb_state *s, enum smb_kind kind, uint8_t version,
                           uint16_t command);
 /* The transaction that a response with KEY belongs to, or a new one. */
-struct smb_tx *smb_tx_answered(struct smb_state *s, uint8_t version, uint16_t command, uint64_t key);
+struct smb_tx *smb_tx_answered(struct smb_state *s, uint8_t version, uint16_t command,
+                               uint64_t key);
 void smb_tx_done(struct smb_tx *tx, enum sek_dir dir);
 /* UTF-16LE to UTF-8 up to the first NUL; plain bytes when not UNICODE. */
 void smb_text(struct smb_state *s, struct sek_buffer *out, struct sek_bytes in, bool unicode);

@@ -1,5 +1,5 @@
-/* Messages of SMB 1 ([MS-CIFS] section 2.2, [MS-SMB]): a fixed header, words of parameters, bytes of
- * data; AndX commands form a chain inside one message. */
+/* Messages of SMB 1 ([MS-CIFS] section 2.2, [MS-SMB]): a fixed header, words of parameters, bytes
+ * of data; AndX commands form a chain inside one message. */
 #include "lib/app/smb.h"
 
 #include <strings.h>
@@ -164,7 +164,8 @@ static void ask_create(struct smb_state *s, struct smb_tx *tx, const struct head
     smb_text(s, &tx->name, sek_reader_bytes(&b->bytes, len < left ? len : left), h->unicode);
 }
 
-static void ask_open(struct smb_state *s, struct smb_tx *tx, const struct header *h, struct block *b)
+static void ask_open(struct smb_state *s, struct smb_tx *tx, const struct header *h,
+                     struct block *b)
 {
     tx->kind = SMB_CREATE;
     smb_text(s, &tx->name, string_next(b, h->unicode), h->unicode);
@@ -426,7 +427,8 @@ void smb1_message(struct smb_state *s, const struct smb_record *rec)
     if (ok && answer != (rec->dir == SEK_TOCLIENT)) {
         struct smb_tx *tx = smb_tx_new(s, SMB_GENERIC, 1, h.command);
         if (tx) {
-            sek_tx_event_any(&tx->base, answer ? SMB_EVENT_RESPONSE_TO_SERVER : SMB_EVENT_REQUEST_TO_CLIENT);
+            sek_tx_event_any(&tx->base,
+                             answer ? SMB_EVENT_RESPONSE_TO_SERVER : SMB_EVENT_REQUEST_TO_CLIENT);
             smb_tx_done(tx, SEK_TOSERVER);
             smb_tx_done(tx, SEK_TOCLIENT);
         }

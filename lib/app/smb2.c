@@ -1,4 +1,5 @@
-/* Messages of SMB 2 and 3 ([MS-SMB2] section 2.2): what of requests and answers rules and EVE use. */
+/* Messages of SMB 2 and 3 ([MS-SMB2] section 2.2): what of requests and answers rules and EVE use.
+ */
 #include "lib/app/smb.h"
 
 #include <strings.h>
@@ -371,7 +372,8 @@ void smb2_message(struct smb_state *s, const struct smb_record *rec)
     struct smb_tx *tx = smb_tx_new(s, SMB_GENERIC, 2, h.command);
     if (!tx)
         return;
-    sek_tx_event_any(&tx->base, answer ? SMB_EVENT_RESPONSE_TO_SERVER : SMB_EVENT_REQUEST_TO_CLIENT);
+    sek_tx_event_any(&tx->base,
+                     answer ? SMB_EVENT_RESPONSE_TO_SERVER : SMB_EVENT_REQUEST_TO_CLIENT);
     smb_tx_done(tx, SEK_TOSERVER);
     smb_tx_done(tx, SEK_TOCLIENT);
 }

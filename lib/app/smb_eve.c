@@ -1,5 +1,5 @@
-/* The `smb` object of an EVE record: names of commands and states, and what each kind of transaction
- * adds. */
+/* The `smb` object of an EVE record: names of commands and states, and what each kind of
+ * transaction adds. */
 #include "lib/app/smb.h"
 
 #include <stdio.h>
@@ -148,7 +148,8 @@ static void eve_negotiate(struct sek_text *out, const struct smb_tx *tx)
     for (uint32_t i = 0; i < d->len;) {
         if (tx->version == 2) {
             if (i + 2 <= d->len)
-                sek_json_str(out, NULL, dialect2((uint16_t)(d->data[i] | d->data[i + 1] << 8), number));
+                sek_json_str(out, NULL,
+                             dialect2((uint16_t)(d->data[i] | d->data[i + 1] << 8), number));
             i += 2;
         } else {
             uint32_t n = (uint32_t)strnlen((const char *)d->data + i, d->len - i);
@@ -175,7 +176,8 @@ static void eve_session(struct sek_text *out, const struct smb_tx *tx)
         if (tx->blob_version.len == 8) {
             const uint8_t *v = tx->blob_version.data;
             char text[48];
-            snprintf(text, sizeof text, "%u.%u build %u rev %u", v[0], v[1], v[2] | v[3] << 8, v[7]);
+            snprintf(text, sizeof text, "%u.%u build %u rev %u", v[0], v[1], v[2] | v[3] << 8,
+                     v[7]);
             sek_json_str(out, "version", text);
         }
         sek_json_close(out, '}');

@@ -177,8 +177,8 @@ static void piece_keep(struct smb_state *s, struct smb_handle *h, enum sek_dir d
 }
 
 /* DATA begins at or before what is expected next. */
-static void file_append(struct smb_state *s, struct smb_handle *h, enum sek_dir dir, uint64_t offset,
-                        struct sek_bytes data)
+static void file_append(struct smb_state *s, struct smb_handle *h, enum sek_dir dir,
+                        uint64_t offset, struct sek_bytes data)
 {
     uint64_t known = h->expected[dir] - offset;
     if (known && data.len)

@@ -1,5 +1,5 @@
-/* SSH (RFC 4253) as far as it can be read: banners and the key exchange's algorithm lists, from which
- * HASSH fingerprints come. A connection is one transaction; what is encrypted is let pass. */
+/* SSH (RFC 4253) as far as it can be read: banners and the key exchange's algorithm lists, from
+ * which HASSH fingerprints come. A connection is one transaction; what is encrypted is let pass. */
 #include "lib/app/app.h"
 #include "lib/app/fields.h"
 #include "lib/base/digest.h"

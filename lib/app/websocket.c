@@ -1,11 +1,10 @@
-/* WebSocket (RFC 6455) after an upgrade of HTTP/1, with permessage-deflate (RFC 7692). Each frame is a
- * transaction in its direction; the last one of a fragmented message carries the whole of it. */
+/* WebSocket (RFC 6455) after an upgrade of HTTP/1, with permessage-deflate (RFC 7692). Each frame
+ * is a transaction in its direction; the last one of a fragmented message carries the whole of it.
+ */
 #include "lib/app/app.h"
 #include "lib/app/decode.h"
 
 #include <stdio.h>
-
-#define PAYLOAD_LIMIT 65535u
 
 enum { WS_STARTED, WS_COMPLETE };
 enum { WS_EVENT_SKIP, WS_EVENT_REASSEMBLY };
@@ -43,6 +42,11 @@ static enum sek_probe ws_probe(const struct sek_flow *flow, enum sek_dir dir, co
     return SEK_PROBE_NO; /* only HTTP can tell */
 }
 
+static uint32_t limit(const struct ws_state *s)
+{
+    return s->base.settings->websocket_payload_limit;
+}
+
 /* --- messages --- */
 
 /* One message through the inflater, whose window lasts from message to message. */
@@ -66,7 +70,7 @@ static bool inflate_message(struct ws_state *s, struct ws_side *side, struct sek
             long n = sek_decoder_step(&side->inflater, &p, &left, chunk, sizeof chunk, &end);
             if (n < 0)
                 return false;
-            sek_buffer_add(s->base.pool, out, chunk, (uint32_t)n, PAYLOAD_LIMIT);
+            sek_buffer_add(s->base.pool, out, chunk, (uint32_t)n, limit(s));
             if (end || out->cut || (n < (long)sizeof chunk && (!left || !n)))
                 break;
         }
@@ -107,7 +111,7 @@ static void fragment(struct ws_state *s, struct ws_side *side, struct ws_tx *tx)
         side->message.len = 0;
         side->compressed = tx->flags & FLAG_COMPRESSED;
     }
-    sek_buffer_add(s->base.pool, &side->message, tx->payload.data, tx->payload.len, PAYLOAD_LIMIT);
+    sek_buffer_add(s->base.pool, &side->message, tx->payload.data, tx->payload.len, limit(s));
     if (side->message.cut)
         sek_tx_event_any(&tx->base, WS_EVENT_REASSEMBLY);
     if (!(tx->flags & FLAG_FIN))
@@ -164,7 +168,7 @@ static uint32_t header(struct ws_state *s, enum sek_dir dir, const uint8_t *data
     if (key.len)
         tx->mask = (uint32_t)key.data[0] << 24 | (uint32_t)key.data[1] << 16 |
                    (uint32_t)key.data[2] << 8 | key.data[3];
-    if (size > PAYLOAD_LIMIT)
+    if (size > limit(s))
         sek_tx_event_any(&tx->base, WS_EVENT_SKIP);
     sek_frame_add(&s->base, dir, FRAME_HEADER, at, r.pos, &tx->base);
     sek_frame_add(&s->base, dir, FRAME_PDU, at, r.pos + size, &tx->base);
@@ -183,7 +187,7 @@ static uint32_t payload(struct ws_state *s, enum sek_dir dir, const uint8_t *dat
     if (tx) {
         uint64_t done = side->total - side->left;
         uint32_t begin = tx->payload.len;
-        sek_buffer_add(s->base.pool, &tx->payload, data, n, PAYLOAD_LIMIT);
+        sek_buffer_add(s->base.pool, &tx->payload, data, n, limit(s));
         for (uint32_t i = begin; tx->masked && i < tx->payload.len; i++)
             tx->payload.data[i] ^= side->key[(done + (i - begin)) % 4];
     }

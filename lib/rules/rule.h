@@ -44,10 +44,11 @@ static inline bool sek_target_is_buffer(int target)
 }
 
 enum sek_compare_op { SEK_EQ, SEK_NE, SEK_LT, SEK_GT, SEK_LE, SEK_GE, SEK_RANGE, SEK_NOT_RANGE,
-                      SEK_BITS_ANY, SEK_BITS_NONE, SEK_BITS_ALL_NONE, SEK_BITS_OTHER };
+                      SEK_BITS_ANY, SEK_BITS_NONE, SEK_BITS_ALL_NONE,
+                      SEK_MASK_IS, SEK_MASK_IS_NOT };
 struct sek_compare {
     enum sek_compare_op op;
-    uint64_t low, high; /* RANGE: low <= v <= high */
+    uint64_t low, high; /* RANGE: low <= v <= high; MASK: value and mask */
 };
 static inline bool sek_compare(const struct sek_compare *c, uint64_t v)
 {
@@ -74,8 +75,10 @@ static inline bool sek_compare(const struct sek_compare *c, uint64_t v)
         return !(v & c->low);
     case SEK_BITS_ALL_NONE: /* all of LOW set, none of HIGH */
         return (v & c->low) == c->low && !(v & c->high);
-    case SEK_BITS_OTHER: /* not that */
-        return (v & c->low) != c->low || v & c->high;
+    case SEK_MASK_IS:
+        return (v & c->high) == c->low;
+    case SEK_MASK_IS_NOT:
+        return (v & c->high) != c->low;
     }
     return false;
 }

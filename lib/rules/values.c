@@ -46,23 +46,28 @@ bool text_int(const char *s, int64_t low, int64_t high, int64_t *out)
     return true;
 }
 
-/* Cut "kb", "MiB" and the like off the end of a number; what they stand for. */
-static uint64_t cut_unit(char *s)
+/* "64kb", "2 MiB": the number without its unit in DIGITS; 1 when there is no unit. */
+static uint64_t unit_of(const char *s, char digits[32])
 {
-    static const char units[] = "kmg";
-    size_t n = strlen(s);
-    if (n < 3 || (s[n - 1] | 32) != 'b')
-        return 1;
-    size_t at = n - 2 - ((s[n - 2] | 32) == 'i');
-    const char *unit = strchr(units, s[at] | 32);
-    if (!unit || !isdigit((unsigned char)s[0]) || !strncasecmp(s, "0x", 2))
-        return 1;
-    s[at] = '\0';
-    return 1ull << 10 * (unit - units + 1);
+    static const struct {
+        const char *name;
+        unsigned shift;
+    } units[] = {{"kib", 10}, {"kb", 10}, {"mib", 20}, {"mb", 20}, {"gib", 30}, {"gb", 30}};
+    size_t len = strlen(s);
+    for (size_t i = 0; len < 32 && i < sizeof units / sizeof *units; i++) {
+        size_t n = strlen(units[i].name);
+        if (len <= n || strcasecmp(s + len - n, units[i].name))
+            continue;
+        memcpy(digits, s, len - n);
+        digits[len - n] = '\0';
+        return 1ull << units[i].shift;
+    }
+    return 1;
 }
 
-static bool number_or_word(char *s, const char *const *words, uint64_t *out)
+static bool number_or_word(const char *s, const char *const *words, uint64_t *out)
 {
+    char digits[32];
     int64_t v;
     for (; words && *words; words += 2) {
         if (!strcasecmp(*words, s)) {
@@ -70,28 +75,24 @@ static bool number_or_word(char *s, const char *const *words, uint64_t *out)
             return true;
         }
     }
-    uint64_t unit = cut_unit(s);
-    if (!text_int(s, 0, INT64_MAX, &v) || (uint64_t)v > UINT64_MAX / unit)
+    uint64_t unit = unit_of(s, digits);
+    if (!text_int(unit > 1 ? digits : s, 0, (int64_t)(INT64_MAX / unit), &v))
         return false;
     *out = (uint64_t)v * unit;
     return true;
 }
 
-/* "&0xc0=0x80": the bits of a mask have a value; "!=": they have another. */
-static bool mask_parse(char *t, struct sek_compare *out)
+/* "MASK=VALUE" or "MASK!=VALUE", what follows '&'. */
+static bool mask_parse(char *s, struct sek_compare *out)
 {
-    char *equals = strchr(t, '=');
-    uint64_t mask, value;
-    if (!equals || equals == t)
+    char *equals = strchr(s, '=');
+    if (!equals || equals == s)
         return false;
-    out->op = equals[-1] == '!' ? SEK_BITS_OTHER : SEK_BITS_ALL_NONE;
-    equals[out->op == SEK_BITS_OTHER ? -1 : 0] = '\0';
-    if (!number_or_word(text_trim(t), NULL, &mask) ||
-        !number_or_word(text_trim(equals + 1), NULL, &value) || value & ~mask)
-        return false; /* also what could never match */
-    out->low = value;
-    out->high = mask & ~value;
-    return true;
+    bool differs = equals[-1] == '!';
+    equals[differs ? -1 : 0] = '\0';
+    out->op = differs ? SEK_MASK_IS_NOT : SEK_MASK_IS;
+    return number_or_word(text_trim(s), NULL, &out->high) &&
+           number_or_word(text_trim(equals + 1), NULL, &out->low) && !(out->low & ~out->high);
 }
 
 bool compare_parse(const char *s, const char *const *words, struct sek_compare *out)
@@ -107,8 +108,8 @@ bool compare_parse(const char *s, const char *const *words, struct sek_compare *
         t = text_trim(t + 1);
     }
     *out = (struct sek_compare){0};
-    if (*t == '&' && !negated)
-        return mask_parse(t + 1, out);
+    if (*t == '&')
+        return !negated && mask_parse(t + 1, out);
     if ((range = strstr(t, "<>")) && range != t) {
         *range = '\0';
         if (!number_or_word(text_trim(t), words, &out->low) ||

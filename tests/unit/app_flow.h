@@ -1,5 +1,5 @@
-/* For tests of application parsers: a flow that is fed bytes as reassembly feeds it, and what rules and
- * records would see of its transactions. */
+/* For tests of application parsers: a flow that is fed bytes as reassembly feeds it, and what rules
+ * and records would see of its transactions. */
 #ifndef SEK_TESTS_APP_FLOW_H
 #define SEK_TESTS_APP_FLOW_H
 
@@ -21,7 +21,8 @@ static struct sek_session session;
 
 static void flow_open(uint8_t proto, uint16_t port)
 {
-    static const struct sek_addr client = {.bytes = {10, 0, 0, 1}}, server = {.bytes = {10, 0, 0, 2}};
+    static const struct sek_addr client = {.bytes = {10, 0, 0, 1}},
+                                 server = {.bytes = {10, 0, 0, 2}};
     sek_app_settings_default(&settings);
     settings.expectations = &expectations;
     settings.frames = UINT64_MAX;

@@ -119,9 +119,11 @@ static void the_mail_after_bdat_chunks_is_another_one(void **state)
     (void)state;
     FOR_STEPS(i) {
         flow_open(IPPROTO_TCP, 25);
-        FEED(SEK_TOSERVER,
-             "EHLO h\r\nMAIL FROM:<a>\r\nBDAT 14\r\nSubject: one\r\nBDAT 10 LAST\r\n\r\n\r\nbody\r\n"
-             "MAIL FROM:<b>\r\nBDAT 16 LAST\r\nSubject: two\r\n\r\n", steps[i]);
+        FEED(
+            SEK_TOSERVER,
+            "EHLO h\r\nMAIL FROM:<a>\r\nBDAT 14\r\nSubject: one\r\nBDAT 10 LAST\r\n\r\n\r\nbody\r\n"
+            "MAIL FROM:<b>\r\nBDAT 16 LAST\r\nSubject: two\r\n\r\n",
+            steps[i]);
         expect(0, SEK_TOSERVER, "email.subject", 0, "one");
         expect(1, SEK_TOSERVER, "email.subject", 0, "two");
         expect(1, SEK_TOSERVER, "smtp.mail_from", 0, "<b>");

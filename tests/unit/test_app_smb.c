@@ -184,8 +184,8 @@ static void a_long_write_does_not_wait_for_its_end(void **state)
     flow_close();
 }
 
-static void dce_bytes(struct packet *p, uint8_t type, uint8_t flags, uint32_t call, const void *body,
-                      uint32_t len)
+static void dce_bytes(struct packet *p, uint8_t type, uint8_t flags, uint32_t call,
+                      const void *body, uint32_t len)
 {
     put(p, (uint8_t[]){5, 0, type, flags, 0x10, 0, 0, 0}, 8);
     le(p, 16 + len, 2);
@@ -233,7 +233,8 @@ static void calls_over_tcp_have_interface_operation_and_stub(void **state)
 static void the_same_call_in_big_endian_is_the_same(void **state)
 {
     static const uint8_t bind[] =
-        "\x05\x00\x0b\x03\x00\0\0\0\0\x48\0\0\0\0\0\x01\x16\xd0\x16\xd0\0\0\0\0\x01\0\0\0\0\x07\x01\0"
+        "\x05\x00\x0b\x03\x00\0\0\0\0\x48\0\0\0\0\0\x01\x16\xd0\x16\xd0\0\0\0\0\x01\0\0\0\0\x07\x01"
+        "\0"
         "\x12\x34\x56\x78\x12\x34\xab\xcd\xef\x00\x01\x23\x45\x67\x89\xab\0\x01\0\0"
         "\x8a\x88\x5d\x04\x1c\xeb\x11\xc9\x9f\xe8\x08\x00\x2b\x10\x48\x60\0\0\0\x02";
     (void)state;

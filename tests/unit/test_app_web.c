@@ -1,4 +1,5 @@
-/* HTTP/2 with HPACK, DNS inside it, WebSocket, QUIC; PostgreSQL, multicast DNS, BitTorrent's table. */
+/* HTTP/2 with HPACK, DNS inside it, WebSocket, QUIC; PostgreSQL, multicast DNS, BitTorrent's table.
+ */
 #include "tests/unit/app_flow.h"
 
 #include "lib/app/hpack.h"
