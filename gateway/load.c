@@ -24,6 +24,11 @@ struct sek_compiled *gateway_load_rules(char *const *files, unsigned count,
             return NULL;
         }
     }
+    const char *thresholds = sek_config_get(config, "threshold-file", NULL);
+    if (thresholds && sek_rules_load_thresholds(rules, thresholds, fault)) {
+        sek_rules_free(rules);
+        return NULL;
+    }
     print_errors(rules);
     summary->loaded = rules->loaded;
     summary->failed = rules->failed;

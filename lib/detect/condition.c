@@ -5,6 +5,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/endian.h"
 #include "lib/rules/dataset.h"
+#include "lib/rules/iprep.h"
 
 #include <netinet/in.h>
 #include <strings.h>
@@ -322,6 +323,27 @@ static bool icmp_test(const struct sek_packet *p, const struct sek_condition *c)
     }
 }
 
+static bool iprep_test(const struct inspect *in, const struct sek_condition *c)
+{
+    const struct sek_iprep *r = in->e->rules->rules->iprep;
+    const struct sek_packet *p = in->p;
+    bool hit[2];
+    for (int i = 0; i < 2; i++) {
+        int score = sek_iprep_score(r, c->event, i ? &p->dst : &p->src, p->ip_version);
+        hit[i] = c->negated ? score < 0 : score >= 0 && sek_compare(&c->compare, (uint64_t)score);
+    }
+    switch (c->side) {
+    case 0:
+        return hit[0];
+    case 1:
+        return hit[1];
+    case 2:
+        return hit[0] && hit[1];
+    default:
+        return hit[0] || hit[1];
+    }
+}
+
 static bool checksum_test(const struct sek_packet *p, const struct sek_condition *c)
 {
     if (p->ip_version != c->side || (c->event && (p->proto != c->event || !p->l4 || p->fragment)))
@@ -441,6 +463,8 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
     case SEK_IF_APP_EVENT:
         return in->tx && c->apps >> in->tx->app & 1 &&
                (in->tx->events[0] | in->tx->events[1]) >> c->event & 1;
+    case SEK_IF_IPREP:
+        return p->ip_version && iprep_test(in, c);
     case SEK_IF_CHECKSUM:
         return checksum_test(p, c);
     case SEK_IF_L3_PROTO:

@@ -160,6 +160,19 @@ static void take_action(struct inspect *in, const struct alert *a, struct sek_re
     }
 }
 
+/* Is the rule silent about these addresses? */
+static bool suppressed(const struct inspect *in, const struct sek_rule *r)
+{
+    const struct sek_packet *p = in->p;
+    for (const struct sek_suppression *s = r->suppressions; s; s = s->next) {
+        bool src = sek_address_set_has(s->addresses, &p->src, p->ip_version);
+        bool dst = sek_address_set_has(s->addresses, &p->dst, p->ip_version);
+        if (s->side == 0 ? src : s->side == 1 ? dst : s->side == 3 ? src || dst : true)
+            return true;
+    }
+    return false;
+}
+
 void alerts_finish(struct inspect *in, struct sek_result *result)
 {
     struct sek_engine *e = in->e;
@@ -194,7 +207,7 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
         const struct sek_rule *r = a->rule;
         if (r->flags & SEK_RULE_NOALERT ||
             (r->action == SEK_ACTION_PASS && !(r->flags & SEK_RULE_FORCE_ALERT)) ||
-            !threshold_passes(in, r))
+            suppressed(in, r) || !threshold_passes(in, r))
             continue;
         struct sek_event event = {
             .packet = in->p, .flow = in->flow, .dir = in->dir, .rule = r, .tx = a->tx,

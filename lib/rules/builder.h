@@ -102,6 +102,10 @@ bool text_unquote(char **s, bool *negated);
 enum sek_error value_parse(struct builder *b, const char *s, int64_t low, int64_t high,
                            struct sek_value *out);
 
+/* --- threshold.c --- */
+/* type, track, count, seconds ... */
+enum sek_error threshold_parse(struct builder *b, char *arg, struct sek_threshold *out);
+
 /* --- pcre.c --- */
 enum sek_error pcre_keyword(struct builder *b, char *arg);
 /* Compile PATTERN; freed with the rules. */

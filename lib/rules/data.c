@@ -1,6 +1,7 @@
 /* Keywords that test against sets: dataset, datarep, file hashes and extensions. */
 #include "lib/rules/builder.h"
 #include "lib/rules/dataset.h"
+#include "lib/rules/iprep.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -151,6 +152,38 @@ static enum sek_error kw_datarep(struct builder *b, char *arg)
     return SEK_OK;
 }
 
+/* iprep:src,CnC,>,30 */
+static enum sek_error kw_iprep(struct builder *b, char *arg)
+{
+    static const char *const sides[] = {"src", "dst", "both", "any"};
+    char *side = text_next(&arg), *category = text_next(&arg), *op = text_next(&arg), *number = text_next(&arg);
+    char text[64];
+    struct sek_condition *c = builder_condition(b, SEK_IF_IPREP);
+    if (!c)
+        return builder_fail(b, SEK_ENOMEM, "out of memory");
+    if (!op || strlen(op) + (number ? strlen(number) : 0) >= sizeof text)
+        return builder_fail(b, SEK_EINVAL, "expected src|dst|both|any,category,operator,score or isset");
+    c->side = 255;
+    for (uint8_t i = 0; i < 4; i++)
+        if (!strcmp(sides[i], side))
+            c->side = i;
+    int found = sek_iprep_category(b->rules->iprep, category);
+    if (c->side == 255)
+        return builder_fail(b, SEK_EINVAL, "found '%.20s', expected src, dst, both or any", side);
+    if (found < 0)
+        return builder_fail(b, SEK_EINVAL, "category '%.40s' is not in reputation-categories-file", category);
+    c->event = (uint8_t)found;
+    c->negated = !strcmp(op, "isnotset");
+    if (c->negated || !strcmp(op, "isset")) {
+        c->compare = (struct sek_compare){.op = SEK_GE};
+        return SEK_OK;
+    }
+    snprintf(text, sizeof text, "%s%s", op, number ? number : "");
+    if (!number || !compare_parse(text, NULL, &c->compare))
+        return builder_fail(b, SEK_EINVAL, "'%s' is not a comparison", text);
+    return SEK_OK;
+}
+
 static enum sek_error file_hash(struct builder *b, char *arg, enum sek_dataset_type type)
 {
     struct sek_condition *c = builder_condition(b, SEK_IF_FILE_HASH);
@@ -216,6 +249,7 @@ static enum sek_error kw_filename(struct builder *b, char *arg)
 const struct keyword sek_data_keywords[] = {
     {"dataset", kw_dataset, ARG_REQUIRED, "the buffer is in a set, or goes into it"},
     {"datarep", kw_datarep, ARG_REQUIRED, "reputation of the buffer in a set"},
+    {"iprep", kw_iprep, ARG_REQUIRED, "reputation of the addresses in a category"},
     {"filemd5", kw_filemd5, ARG_REQUIRED, "MD5 of a transferred file is in a list"},
     {"filesha1", kw_filesha1, ARG_REQUIRED, "SHA-1 of a transferred file is in a list"},
     {"filesha256", kw_filesha256, ARG_REQUIRED, "SHA-256 of a transferred file is in a list"},

@@ -254,7 +254,7 @@ enum sek_condition_kind {
     SEK_IF_FILE_EXT, SEK_IF_FILE, SEK_IF_CHECKSUM, SEK_IF_L3_PROTO, SEK_IF_ICMP_MTU, SEK_IF_IGMP_TYPE,
     SEK_IF_VLAN_ID, SEK_IF_VLAN_LAYERS, SEK_IF_SCTP_CHUNK_TYPE, SEK_IF_SCTP_CHUNK_COUNT, SEK_IF_RPC,
     SEK_IF_VARIABLE, SEK_IF_FLOW_APP_EVENT, SEK_IF_APP_STATE, SEK_IF_FRAGMENT, SEK_IF_ELEPHANT,
-    SEK_IF_ASN1,
+    SEK_IF_ASN1, SEK_IF_IPREP,
 };
 
 /* Which checksum, and whether it is right or wrong: SEK_IF_CHECKSUM. */
@@ -354,6 +354,13 @@ enum sek_rule_flag {
     SEK_RULE_CONFIG          = 1u << 23, /* action `config`: changes what is recorded */
 };
 
+/* A rule is silent about some addresses: threshold.config. */
+struct sek_suppression {
+    struct sek_suppression *next;
+    const struct sek_address_set *addresses; /* NULL: any */
+    uint8_t side; /* 0 source, 1 destination, 2 whatever, 3 either of them */
+};
+
 struct sek_reference {
     const char *text; /* full URL where the kind is known */
     struct sek_reference *next;
@@ -382,6 +389,7 @@ struct sek_rule {
     struct sek_condition *conditions; /* tests, in order of cost */
     struct sek_condition *effects;    /* flowbits:set and the like, done when the rule matches */
     struct sek_threshold threshold, filter;
+    struct sek_suppression *suppressions;
     struct sek_threshold tag; /* track, count, seconds of `tag` */
     const char *msg, *classtype, *class_text;
     struct sek_reference *references;

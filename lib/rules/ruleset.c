@@ -2,6 +2,7 @@
 #include "lib/rules/builder.h"
 
 #include "lib/base/file.h"
+#include "lib/rules/iprep.h"
 #include "lib/rules/dataset.h"
 
 #include <ctype.h>
@@ -31,14 +32,14 @@ static void action_order(struct sek_rules *rules, struct sek_config *config)
                 rules->action_order[i] = rank++;
 }
 
-static bool class_add(struct sek_rules *rules, const char *name, const char *text, long priority)
+bool sek_rules_class(struct sek_rules *rules, const char *name, const char *text, uint8_t priority)
 {
     struct sek_class *c = sek_arena_alloc(&rules->arena, sizeof *c);
     if (!c)
         return false;
     c->name = sek_arena_strndup(&rules->arena, name, strlen(name));
     c->text = sek_arena_strndup(&rules->arena, text, strlen(text));
-    c->priority = (uint8_t)priority;
+    c->priority = priority;
     c->next = rules->classes;
     rules->classes = c;
     return c->name && c->text;
@@ -48,12 +49,12 @@ static bool default_classes(struct sek_rules *rules)
 {
     static const struct {
         const char *name, *text;
-        int priority;
+        uint8_t priority;
     } table[] = {
 #include "lib/rules/classification.inc"
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (!class_add(rules, table[i].name, table[i].text, table[i].priority))
+        if (!sek_rules_class(rules, table[i].name, table[i].text, table[i].priority))
             return false;
     return true;
 }
@@ -82,6 +83,34 @@ static void read_variables(struct sek_rules *rules, struct sek_config *config)
     }
 }
 
+/* reputation-categories-file and reputation-files, the latter below default-reputation-path. */
+static enum sek_error read_reputation(struct sek_rules *rules, struct sek_config *config,
+                                      struct sek_fault *fault)
+{
+    const char *categories = sek_config_get(config, "reputation-categories-file", NULL);
+    const char *folder = sek_config_get(config, "default-reputation-path", NULL);
+    const char *files = sek_config_get(config, "reputation-files", "");
+    char list[4096], path[4096], *rest = list, *name;
+    if (!categories)
+        return SEK_OK;
+    if (!(rules->iprep = sek_iprep_new(categories, fault)))
+        return fault->code;
+    snprintf(list, sizeof list, "%s", files);
+    while ((name = strsep(&rest, ","))) {
+        while (isspace((unsigned char)*name))
+            name++;
+        if (!*name)
+            continue;
+        snprintf(path, sizeof path, "%s%s%s", folder && *name != '/' ? folder : "",
+                 folder && *name != '/' ? "/" : "", name);
+        enum sek_error rc = sek_iprep_load(rules->iprep, path, fault);
+        if (rc)
+            return rc;
+    }
+    sek_iprep_sort(rules->iprep);
+    return SEK_OK;
+}
+
 struct sek_rules *sek_rules_new(struct sek_config *config, struct sek_fault *fault)
 {
     struct sek_rules *rules = calloc(1, sizeof *rules);
@@ -94,6 +123,12 @@ struct sek_rules *sek_rules_new(struct sek_config *config, struct sek_fault *fau
     rules->errors_tail = &rules->errors;
     action_order(rules, config);
     read_variables(rules, config);
+    const char *classes = sek_config_get(config, "classification-file", NULL);
+    if (read_reputation(rules, config, fault) ||
+        (classes && sek_rules_load_classes(rules, classes, fault))) {
+        sek_rules_free(rules);
+        return NULL;
+    }
     return rules;
 }
 
@@ -103,6 +138,7 @@ void sek_rules_free(struct sek_rules *rules)
         return;
     sek_pcre_free_all(rules->pcre_codes);
     sek_datasets_free(rules->datasets);
+    sek_iprep_free(rules->iprep);
     sek_variables_free(rules->variables);
     free(rules->items);
     free(rules->places);

@@ -39,6 +39,7 @@ struct sek_rules {
     struct sek_set_cache *address_cache, *port_cache;
     struct sek_class *classes;
     struct sek_dataset *datasets;
+    struct sek_iprep *iprep; /* owned; NULL: no reputation files are set */
     void *pcre_codes; /* list of what must be freed with the rules */
     uint8_t action_order[4]; /* rank of alert, pass, drop, reject */
     const char *matcher_cache; /* file that keeps compiled matchers between loads; NULL: none */
@@ -55,6 +56,15 @@ enum sek_error sek_rules_load_file(struct sek_rules *rules, const char *path,
                                    struct sek_fault *fault);
 enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, const char *text,
                                    size_t len, struct sek_fault *fault);
+
+/* threshold.config: `suppress`, `threshold` and `event_filter` lines for rules that are loaded. */
+enum sek_error sek_rules_load_thresholds(struct sek_rules *rules, const char *path,
+                                         struct sek_fault *fault);
+/* classification.config, before the rules. */
+enum sek_error sek_rules_load_classes(struct sek_rules *rules, const char *path,
+                                      struct sek_fault *fault);
+/* A class of alerts, in front of one of the same name. False: out of memory. */
+bool sek_rules_class(struct sek_rules *rules, const char *name, const char *text, uint8_t priority);
 
 /* The rule GID:SID, or NULL. */
 const struct sek_rule *sek_rules_find(const struct sek_rules *rules, uint32_t gid, uint32_t sid);

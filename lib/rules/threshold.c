@@ -67,6 +67,11 @@ static enum sek_error parse(struct builder *b, char *arg, struct sek_threshold *
     return SEK_OK;
 }
 
+enum sek_error threshold_parse(struct builder *b, char *arg, struct sek_threshold *out)
+{
+    return parse(b, arg, out, true);
+}
+
 static enum sek_error kw_threshold(struct builder *b, char *arg)
 {
     return parse(b, arg, &b->rule->threshold, true);
