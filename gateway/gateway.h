@@ -69,15 +69,16 @@ struct gateway {
     const char *state, *control_path;
     const char *user; /* run as, when started as root */
     uint64_t started_us, frames, dropped, now_us;
-    int from; /* link of the frame at hand */
+    int from;                 /* link of the frame at hand */
+    struct live_frame *frame; /* the frame at hand */
     bool link_up;
 };
 
 /* --- pipeline.c --- */
 enum sek_error gateway_engine_open(struct gateway *g, struct sek_fault *fault);
-/* One frame: true when it may pass. *REJECT tells whom to send a reset. */
-bool gateway_frame(struct gateway *g, int from, const uint8_t *data, uint32_t len,
-                   bool checksum_known, struct sek_result *result);
+/* One frame: true when it may pass, as it is now (a rule may have replaced bytes). RESULT->reject_to tells
+ * whom to send a reset. */
+bool gateway_frame(struct gateway *g, int from, struct live_frame *frame, struct sek_result *result);
 
 /* --- run.c --- */
 /* Wait up to 100 ms for frames, or until FD is readable, and handle the frames. For work that takes
@@ -110,6 +111,10 @@ void gateway_record_attacker(struct gateway *g, int ip_version, const struct sek
 /* Reset segments for a rejected TCP packet, to the sides in REJECT_TO (1 source, 2 destination). */
 void gateway_send_reset(struct gateway *g, int from, const uint8_t *frame, uint32_t len,
                         uint8_t reject_to);
+
+/* --- replace.c: sek_engine_options.on_replace --- */
+void gateway_replace(void *ctx, const struct sek_packet *packet, uint32_t at, const uint8_t *bytes,
+                     uint32_t len);
 
 /* --- control.c --- */
 enum sek_error gateway_control_open(struct gateway *g, struct sek_fault *fault);

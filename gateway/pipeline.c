@@ -189,6 +189,7 @@ enum sek_error gateway_engine_open(struct gateway *g, struct sek_fault *fault)
     g->options.midstream = true; /* flows that were open before the gateway started go on */
     g->options.config = g->config;
     g->options.on_alert = on_alert;
+    g->options.on_replace = gateway_replace;
     g->options.on_progress = on_progress;
     g->options.on_flow_start = on_flow_start;
     g->options.on_flow_answer = on_flow_answer;
@@ -221,18 +222,19 @@ static bool address_blocked(struct gateway *g, const uint8_t *data, uint32_t len
     return false;
 }
 
-bool gateway_frame(struct gateway *g, int from, const uint8_t *data, uint32_t len,
-                   bool checksum_known, struct sek_result *result)
+bool gateway_frame(struct gateway *g, int from, struct live_frame *frame, struct sek_result *result)
 {
     g->from = from;
+    g->frame = frame;
     g->frames++;
     *result = (struct sek_result){0};
-    if (g->blocked.count && address_blocked(g, data, len)) {
+    if (g->blocked.count && address_blocked(g, frame->data, frame->len)) {
         g->dropped++;
         return false;
     }
-    sek_engine_trust_checksums(g->engine, checksum_known);
-    *result = sek_engine_packet(g->engine, SEK_LINK_ETHERNET, data, len, g->now_us, g->frames);
+    sek_engine_trust_checksums(g->engine, frame->checksum_known);
+    *result = sek_engine_packet(g->engine, SEK_LINK_ETHERNET, frame->data, frame->len, g->now_us,
+                                g->frames);
     bool pass = result->verdict == SEK_VERDICT_PASS;
     g->dropped += !pass;
     return pass;

@@ -44,7 +44,7 @@ static void take_frames(struct gateway *g, int from)
     unsigned n = live_receive(g->link[from], frames);
     for (unsigned i = 0; i < n; i++) {
         struct sek_result r;
-        if (gateway_frame(g, from, frames[i].data, frames[i].len, frames[i].checksum_known, &r))
+        if (gateway_frame(g, from, &frames[i], &r))
             live_forward(g->link[!from], &frames[i]);
         else if (r.reject_to)
             gateway_send_reset(g, from, frames[i].data, frames[i].len, r.reject_to);

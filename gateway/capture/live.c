@@ -133,6 +133,7 @@ unsigned live_receive(struct live *l, struct live_frame *frames)
                 restore_tag(s, &frames[i], &aux);
         }
         frames[i].checksum_known |= s->vnet.flags != 0;
+        frames[i].checksum_open = s->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
     }
     return n > 0 ? (unsigned)n : 0;
 }

@@ -18,6 +18,7 @@ struct live_frame {
     uint8_t *data;
     uint32_t len;
     bool checksum_known; /* verified by the card, or not filled in yet */
+    bool checksum_open;  /* not filled in yet: the next one does it */
     void *slot;          /* for live_forward */
 };
 

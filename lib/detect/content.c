@@ -104,6 +104,13 @@ static bool content_range(const struct look *l, const struct sek_content *c, uin
     return *low <= *high && *low <= l->len;
 }
 
+/* What is to be overwritten when the whole rule matches. */
+static void note_replacement(struct sek_engine *e, const struct sek_content *c, const uint8_t *at)
+{
+    if (c->replace && e->replacement_count < sizeof e->replacements / sizeof *e->replacements)
+        e->replacements[e->replacement_count++] = (struct replacement){at, c};
+}
+
 static bool match_content(struct look *l, const struct sek_detector *d, uint32_t last)
 {
     const struct sek_content *c = &d->content;
@@ -121,8 +128,10 @@ static bool match_content(struct look *l, const struct sek_detector *d, uint32_t
         if (fits && c->negated)
             return false;
         if (fits) {
-            if (inspect_from(l, d->next, end))
+            if (inspect_from(l, d->next, end)) {
+                note_replacement(l->in->e, c, at);
                 return true;
+            }
             if (!is_relative(d->next) || l->in->e->recursion > RECURSION_LIMIT)
                 return false;
         }

@@ -68,6 +68,10 @@ struct sek_engine_options {
      * names and URLs can be judged before they pass. True: drop the flow. May be NULL. */
     bool (*on_progress)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
                         struct sek_tx *tx, enum sek_dir dir);
+    /* A rule's `replace` (ips): LEN bytes of PACKET's payload, AT bytes after its beginning, are to become
+     * BYTES. The frame is the program's: it changes it and mends checksums. NULL: nothing is replaced. */
+    void (*on_replace)(void *ctx, const struct sek_packet *packet, uint32_t at, const uint8_t *bytes,
+                       uint32_t len);
     /* First packet of a flow, and first packet of the answering side. True: drop the flow. */
     bool (*on_flow_start)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
                           const struct sek_packet *packet);

@@ -91,6 +91,11 @@ struct sek_engine {
     uint32_t recursion;
     struct captured captures[SEK_CAPTURES_MAX]; /* of the rule at hand */
     uint32_t capture_count;
+    struct replacement {
+        const uint8_t *at; /* in the payload of the packet at hand */
+        const struct sek_content *content;
+    } replacements[8]; /* of the rule at hand */
+    uint32_t replacement_count;
     struct captured packet_vars[SEK_CAPTURES_MAX]; /* of the packet at hand */
     uint32_t packet_var_count;
     void *pcre_match; /* pcre2_match_data */

@@ -187,11 +187,29 @@ bool packet_step_matches(struct inspect *in, const struct sek_rule *r, const str
     return inspect_detectors(&l, s->first);
 }
 
+/* `replace`: what was found in the packet itself is overwritten; in a stream, what was found may have gone
+ * by already. */
+static void replace_payload(struct inspect *in)
+{
+    struct sek_engine *e = in->e;
+    const struct sek_packet *p = in->p;
+    for (uint32_t i = 0; i < e->replacement_count; i++) {
+        const struct replacement *r = &e->replacements[i];
+        bool inside = r->at >= p->payload && r->at + r->content->len <= p->payload + p->payload_len;
+        if (inside && e->prevent && e->options.on_replace)
+            e->options.on_replace(e->options.ctx, p, (uint32_t)(r->at - p->payload), r->content->replace,
+                                  r->content->len);
+    }
+    e->replacement_count = 0;
+}
+
 void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, bool stream_match)
 {
     struct sek_engine *e = in->e;
     rule_effects(in, r);
     captures_keep(in);
+    if (e->replacement_count)
+        replace_payload(in);
     if (e->alert_count == e->alert_max)
         return;
     e->alerts[e->alert_count++] = (struct alert){
@@ -286,7 +304,7 @@ void inspect_frames(struct inspect *in)
 static bool try_rule(struct inspect *in, const struct sek_rule *r)
 {
     bool stream_match = false;
-    in->e->capture_count = 0;
+    in->e->capture_count = in->e->replacement_count = 0;
     if (!rule_header_matches(in, r) || !rule_conditions_match(in, r))
         return true;
     for (const struct sek_step *s = r->steps; s; s = s->next)

@@ -217,6 +217,12 @@ static void payload_needs(struct sek_rule *r)
             if (d->kind == SEK_DETECT_CONTENT && (d->content.has_depth || d->content.has_offset))
                 r->flags |= SEK_RULE_NEEDS_PACKET;
     }
+    for (struct sek_step *s = r->steps; s; s = s->next)
+        for (struct sek_detector *d = s->first; d; d = d->next)
+            if (d->kind == SEK_DETECT_CONTENT && d->content.replace) { /* only a packet can be changed */
+                r->flags &= ~(uint32_t)SEK_RULE_NEEDS_STREAM;
+                r->flags |= SEK_RULE_NEEDS_PACKET | SEK_RULE_NO_STREAM;
+            }
     for (struct sek_condition *c = r->conditions; c; c = c->next)
         if (of_one_packet(c->kind) && r->flags & SEK_RULE_NEEDS_STREAM &&
             !(r->flags & SEK_RULE_ONLY_STREAM)) {

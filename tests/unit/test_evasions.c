@@ -27,9 +27,10 @@ struct world {
     uint16_t vlans[2]; /* outermost first; 0: none */
     bool bad_checksum, timestamps;
     uint32_t ts;
-    uint8_t tunnel[64]; /* what stands between Ethernet and IP */
+    uint8_t tunnel[128]; /* what stands between Ethernet and IP */
     uint32_t tunnel_len;
     uint16_t tunnel_type;
+    uint32_t nested_at; /* place of an IP header inside the tunnel's; 0: none */
 };
 
 static void on_alert(void *ctx, struct sek_engine *e, const struct sek_event *event)
@@ -506,6 +507,13 @@ static bool carried(struct world *w, const struct segment *s, bool with_udp, uin
         put16(w->tunnel + gtp_at + 2, w->tunnel_len - gtp_at - 8 + len);
     if (inner_gtp_at)
         put16(w->tunnel + inner_gtp_at + 2, w->tunnel_len - inner_gtp_at - 8 + len);
+    if (w->nested_at) { /* the inner IP and UDP headers */
+        uint8_t *ip = w->tunnel + w->nested_at;
+        put16(ip + 2, w->tunnel_len - w->nested_at + len);
+        ip[10] = ip[11] = 0;
+        store_sum(ip + 10, sum(ip, 20, 0));
+        put16(ip + 24, w->tunnel_len - w->nested_at - 20 + len);
+    }
     return frame(w, b, len, 0x0800);
 }
 
@@ -546,6 +554,20 @@ static void gtp_with_extension(struct world *w)
     static const uint8_t gtp[] = {0x34, 0xff, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0x85, 1, 0, 9, 0};
     carry(w, IPPROTO_UDP, gtp, sizeof gtp, 2152);
     through(w, true, 28, 0);
+}
+
+static void gtp_in_gtp(struct world *w)
+{
+    /* GTP-U, in it IPv4, UDP and GTP-U again */
+    uint8_t nested[8 + 28 + 8] = {0x30, 0xff, 0, 0, 0, 0, 0, 1};
+    uint8_t *ip = nested + 8;
+    ip_header(w, ip, false, IPPROTO_UDP, 0, 1, 0);
+    put16(ip + 20, 2152);
+    put16(ip + 22, 2152);
+    memcpy(ip + 28, (const uint8_t[]){0x30, 0xff, 0, 0, 0, 0, 0, 2}, 8);
+    carry(w, IPPROTO_UDP, nested, sizeof nested, 2152);
+    w->nested_at = 36;
+    through(w, true, 28, 64);
 }
 
 /* --- HTTP --- */
@@ -668,6 +690,19 @@ static void raw_deflate_body(struct world *w)
     answer(w, "deflate", body, compressed("attack-in-answer", -15, body, sizeof body));
 }
 
+static void gzip_bomb(struct world *w)
+{
+    static char zeros[8u << 20], once[65536];
+    char twice[2048];
+    memset(zeros, '0', sizeof zeros - 1);
+    z_stream z = {.next_in = (Bytef *)once, .avail_in = compressed(zeros, 15 + 16, once, sizeof once),
+                  .next_out = (Bytef *)twice, .avail_out = sizeof twice};
+    deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+    deflate(&z, Z_FINISH);
+    deflateEnd(&z);
+    answer(w, "gzip, gzip", twice, (uint32_t)sizeof twice - z.avail_out);
+}
+
 static void gzip_in_gzip(struct world *w)
 {
     char inner[256] = {0}, outer[256];
@@ -761,6 +796,7 @@ static void dns_over_tcp_in_pieces(struct world *w)
 #define TWICE  "drop http any any -> any any (app-layer-event:http.double_encoded_uri; sid:1;)"
 #define BODY   "drop http any any -> any any (http.request_body; content:\"attack-in-body\"; sid:1;)"
 #define ANSWER "drop http any any -> any any (file.data; content:\"attack-in-answer\"; sid:1;)"
+#define BOMB   "drop http any any -> any any (app-layer-event:http.compression_bomb; sid:1;)"
 #define SNI    "drop tls any any -> any any (tls.sni; content:\"attack.example\"; sid:1;)"
 #define DNS    "drop dns any any -> any any (dns.query; content:\"attack.example\"; sid:1;)"
 
@@ -799,6 +835,7 @@ static const struct evasion {
     {"IP in IP", URI, ip_in_ip},
     {"VXLAN", URI, vxlan_tunnel},
     {"GTP-U with an extension header", URI, gtp_with_extension},
+    {"GTP-U in GTP-U", URI, gtp_in_gtp},
     {"percent encoding", URI, percent_encoding},
     {"double encoding", TWICE, double_encoding},
     {"dot segments", URI, dot_segments},
@@ -817,6 +854,7 @@ static const struct evasion {
     {"chunked body with extensions", BODY, chunked_body},
     {"gzip", ANSWER, gzip_body},
     {"deflate without its header", ANSWER, raw_deflate_body},
+    {"gzip bomb", BOMB, gzip_bomb},
     {"gzip in gzip", ANSWER, gzip_in_gzip},
     {"TLS name over many segments", SNI, tls_name_over_segments},
     {"TLS name over many records", SNI, tls_name_over_records},
