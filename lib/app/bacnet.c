@@ -248,26 +248,17 @@ static const char *const property_words[] = {
     "111", "system_status", "112", "units", "117", "vendor_identifier", "120", "vendor_name", "121",
     NULL};
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, unsigned v)
-{
-    const char *w = sek_word(words, v);
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_uint(out, key, v);
-}
-
 static void bacnet_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
     const struct bacnet_tx *tx = (const struct bacnet_tx *)base;
     (void)state;
-    word_json(out, "function", function_words, tx->function);
+    sek_word_json(out, "function", function_words, tx->function);
     if (tx->has_network)
         sek_json_uint(out, "network_message", tx->network_message);
     if (tx->has_pdu)
-        word_json(out, "pdu_type", pdu_words, tx->pdu);
+        sek_word_json(out, "pdu_type", pdu_words, tx->pdu);
     if (tx->has_service)
-        word_json(out, "service", service_words, tx->service);
+        sek_word_json(out, "service", service_words, tx->service);
     if (tx->has_invoke)
         sek_json_uint(out, "invoke_id", tx->invoke);
     if (tx->has_reason)
@@ -276,7 +267,7 @@ static void bacnet_eve(struct sek_app_state *state, struct sek_tx *base, struct 
         sek_json_open(out, "objects", '[');
         for (unsigned i = 0; i < tx->object_count; i++) {
             sek_json_open(out, NULL, '{');
-            word_json(out, "type", object_words, tx->objects[i] >> 22);
+            sek_word_json(out, "type", object_words, tx->objects[i] >> 22);
             sek_json_uint(out, "instance", tx->objects[i] & 0x3fffff);
             sek_json_close(out, '}');
         }
@@ -285,7 +276,7 @@ static void bacnet_eve(struct sek_app_state *state, struct sek_tx *base, struct 
     if (tx->property_count) {
         sek_json_open(out, "properties", '[');
         for (unsigned i = 0; i < tx->property_count; i++)
-            word_json(out, NULL, property_words, tx->properties[i]);
+            sek_word_json(out, NULL, property_words, tx->properties[i]);
         sek_json_close(out, ']');
     }
 }

@@ -26,7 +26,7 @@ struct coap_tx {
 static bool code_usual(uint8_t code)
 {
     unsigned class = code >> 5, detail = code & 31;
-    return (class == 0 && detail <= 7) || ((class == 2 || class == 4 || class == 5) && detail <= 31);
+    return class == 2 || class == 4 || class == 5 || (class == 0 && detail <= 7);
 }
 
 static enum sek_probe coap_probe(const struct sek_flow *flow, enum sek_dir dir,

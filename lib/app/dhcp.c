@@ -170,8 +170,10 @@ static void addresses_json(struct sek_text *out, const char *key, const struct d
 static void mac_json(struct sek_text *out, const char *key, const uint8_t *p, uint32_t len)
 {
     char text[3 * 16 + 1] = {0};
-    for (uint32_t i = 0; i < len && i < 16; i++)
-        snprintf(text + 3 * i, sizeof text - 3 * i, "%02x%s", p[i], i + 1 < len && i < 15 ? ":" : "");
+    for (uint32_t i = 0; i < len && i < 16; i++) {
+        bool last = i + 1 == len || i == 15;
+        snprintf(text + 3 * i, sizeof text - 3 * i, "%02x%s", p[i], last ? "" : ":");
+    }
     sek_json_str(out, key, text);
 }
 

@@ -11,8 +11,9 @@ enum { ENIP_FRAME_HEADER, ENIP_FRAME_DATA, ENIP_FRAME_PDU };
 
 static bool command_known(uint16_t c)
 {
-    return c == ENIP_NOP || c == ENIP_LIST_SERVICES || (c >= ENIP_LIST_IDENTITY && c <= ENIP_UNREGISTER) ||
-           c == ENIP_RR_DATA || c == ENIP_UNIT_DATA || c == ENIP_INDICATE_STATUS || c == ENIP_CANCEL;
+    return c == ENIP_NOP || c == ENIP_LIST_SERVICES || c == ENIP_RR_DATA || c == ENIP_UNIT_DATA ||
+           c == ENIP_INDICATE_STATUS || c == ENIP_CANCEL ||
+           (c >= ENIP_LIST_IDENTITY && c <= ENIP_UNREGISTER);
 }
 
 static bool status_known(uint32_t s)

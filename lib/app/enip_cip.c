@@ -4,7 +4,8 @@
 #define MESSAGES_MAX 256u /* kept of one packet */
 #define PATHS_MAX    1024u
 
-enum { ITEM_IDENTITY = 0x0c, ITEM_CONNECTED = 0xb1, ITEM_UNCONNECTED = 0xb2, ITEM_SERVICES = 0x100 };
+enum { ITEM_IDENTITY = 0x0c, ITEM_CONNECTED = 0xb1, ITEM_UNCONNECTED = 0xb2,
+       ITEM_SERVICES = 0x100 };
 enum { SERVICE_GET_LIST = 0x03, SERVICE_MULTIPLE = 0x0a };
 
 static void path_add(struct sek_pool *pool, struct enip_pdu *p, struct cip_message *m,
@@ -54,7 +55,8 @@ static void read_path(struct sek_pool *pool, struct enip_pdu *p, struct cip_mess
     }
 }
 
-static bool read_message(struct sek_pool *pool, struct enip_pdu *p, struct sek_reader r, bool inner);
+static bool read_message(struct sek_pool *pool, struct enip_pdu *p, struct sek_reader r,
+                         bool inner);
 
 /* Several messages at offsets from the count. */
 static bool read_several(struct sek_pool *pool, struct enip_pdu *p, struct sek_reader r)
@@ -105,7 +107,8 @@ static bool read_request(struct sek_pool *pool, struct enip_pdu *p, struct cip_m
     return true;
 }
 
-static bool read_message(struct sek_pool *pool, struct enip_pdu *p, struct sek_reader r, bool inner)
+static bool read_message(struct sek_pool *pool, struct enip_pdu *p, struct sek_reader r,
+                         bool inner)
 {
     struct cip_message m = {.first_path = (uint16_t)cip_path_count(p)};
     uint8_t service = sek_reader_u8(&r);

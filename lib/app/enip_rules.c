@@ -188,20 +188,10 @@ const struct sek_test_def enip_tests[] = {
 
 /* --- records --- */
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, uint64_t v)
-{
-    const char *w = sek_word(words, v);
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_uint(out, key, v);
-}
-
 static void cip_json(struct sek_text *out, const struct enip_pdu *p, const struct cip_message *m)
 {
     static const char *const parts[] = {"class", "instance", "attribute"};
-    sek_json_open(out, NULL, '{');
-    word_json(out, "service", service_words, m->service);
+    sek_word_json(out, "service", service_words, m->service);
     if (m->response)
         sek_json_uint(out, "status", m->status);
     if (m->has_extended)
@@ -213,6 +203,24 @@ static void cip_json(struct sek_text *out, const struct enip_pdu *p, const struc
             sek_json_open(out, NULL, '{');
             sek_json_str(out, "segment_type", parts[v.part]);
             sek_json_uint(out, "value", v.value);
+            sek_json_close(out, '}');
+        }
+        sek_json_close(out, ']');
+    }
+}
+
+/* The message, and those inside it. */
+static void cip_all_json(struct sek_text *out, const struct enip_pdu *p)
+{
+    struct cip_message m = cip_at(p, 0);
+    sek_json_open(out, "cip", '{');
+    cip_json(out, p, &m);
+    if (cip_count(p) > 1) {
+        sek_json_open(out, "multiple", '[');
+        for (uint32_t i = 1; i < cip_count(p); i++) {
+            m = cip_at(p, i);
+            sek_json_open(out, NULL, '{');
+            cip_json(out, p, &m);
             sek_json_close(out, '}');
         }
         sek_json_close(out, ']');
@@ -241,8 +249,8 @@ static void pdu_json(struct sek_text *out, const char *key, const struct enip_tx
     if (!p->there)
         return;
     sek_json_open(out, key, '{');
-    word_json(out, "command", command_words, p->command);
-    word_json(out, "status", status_words, p->status);
+    sek_word_json(out, "command", command_words, p->command);
+    sek_word_json(out, "status", status_words, p->status);
     if (p->command == ENIP_REGISTER && p->has_version) {
         sek_json_open(out, "register_session", '{');
         sek_json_uint(out, "protocol_version", p->version);
@@ -257,14 +265,8 @@ static void pdu_json(struct sek_text *out, const char *key, const struct enip_tx
         sek_slice_json(out, "service_name", &tx->text, p->service_name);
         sek_json_close(out, '}');
     }
-    if (cip_count(p)) {
-        sek_json_open(out, "cip", '[');
-        for (uint32_t i = 0; i < cip_count(p); i++) {
-            struct cip_message m = cip_at(p, i);
-            cip_json(out, p, &m);
-        }
-        sek_json_close(out, ']');
-    }
+    if (cip_count(p))
+        cip_all_json(out, p);
     sek_json_close(out, '}');
 }
 

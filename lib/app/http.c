@@ -433,12 +433,13 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
         }
         if (!line_next(data + pos, left, &n, &whole)) {
             bool cut = left >= LINE_LIMIT; /* no line is this long: take it as one */
-            if (cut)
+            if (cut) {
                 on_line(h, dir, data + pos, left);
-            if (s->tx && left > state->settings->http_field_limit)
+                pos = len;
+            }
+            if (s->tx && left > state->settings->http_field_limit) /* said before it is all there */
                 sek_tx_event(&s->tx->base, dir,
                              dir ? HTTP_EVENT_FIELD_TOO_LONG_RES : HTTP_EVENT_FIELD_TOO_LONG_REQ);
-            pos = cut ? len : pos;
             break;
         }
         s->at = pos + whole;

@@ -66,7 +66,8 @@ static void object_add(struct iec104_tx *tx, uint32_t address)
 }
 
 /* Objects one after the other, or one address and a sequence of elements. */
-static bool read_objects(struct iec104_tx *tx, enum sek_dir dir, struct sek_reader *r, bool sequence)
+static bool read_objects(struct iec104_tx *tx, enum sek_dir dir, struct sek_reader *r,
+                         bool sequence)
 {
     uint8_t size = element_size(tx->type);
     if (size == 0xff)
@@ -171,26 +172,17 @@ static const char *const cause_words[] = {
     "interrogated_by_station", "20", "counter_interrogation", "37", "unknown_type", "44",
     "unknown_cause", "45", "unknown_common_address", "46", "unknown_object_address", "47", NULL};
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, unsigned v)
-{
-    const char *w = sek_word(words, v);
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_uint(out, key, v);
-}
-
 static void iec104_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
     const struct iec104_tx *tx = (const struct iec104_tx *)base;
     (void)state;
-    word_json(out, "apdu_type", format_words, tx->format);
+    sek_word_json(out, "apdu_type", format_words, tx->format);
     if (tx->format == FORMAT_U)
-        word_json(out, "u_function", function_words, tx->control);
+        sek_word_json(out, "u_function", function_words, tx->control);
     if (!tx->has_asdu)
         return;
-    word_json(out, "type_id", type_words, tx->type);
-    word_json(out, "cot", cause_words, tx->cause & 0x3f);
+    sek_word_json(out, "type_id", type_words, tx->type);
+    sek_word_json(out, "cot", cause_words, tx->cause & 0x3f);
     sek_json_bool(out, "negative", tx->cause & 0x40);
     sek_json_bool(out, "test", tx->cause & 0x80);
     sek_json_uint(out, "originator", tx->originator);

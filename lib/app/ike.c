@@ -67,8 +67,8 @@ static struct sek_app_result ike_parse(struct sek_app_state *state, enum sek_dir
     tx->encrypted = tx->version == 1 && tx->flags & V1_ENCRYPTED;
     tx->chosen = tx->version == 2 ? tx->flags & V2_RESPONSE : dir == SEK_TOCLIENT;
     bool good = length == r.len && (tx->version == 1 || tx->version == 2);
-    if (!good || (!tx->encrypted &&
-                  !ike_payloads(state->pool, tx, dir, first, sek_reader_sub(&r, sek_reader_left(&r)))))
+    struct sek_reader body = sek_reader_sub(&r, sek_reader_left(&r));
+    if (!good || (!tx->encrypted && !ike_payloads(state->pool, tx, dir, first, body)))
         sek_tx_event(&tx->base, dir, IKE_EVENT_MALFORMED);
     return all;
 }

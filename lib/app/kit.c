@@ -12,6 +12,15 @@ const char *sek_word(const char *const *words, uint64_t value)
     return NULL;
 }
 
+void sek_word_json(struct sek_text *out, const char *key, const char *const *words, int64_t value)
+{
+    const char *w = sek_word(words, (uint64_t)value);
+    if (w)
+        sek_json_str(out, key, w);
+    else
+        sek_json_int(out, key, value);
+}
+
 bool sek_word_value(const char *const *words, const char *name, uint64_t *value)
 {
     for (; *words; words += 2) {

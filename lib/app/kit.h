@@ -62,6 +62,8 @@ static inline void sek_slice_json(struct sek_text *out, const char *key,
 
 /* The first of the "name", "value" pairs that has VALUE; NULL when none does. */
 const char *sek_word(const char *const *words, uint64_t value);
+/* The name of VALUE, or its number when it has none, into a record. */
+void sek_word_json(struct sek_text *out, const char *key, const char *const *words, int64_t value);
 /* The value of NAME among them; false when it is not there. */
 bool sek_word_value(const char *const *words, const char *name, uint64_t *value);
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { KRB5_EVENT_MALFORMED, KRB5_EVENT_WEAK };
-enum { AS_REQ = 10, AS_REP = 11, TGS_REQ = 12, TGS_REP = 13, AP_REQ = 14, AP_REP = 15, KRB_ERROR = 30 };
+enum { AS_REQ = 10, AS_REP = 11, TGS_REQ = 12, TGS_REP = 13, AP_REP = 15, KRB_ERROR = 30 };
 
 #define MESSAGE_MAX (1024u * 1024u) /* of a record over TCP */
 #define NAMES_MAX   32u
@@ -330,15 +330,6 @@ static void name_json(struct sek_text *out, const char *key, const struct krb5_t
     sek_text_free(&joined);
 }
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, int32_t v)
-{
-    const char *w = v >= 0 ? sek_word(words, (uint64_t)v) : NULL;
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_int(out, key, v);
-}
-
 static void krb5_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
     const struct krb5_tx *tx = (const struct krb5_tx *)base;
@@ -346,9 +337,9 @@ static void krb5_eve(struct sek_app_state *state, struct sek_tx *base, struct se
     if (tx->type == KRB_ERROR) {
         if (tx->failed)
             sek_json_str(out, "failed_request", sek_word(type_names, tx->failed));
-        word_json(out, "error_code", error_words, tx->error);
+        sek_word_json(out, "error_code", error_words, tx->error);
     }
-    word_json(out, "msg_type", type_names, tx->type);
+    sek_word_json(out, "msg_type", type_names, tx->type);
     name_json(out, "cname", tx, &tx->client);
     if (tx->realm.set)
         sek_slice_json(out, "realm", &tx->text, tx->realm);
@@ -356,12 +347,12 @@ static void krb5_eve(struct sek_app_state *state, struct sek_tx *base, struct se
         sek_json_str(out, "realm", "<empty>");
     name_json(out, "sname", tx, &tx->server);
     if (tx->has_encryption)
-        word_json(out, "encryption", encryption_words, tx->encryption);
+        sek_word_json(out, "encryption", encryption_words, tx->encryption);
     else
         sek_json_str(out, "encryption", "<none>");
     sek_json_bool(out, "weak_encryption", tx->has_encryption && weak(tx->encryption));
     if (tx->has_ticket) {
-        word_json(out, "ticket_encryption", encryption_words, tx->ticket_encryption);
+        sek_word_json(out, "ticket_encryption", encryption_words, tx->ticket_encryption);
         sek_json_bool(out, "ticket_weak_encryption", weak(tx->ticket_encryption));
     }
 }

@@ -156,15 +156,6 @@ const struct sek_number_def ldap_numbers[] = {
 
 /* --- records --- */
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, int64_t v)
-{
-    const char *w = sek_word(words, (uint64_t)v);
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_int(out, key, v);
-}
-
 static void slice_json(struct sek_text *out, const char *key, const struct ldap_message *m,
                        struct sek_slice s)
 {
@@ -202,7 +193,7 @@ static void changes_json(struct sek_text *out, const struct ldap_message *m)
     for (uint32_t i = 0; i < ldap_attributes(m); i++) {
         struct ldap_attribute a = ldap_attribute_at(m, i);
         sek_json_open(out, NULL, '{');
-        word_json(out, "operation", change_words, a.change);
+        sek_word_json(out, "operation", change_words, a.change);
         sek_json_open(out, "modification", '{');
         slice_json(out, "attribute_type", m, a.name);
         values_json(out, "attribute_values", m, &a);
@@ -226,8 +217,8 @@ static void bind_json(struct sek_text *out, const struct ldap_message *m)
 static void search_json(struct sek_text *out, const struct ldap_message *m)
 {
     slice_json(out, "base_object", m, m->dn);
-    word_json(out, "scope", scope_words, m->number[0]);
-    word_json(out, "deref_alias", alias_words, m->number[1]);
+    sek_word_json(out, "scope", scope_words, m->number[0]);
+    sek_word_json(out, "deref_alias", alias_words, m->number[1]);
     sek_json_int(out, "size_limit", m->number[2]);
     sek_json_int(out, "time_limit", m->number[3]);
     sek_json_bool(out, "types_only", m->flag);
@@ -262,7 +253,7 @@ static void compare_json(struct sek_text *out, const struct ldap_message *m)
 
 static void result_json(struct sek_text *out, const struct ldap_message *m)
 {
-    word_json(out, "result_code", result_words, m->result);
+    sek_word_json(out, "result_code", result_words, m->result);
     slice_json(out, "matched_dn", m, m->dn);
     slice_json(out, "message", m, m->message);
     slice_json(out, "name", m, m->name);

@@ -294,7 +294,7 @@ bool modbus_written(const struct modbus_tx *tx, const struct modbus_message *m, 
         !sek_slice_give(&tx->text, m->values, &b))
         return false;
     if (m->access & MODBUS_COILS && m->access & MODBUS_MULTIPLE) {
-        *out = i / 8 < b.len ? b.data[i / 8] >> (i % 8) & 1 : 0;
+        *out = i / 8 < b.len && b.data[i / 8] >> (i % 8) & 1;
         return i / 8 < b.len;
     }
     if (i * 2 + 2 > b.len)

@@ -219,34 +219,80 @@ static const char *word_or(const char *const *words, unsigned v)
     return w ? w : "Unknown";
 }
 
-static void write_json(struct sek_text *out, const struct modbus_tx *tx,
-                       const struct modbus_message *m)
+static struct sek_bytes view(const struct modbus_tx *tx, struct sek_slice slice)
 {
     struct sek_bytes b = {0};
-    sek_slice_give(&tx->text, m->values, &b);
+    sek_slice_give(&tx->text, slice, &b);
+    return b;
+}
+
+static unsigned number_at(struct sek_bytes b, uint32_t at)
+{
+    return at + 2 <= b.len ? (unsigned)(b.data[at] << 8 | b.data[at + 1]) : 0;
+}
+
+static void write_json(struct sek_text *out, const struct modbus_tx *tx,
+                       const struct modbus_message *m, bool request)
+{
+    struct sek_bytes values = view(tx, m->values), data = view(tx, m->data);
     sek_json_open(out, "write", '{');
     sek_json_uint(out, "address", m->write_at);
-    if (m->access & MODBUS_MULTIPLE)
+    if (m->function == 22) {
+        sek_json_uint(out, "and_mask", number_at(data, 2));
+        sek_json_uint(out, "or_mask", number_at(data, 4));
+    } else if (m->access & MODBUS_SINGLE) {
+        sek_json_uint(out, "data", number_at(values, 0));
+    } else if (request) {
         sek_json_uint(out, "quantity", m->write_count);
-    if (m->access & MODBUS_SINGLE && b.len == 2)
-        sek_json_uint(out, "data", (unsigned)(b.data[0] << 8 | b.data[1]));
-    else if (b.len)
-        sek_json_hex(out, "data", b.data, b.len);
+        sek_json_hex(out, "data", values.data, values.len);
+    } else {
+        sek_json_uint(out, "data", m->write_count);
+    }
     sek_json_close(out, '}');
 }
 
-static void sub_json(struct sek_text *out, const struct modbus_message *m)
+static void sub_json(struct sek_text *out, const struct modbus_tx *tx,
+                     const struct modbus_message *m)
 {
     bool diagnostic = m->function == 8;
+    struct sek_bytes data = view(tx, m->data);
+    uint32_t skip = diagnostic ? 2 : 1;
     sek_json_open(out, diagnostic ? "diagnostic" : "mei", '{');
     sek_json_uint(out, "raw", m->sub);
     sek_json_str(out, "code", word_or(diagnostic ? diagnostic_words : interface_words, m->sub));
+    if (data.len > skip)
+        sek_json_hex(out, "data", data.data + skip, data.len - skip);
+    sek_json_close(out, '}');
+}
+
+static void exception_json(struct sek_text *out, const struct modbus_message *m)
+{
+    sek_json_open(out, "exception", '{');
+    sek_json_uint(out, "raw", m->code);
+    sek_json_str(out, "code", word_or(exception_words, m->code));
+    sek_json_close(out, '}');
+}
+
+static void read_json(struct sek_text *out, const struct modbus_tx *tx,
+                      const struct modbus_message *m)
+{
+    struct sek_bytes values = view(tx, m->values);
+    sek_json_open(out, "read", '{');
+    if (m->has_read) {
+        sek_json_uint(out, "address", m->read_at);
+        sek_json_uint(out, "quantity", m->read_count);
+    } else {
+        sek_json_hex(out, "data", values.data, values.len);
+    }
     sek_json_close(out, '}');
 }
 
 static void message_json(struct sek_text *out, const char *key, const struct modbus_tx *tx,
                          const struct modbus_message *m)
 {
+    struct sek_bytes data = view(tx, m->data);
+    bool request = m == &tx->message[SEK_TOSERVER];
+    bool read = m->has_read || (!request && m->access & MODBUS_READ && m->values.set);
     if (!m->there)
         return;
     sek_json_open(out, key, '{');
@@ -258,22 +304,16 @@ static void message_json(struct sek_text *out, const char *key, const struct mod
     BITS(out, "access_type", m->access, access_names);
     BITS(out, "category", m->category, category_names);
     BITS(out, "error_flags", m->errors, error_names);
-    if (m->has_code) {
-        sek_json_open(out, "exception", '{');
-        sek_json_uint(out, "raw", m->code);
-        sek_json_str(out, "code", word_or(exception_words, m->code));
-        sek_json_close(out, '}');
-    }
+    if (m->has_code)
+        exception_json(out, m);
     if (m->has_sub)
-        sub_json(out, m);
-    if (m->has_read) {
-        sek_json_open(out, "read", '{');
-        sek_json_uint(out, "address", m->read_at);
-        sek_json_uint(out, "quantity", m->read_count);
-        sek_json_close(out, '}');
-    }
+        sub_json(out, tx, m);
+    if (read)
+        read_json(out, tx, m);
     if (m->has_write)
-        write_json(out, tx, m);
+        write_json(out, tx, m, request);
+    if (!m->has_code && !m->has_sub && !read && !m->has_write && data.len)
+        sek_json_hex(out, "data", data.data, data.len);
     sek_json_close(out, '}');
 }
 

@@ -42,9 +42,9 @@ static enum sek_probe mqtt_probe(const struct sek_flow *flow, enum sek_dir dir,
         if (len < name + 6)
             return len > name && data[name] != 'M' ? SEK_PROBE_NO : SEK_PROBE_MORE;
         const uint8_t *p = data + header;
-        return (p[1] == 4 && !memcmp(p + 2, "MQTT", 4)) || (p[1] == 6 && !memcmp(p + 2, "MQIsdp", 6))
-                   ? SEK_PROBE_YES
-                   : SEK_PROBE_NO;
+        bool known = (p[1] == 4 && !memcmp(p + 2, "MQTT", 4)) ||
+                     (p[1] == 6 && !memcmp(p + 2, "MQIsdp", 6));
+        return known ? SEK_PROBE_YES : SEK_PROBE_NO;
     }
     /* In the middle of a connection: a packet that fits exactly. */
     return port && data[0] >> 4 && flags_sane(data[0]) &&

@@ -85,7 +85,8 @@ static void read_file(struct nfs_state *s, struct nfs_call *call,
     if (r->failed)
         return;
     bool known = nfs_file_find(s, SEK_TOCLIENT, handle);
-    struct nfs_tx *tx = nfs_file(s, SEK_TOCLIENT, handle, call->xid, call->version, call->procedure);
+    struct nfs_tx *tx =
+        nfs_file(s, SEK_TOCLIENT, handle, call->xid, call->version, call->procedure);
     remember(s, call, handle, (struct sek_bytes){0});
     if (tx && !known)
         nfs_tx_credentials(s, tx, creds);

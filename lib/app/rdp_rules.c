@@ -88,7 +88,8 @@ const struct sek_number_def rdp_numbers[] = {
     {0},
 };
 
-static void bits_json(struct sek_text *out, const char *key, const char *const *words, uint32_t bits)
+static void bits_json(struct sek_text *out, const char *key, const char *const *words,
+                      uint32_t bits)
 {
     if (!bits)
         return;

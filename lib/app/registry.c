@@ -350,6 +350,19 @@ static void frames_free(struct sek_app_state *state, bool all)
 
 /* --- bytes to parsers --- */
 
+static void flow_event(struct sek_flow *flow, enum sek_app_flow_event event)
+{
+    flow->app_events |= (uint8_t)(1u << event);
+}
+
+/* FOUND comes after a change that announced something else. */
+static void note_unexpected(struct sek_flow *flow, uint16_t found)
+{
+    if (flow->app_expected && found != flow->app_expected)
+        flow_event(flow, flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
+                                                           : SEK_APP_FLOW_UNEXPECTED);
+}
+
 /* The protocol changes (STARTTLS, Upgrade): what was before is only inspected and let go. */
 static void change_protocol(struct sek_pool *pool, const struct sek_app_settings *settings,
                             struct sek_flow *flow, uint16_t to)
@@ -364,7 +377,7 @@ static void change_protocol(struct sek_pool *pool, const struct sek_app_settings
     flow->app_earlier = old;
     flow->app_state = NULL;
     flow->app = SEK_APP_UNKNOWN;
-    flow->app_hoped = to == SEK_APP_TLS ? to : 0;
+    flow->app_expected = to == SEK_APP_TLS ? to : 0;
     if (to != SEK_APP_TLS && to < SEK_APP_COUNT && protocols[to] && settings->enabled[to]) {
         flow->app = to;
         flow->app_dir[0] = flow->app_dir[1] = to;
@@ -406,12 +419,10 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             }
             flow->app_probed[dir] = 1;
             flow->app_dir[dir] = SEK_APP_FAILED;
-            if (flow->app_expected)
-                flow->app_events |= 1u << (flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
-                                                                            : SEK_APP_FLOW_UNEXPECTED);
+            note_unexpected(flow, SEK_APP_FAILED);
             if (flow->app_probed[!dir] || flow->proto != IPPROTO_TCP) {
                 flow->app = SEK_APP_FAILED;
-                flow->app_events |= 1u << SEK_APP_FLOW_SKIPPED;
+                flow_event(flow, SEK_APP_FLOW_SKIPPED);
                 return all;
             }
             /* The other side may still be recognised: keep these bytes for it, but not for ever. */
@@ -419,7 +430,8 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             return all;
         }
         if (flow->app_probed[!dir])
-            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
+            flow_event(flow, SEK_APP_FLOW_ONE_DIRECTION);
+        note_unexpected(flow, found);
         flow->app = found;
         flow->app_dir[dir] = found;
         if (settings->detect_only[found])
@@ -436,9 +448,9 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         flow->app_dir[dir] = (uint16_t)detect(settings, flow, dir, data, len, &more);
         if (flow->app_dir[dir] == SEK_APP_UNKNOWN && !more) {
             flow->app_dir[dir] = SEK_APP_FAILED;
-            flow->app_events |= 1u << SEK_APP_FLOW_ONE_DIRECTION;
+            flow_event(flow, SEK_APP_FLOW_ONE_DIRECTION);
         } else if (flow->app_dir[dir] && flow->app_dir[dir] != flow->app) {
-            flow->app_events |= 1u << SEK_APP_FLOW_MISMATCH;
+            flow_event(flow, SEK_APP_FLOW_MISMATCH);
         }
     }
     struct sek_app_state *state = flow->app_state;
@@ -459,8 +471,8 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         state->failed[dir] = true;
         r.consumed = len;
     }
-    bool as_hoped = !flow->app_hoped || flow->app == flow->app_hoped;
-    if (r.change && as_hoped && !flow->app_earlier && !state->before)
+    bool as_expected = !flow->app_expected || flow->app == flow->app_expected;
+    if (r.change && as_expected && !flow->app_earlier && !state->before)
         change_protocol(pool, settings, flow, r.change);
     else if (r.change)
         change_refused(state, ops);

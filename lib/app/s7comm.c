@@ -189,22 +189,13 @@ static const char *const area_words[] = {
     "counter", "0x1c", "timer", "0x1d", "peripheral", "0x80", "inputs", "0x81", "outputs", "0x82",
     "flags", "0x83", "db", "0x84", "instance_db", "0x85", "local", "0x86", NULL};
 
-static void word_json(struct sek_text *out, const char *key, const char *const *words, unsigned v)
-{
-    const char *w = sek_word(words, v);
-    if (w)
-        sek_json_str(out, key, w);
-    else
-        sek_json_uint(out, key, v);
-}
-
 static void items_json(struct sek_text *out, const struct s7_tx *tx)
 {
     sek_json_open(out, "items", '[');
     for (unsigned i = 0; i < tx->item_count; i++) {
         const struct s7_item *v = &tx->items[i];
         sek_json_open(out, NULL, '{');
-        word_json(out, "area", area_words, v->area);
+        sek_word_json(out, "area", area_words, v->area);
         sek_json_uint(out, "db", v->db);
         sek_json_uint(out, "address", v->address / 8);
         sek_json_uint(out, "bit", v->address % 8);
@@ -223,12 +214,12 @@ static void s7_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_
         sek_json_bool(out, "plus", true);
         return;
     }
-    word_json(out, "rosctr", rosctr_words, tx->rosctr);
+    sek_word_json(out, "rosctr", rosctr_words, tx->rosctr);
     sek_json_uint(out, "pdu_reference", tx->reference);
     if (tx->has_function)
-        word_json(out, "function", function_words, tx->function);
+        sek_word_json(out, "function", function_words, tx->function);
     if (tx->has_userdata) {
-        word_json(out, "userdata_group", group_words, tx->group);
+        sek_word_json(out, "userdata_group", group_words, tx->group);
         sek_json_uint(out, "userdata_subfunction", tx->subfunction);
     }
     if (tx->has_error) {

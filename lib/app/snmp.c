@@ -71,7 +71,8 @@ static bool read_variables(struct sek_pool *pool, struct snmp_tx *tx, struct sek
     if (!sek_ber_open(r, SEK_BER_SEQUENCE, &list))
         return false;
     for (uint32_t n = 0; sek_reader_left(&list) && n < VARIABLES_MAX; n++) {
-        if (!sek_ber_open(&list, SEK_BER_SEQUENCE, &pair) || !sek_ber_open(&pair, SEK_BER_OID, &oid))
+        if (!sek_ber_open(&list, SEK_BER_SEQUENCE, &pair) ||
+            !sek_ber_open(&pair, SEK_BER_OID, &oid))
             return false;
         struct sek_slice s = oid_keep(pool, tx, oid);
         sek_buffer_add(pool, &tx->variables, &s, sizeof s, 0);

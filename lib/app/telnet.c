@@ -190,13 +190,9 @@ static void telnet_eve(struct sek_app_state *state, struct sek_tx *base, struct 
         return;
     sek_json_open(out, "options", '[');
     for (unsigned i = 0; i < tx->option_count; i++) {
-        const char *name = sek_word(option_words, tx->options[i].option);
         sek_json_open(out, NULL, '{');
-        sek_json_str(out, "command", sek_word(command_words, tx->options[i].command));
-        if (name)
-            sek_json_str(out, "option", name);
-        else
-            sek_json_uint(out, "option", tx->options[i].option);
+        sek_word_json(out, "command", command_words, tx->options[i].command);
+        sek_word_json(out, "option", option_words, tx->options[i].option);
         sek_json_close(out, '}');
     }
     sek_json_close(out, ']');

@@ -1,43 +1,30 @@
-/* Fetched algorithms, and one context for each thread. */
+/* The algorithms by themselves (MD5_Init and its like): OpenSSL 3 keeps them, and marks them as the old
+ * way, because the new one allocates a context at every use. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "lib/base/digest.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
-
-static EVP_MD *algorithms[SEK_DIGESTS];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static pthread_key_t context;
-
-static void free_context(void *ctx)
-{
-    EVP_MD_CTX_free(ctx);
-}
-
-static void fetch(void)
-{
-    static const char *const names[] = {"MD5", "SHA1", "SHA256"};
-    pthread_key_create(&context, free_context);
-    for (int i = 0; i < SEK_DIGESTS; i++)
-        algorithms[i] = EVP_MD_fetch(NULL, names[i], NULL);
-}
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 size_t sek_digest_size(enum sek_digest kind)
 {
-    static const size_t sizes[] = {16, 20, 32};
+    static const size_t sizes[] = {MD5_DIGEST_LENGTH, SHA_DIGEST_LENGTH, SHA256_DIGEST_LENGTH};
     return sizes[kind];
 }
 
 bool sek_digest(enum sek_digest kind, const void *data, size_t len, uint8_t out[SEK_DIGEST_MAX])
 {
-    pthread_once(&once, fetch);
-    EVP_MD_CTX *ctx = pthread_getspecific(context);
-    if (!ctx) {
-        ctx = EVP_MD_CTX_new();
-        if (!ctx || pthread_setspecific(context, ctx)) {
-            EVP_MD_CTX_free(ctx);
-            return false;
-        }
+    MD5_CTX md5;
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+    switch (kind) {
+    case SEK_MD5:
+        return MD5_Init(&md5) && MD5_Update(&md5, data, len) && MD5_Final(out, &md5);
+    case SEK_SHA1:
+        return SHA1_Init(&sha1) && SHA1_Update(&sha1, data, len) && SHA1_Final(out, &sha1);
+    case SEK_SHA256:
+        return SHA256_Init(&sha256) && SHA256_Update(&sha256, data, len) && SHA256_Final(out, &sha256);
+    default:
+        return false;
     }
-    return algorithms[kind] && EVP_DigestInit_ex2(ctx, algorithms[kind], NULL) &&
-           EVP_DigestUpdate(ctx, data, len) && EVP_DigestFinal_ex(ctx, out, NULL);
 }

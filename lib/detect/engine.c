@@ -8,8 +8,8 @@
 #include <strings.h>
 #include <time.h>
 
-#define EXPIRE_EVERY_US 1000000u
-#define EXPIRE_BUDGET   64u
+#define EXPIRE_EVERY_US 100000u
+#define EXPIRE_BUDGET   16u /* at one packet; the next ones go on when there are more */
 
 void sek_engine_options_default(struct sek_engine_options *o)
 {
@@ -566,8 +566,8 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
     if (ts_us > e->now_us)
         e->now_us = ts_us;
     if (e->now_us >= e->next_expire_us) {
-        sek_flow_expire(&e->flows, e->now_us, EXPIRE_BUDGET);
-        e->next_expire_us = e->now_us + EXPIRE_EVERY_US / 10;
+        bool more = sek_flow_expire(&e->flows, e->now_us, EXPIRE_BUDGET);
+        e->next_expire_us = e->now_us + (more ? 0 : EXPIRE_EVERY_US);
     }
     e->stats.packets++;
     e->stats.bytes += len;

@@ -225,7 +225,8 @@ static void inspect_state(struct inspect *in, struct sek_app_state *state)
 {
     in->app = state;
     for (struct sek_tx *tx = state->first; tx; tx = tx->next) {
-        if (tx->detect[in->dir].done || tx->ignore[in->dir] || (tx->one_way && !tx->complete[in->dir]) ||
+        if (tx->detect[in->dir].done || tx->ignore[in->dir] ||
+            (tx->one_way && !tx->complete[in->dir]) ||
             (!tx->progress[in->dir] && !tx->complete[in->dir] && !tx->events[in->dir]))
             continue;
         in->tx = tx;

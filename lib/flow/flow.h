@@ -83,7 +83,6 @@ struct sek_flow {
     uint16_t app;         /* enum sek_app, 0 while unknown */
     uint16_t app_dir[2];  /* what each direction alone looks like */
     uint16_t app_before;  /* before a protocol change (STARTTLS, CONNECT, h2c) */
-    uint16_t app_hoped;   /* what a change asked for, when its bytes have to tell; 0: anything */
     uint8_t app_probed[2];
     uint8_t app_events;   /* anomalies of the packet at hand: enum sek_app_flow_event as bits */
     uint16_t app_expected; /* what a change of protocol announced; 0: nothing */
@@ -122,8 +121,8 @@ struct sek_flow *sek_flow_find(struct sek_flow_table *t, const struct sek_packet
                                enum sek_dir *dir);
 /* After the state of FLOW changed: put it on the list with the right timeout. */
 void sek_flow_touch(struct sek_flow_table *t, struct sek_flow *flow, uint64_t now_us);
-/* End flows that timed out by NOW; at most BUDGET of them. */
-void sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget);
+/* End flows that timed out by NOW; at most BUDGET of them. True: there may be more. */
+bool sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget);
 void sek_flow_end(struct sek_flow_table *t, struct sek_flow *flow);
 /* Exchange the sides: the first packet seen came from the server. */
 void sek_flow_reverse(struct sek_flow *flow);

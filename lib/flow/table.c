@@ -281,7 +281,7 @@ void sek_flow_end(struct sek_flow_table *t, struct sek_flow *f)
     t->count--;
 }
 
-void sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget)
+bool sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget)
 {
     for (unsigned list = 0; list < SEK_TIMEOUT_KINDS * 3; list++) {
         uint64_t limit_us = (uint64_t)timeouts[list / SEK_TIMEOUT_KINDS][list % SEK_TIMEOUT_KINDS] *
@@ -292,6 +292,7 @@ void sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget)
             budget--;
         }
     }
+    return !budget;
 }
 
 void sek_flow_table_close(struct sek_flow_table *t)

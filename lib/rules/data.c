@@ -186,7 +186,8 @@ static enum sek_error kw_filestore(struct builder *b, char *arg)
 {
     (void)arg;
     b->rule->flags |= SEK_RULE_FILESTORE; /* there must be one to store */
-    return builder_condition(b, SEK_IF_FILE) ? SEK_OK : builder_fail(b, SEK_ENOMEM, "out of memory");
+    return builder_condition(b, SEK_IF_FILE) ? SEK_OK
+                                             : builder_fail(b, SEK_ENOMEM, "out of memory");
 }
 
 static enum sek_error kw_fileext(struct builder *b, char *arg)
