@@ -44,7 +44,9 @@ static enum sek_probe h2_probe(const struct sek_flow *flow, enum sek_dir dir, co
 static struct h2_tx *tx_new(struct h2_state *s, uint32_t stream)
 {
     enum sek_app app = s->base.flow->app == SEK_APP_DOH2 ? SEK_APP_DOH2 : SEK_APP_HTTP2;
-    struct h2_tx *tx = (struct h2_tx *)sek_tx_new(&s->base, sizeof *tx, app);
+    struct h2_tx *tx = NULL;
+    if (s->base.live < s->base.settings->http2_streams)
+        tx = (struct h2_tx *)sek_tx_new(&s->base, sizeof *tx, app);
     if (!tx) {
         if (s->base.last)
             sek_tx_event_any(s->base.last, H2_EVENT_STREAMS);

@@ -112,6 +112,10 @@ void sek_app_settings_default(struct sek_app_settings *s)
         .http_response_body_limit = 100 * 1024,
         .http_body_inspect_min = 32 * 1024,
         .http_field_limit = 18000,
+        .smb_transfer = {16 * 1024 * 1024, 16 * 1024 * 1024},
+        .smb_queue_size = {1024 * 1024, 1024 * 1024},
+        .smb_queue_count = {64, 64},
+        .http2_streams = SEK_TX_LIMIT,
         .websocket_payload_limit = 65535,
         .mail_url_schemes = SEK_URL_HTTP,
         .http_layers = 2,
@@ -205,6 +209,20 @@ static uint8_t url_schemes(struct sek_config *config, uint8_t fallback)
     return bits;
 }
 
+static void smb_settings(struct sek_app_settings *s, struct sek_config *config)
+{
+    static const char *const ways[] = {"write", "read"};
+    char key[96];
+    for (int d = 0; d < 2; d++) {
+        snprintf(key, sizeof key, "app-layer.protocols.smb.max-%s-size", ways[d]);
+        s->smb_transfer[d] = size_setting(config, key, s->smb_transfer[d]);
+        snprintf(key, sizeof key, "app-layer.protocols.smb.max-%s-queue-size", ways[d]);
+        s->smb_queue_size[d] = size_setting(config, key, s->smb_queue_size[d]);
+        snprintf(key, sizeof key, "app-layer.protocols.smb.max-%s-queue-cnt", ways[d]);
+        s->smb_queue_count[d] = size_setting(config, key, s->smb_queue_count[d]);
+    }
+}
+
 void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config)
 {
     static const char base[] = "app-layer.protocols.http.libhtp.default-config.";
@@ -222,6 +240,9 @@ void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config
     s->http_response_body_limit = size_setting(config, key, s->http_response_body_limit);
     snprintf(key, sizeof key, "%scompression-bomb-limit", base);
     s->http_bomb_limit = size_setting(config, key, s->http_bomb_limit);
+    smb_settings(s, config);
+    s->http2_streams =
+        size_setting(config, "app-layer.protocols.http2.max-streams", s->http2_streams);
     s->websocket_payload_limit = size_setting(
         config, "app-layer.protocols.websocket.max-payload-size", s->websocket_payload_limit);
     s->mail_url_schemes = url_schemes(config, s->mail_url_schemes);
