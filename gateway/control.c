@@ -1,6 +1,7 @@
 /* A local socket that answers each connection with the gateway's state as one JSON object. */
 #include "gateway/gateway.h"
 
+#include "lib/eve/stats.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
@@ -35,6 +36,7 @@ void gateway_status_json(struct gateway *g, struct sek_text *out)
     sek_json_uint(out, "dropped", g->dropped);
     sek_json_uint(out, "alerts", s->alerts);
     sek_json_uint(out, "flows", s->flows);
+    sek_stats_object(out, "stats", g->engine);
     sek_json_open(out, "blocked", '[');
     for (uint32_t i = 0; i < BLOCKLIST_SIZE; i++) {
         const struct block *b = &g->blocked.blocks[i];

@@ -3,8 +3,10 @@
 
 #include "gateway/capture/file.h"
 #include "gateway/load.h"
+#include "gateway/metrics.h"
 #include "lib/base/clock.h"
 #include "lib/eve/eve.h"
+#include "lib/eve/stats.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,8 +19,9 @@
 struct replay {
     char *rule_files[RULE_FILES_MAX];
     unsigned rule_file_count;
-    const char *eve_path, *stats_path, *capture;
-    bool skip_bad_rules;
+    const char *eve_path, *stats_path, *metrics_path, *capture;
+    bool skip_bad_rules, eve_stats;
+    uint64_t last_us; /* time of the last packet */
     struct sek_config *config;
     struct sek_engine_options options;
     struct sek_eve_options eve;
@@ -40,7 +43,9 @@ static const char help[] =
     "  --skip-bad-rules   go on without rules that do not load\n"
     "  --stats FILE       write packets, bytes and seconds as JSON\n"
     "  --cache FILE       keep compiled rules here, so that they load faster the next time\n"
-    "  --profile          measure each rule, and print the costliest\n";
+    "  --profile          measure each rule, and print the costliest\n"
+    "  --metrics FILE     write statistics in OpenMetrics form\n"
+    "  --eve-stats        end the EVE records with one of the statistics\n";
 
 static void write_line(struct replay *r)
 {
@@ -96,7 +101,7 @@ static bool set_option(struct replay *r, const char *text)
 
 static int parse_options(struct replay *r, int argc, char **argv)
 {
-    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, CACHE, PROFILE, HELP };
+    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, CACHE, PROFILE, METRICS, EVE_STATS, HELP };
     static const struct option options[] = {
         {"rules", required_argument, NULL, RULES},
         {"eve", required_argument, NULL, EVE},
@@ -109,6 +114,8 @@ static int parse_options(struct replay *r, int argc, char **argv)
         {"stats", required_argument, NULL, STATS},
         {"cache", required_argument, NULL, CACHE},
         {"profile", no_argument, NULL, PROFILE},
+        {"metrics", required_argument, NULL, METRICS},
+        {"eve-stats", no_argument, NULL, EVE_STATS},
         {"help", no_argument, NULL, HELP},
         {0},
     };
@@ -146,6 +153,12 @@ static int parse_options(struct replay *r, int argc, char **argv)
         case STATS:
             r->stats_path = optarg;
             break;
+        case METRICS:
+            r->metrics_path = optarg;
+            break;
+        case EVE_STATS:
+            r->eve_stats = true;
+            break;
         case PROFILE:
             r->options.profile = true;
             break;
@@ -179,8 +192,10 @@ static enum sek_error run_capture(struct replay *r, struct sek_engine *engine,
     enum sek_error rc = capture_file_open(r->capture, &file, fault);
     if (rc)
         return rc;
-    while (!(rc = capture_file_next(file, &data, &len, &ts_us, fault)))
+    while (!(rc = capture_file_next(file, &data, &len, &ts_us, fault))) {
         sek_engine_packet(engine, capture_file_link(file), data, len, ts_us, ++number);
+        r->last_us = ts_us;
+    }
     capture_file_close(file);
     return rc == SEK_EAGAIN ? SEK_OK : rc;
 }
@@ -250,6 +265,22 @@ static void write_stats(const struct replay *r, const struct sek_engine *engine,
     sek_text_free(&t);
 }
 
+static void write_metrics(const struct replay *r, const struct sek_engine *engine)
+{
+    struct sek_text object = {0}, text = {0};
+    sek_stats_object(&object, NULL, engine);
+    json_t *stats = json_loadb(object.data, object.len, 0, NULL);
+    metrics_text(&text, stats);
+    FILE *f = fopen(r->metrics_path, "w");
+    if (!f || fputs(text.data, f) < 0)
+        fprintf(stderr, "sekisho-gateway: %s: %s\n", r->metrics_path, strerror(errno));
+    if (f)
+        fclose(f);
+    json_decref(stats);
+    sek_text_free(&object);
+    sek_text_free(&text);
+}
+
 static int replay(struct replay *r)
 {
     struct sek_fault fault;
@@ -282,6 +313,13 @@ static int replay(struct replay *r)
     uint64_t ran = sek_clock_mono_us();
     if (!rc && r->stats_path)
         write_stats(r, engine, rules, (double)(loaded - begin) / 1e6, (double)(ran - loaded) / 1e6);
+    if (!rc && r->metrics_path)
+        write_metrics(r, engine);
+    if (!rc && r->eve_stats) {
+        sek_text_clear(&r->line);
+        sek_eve_stats(&r->line, engine, r->last_us, 0);
+        write_line(r);
+    }
     if (!rc && r->options.profile)
         print_profile(engine, rules);
     sek_engine_free(engine);

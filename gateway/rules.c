@@ -4,6 +4,7 @@
 
 #include "lib/base/file.h"
 #include "lib/detect/explain.h"
+#include "lib/rules/keywords.h"
 #include "lib/selftest/selftest.h"
 
 #include <stdio.h>
@@ -15,10 +16,12 @@
 static const char help[] =
     "usage: sekisho-gateway rules check FILE...\n"
     "       sekisho-gateway rules explain SID FILE...\n"
+    "       sekisho-gateway rules keywords\n"
     "       sekisho-gateway rules test FILE.rules...\n"
     "\n"
     "check    load the files; one line for each rule that cannot be used, and a summary by keyword\n"
     "explain  what the engine makes of a rule: first pattern, group, estimated cost\n"
+    "keywords everything that rules may say, in Markdown\n"
     "test     load each file by itself and play FILE.tests beside it: exploits must be\n"
     "         blocked, benign exchanges must pass\n";
 
@@ -151,6 +154,13 @@ int gateway_rules(int argc, char **argv)
     }
     if (argc >= 3 && !strcmp(argv[1], "check"))
         return rules_check(argv + 2, (unsigned)argc - 2);
+    if (argc == 2 && !strcmp(argv[1], "keywords")) {
+        struct sek_text out = {0};
+        sek_keywords_document(&out);
+        fputs(out.data ? out.data : "", stdout);
+        sek_text_free(&out);
+        return 0;
+    }
     if (argc >= 4 && !strcmp(argv[1], "explain"))
         return rules_explain(argv[2], argv + 3, (unsigned)argc - 3);
     if (argc >= 3 && !strcmp(argv[1], "test"))

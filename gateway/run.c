@@ -8,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
+#include "lib/eve/stats.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -89,6 +90,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     struct gateway *g = arg;
     (void)fd, (void)what;
     g->now_us = sek_clock_wall_us();
+    if (g->eve) {
+        sek_text_clear(&g->line);
+        sek_eve_stats(&g->line, g->engine, g->now_us, (g->now_us - g->started_us) / 1000000u);
+        fwrite(g->line.data, 1, g->line.len, g->eve);
+        fflush(g->eve);
+    }
     send_status(g);
 }
 

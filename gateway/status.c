@@ -1,5 +1,6 @@
 /* `status`: ask the running gateway. `enrol`: join a manager. */
 #include "gateway/command.h"
+#include "gateway/metrics.h"
 
 #include "lib/wire/client.h"
 
@@ -71,23 +72,31 @@ int gateway_status(int argc, char **argv)
 {
     static const struct option options[] = {{"control", required_argument, NULL, 'c'},
                                             {"json", no_argument, NULL, 'j'},
+                                            {"metrics", no_argument, NULL, 'm'},
                                             {0}};
     const char *path = "/run/sekisho-gateway/control.sock";
-    bool as_json = false;
+    bool as_json = false, as_metrics = false;
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == 'c') {
             path = optarg;
         } else if (o == 'j') {
             as_json = true;
+        } else if (o == 'm') {
+            as_metrics = true;
         } else {
-            fprintf(stderr, "usage: sekisho-gateway status [--control PATH] [--json]\n");
+            fprintf(stderr, "usage: sekisho-gateway status [--control PATH] [--json | --metrics]\n");
             return 2;
         }
     }
     json_t *s = ask(path);
     if (!s)
         return 1;
-    if (as_json) {
+    if (as_metrics) {
+        struct sek_text text = {0};
+        metrics_text(&text, json_object_get(s, "stats"));
+        fputs(text.data ? text.data : "", stdout);
+        sek_text_free(&text);
+    } else if (as_json) {
         json_dumpf(s, stdout, JSON_INDENT(2));
         putchar('\n');
     } else {

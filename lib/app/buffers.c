@@ -26,6 +26,43 @@ static struct {
 } tests[TESTS_MAX];
 static int test_count;
 
+/* Every name of every buffer, by use: an open hash, filled once. */
+#define NAMES_SIZE 8192u
+static struct {
+    const char *name;
+    int16_t id;
+    uint8_t use;
+} names[NAMES_SIZE];
+
+static uint32_t name_hash(const char *name, enum sek_buffer_use use)
+{
+    uint32_t h = 2166136261u + (uint32_t)use;
+    for (; *name; name++)
+        h = (h ^ (uint8_t)(*name | 0x20)) * 16777619u;
+    return h;
+}
+
+/* The place of NAME; where it is not there, the empty place that it would have. */
+static uint32_t name_place(const char *name, enum sek_buffer_use use)
+{
+    uint32_t at = name_hash(name, use) % NAMES_SIZE;
+    while (names[at].name && (names[at].use != use || strcasecmp(names[at].name, name)))
+        at = (at + 1) % NAMES_SIZE;
+    return at;
+}
+
+static void name_add(const char *name, enum sek_buffer_use use, int id)
+{
+    if (!name)
+        return;
+    uint32_t at = name_place(name, use);
+    if (names[at].name)
+        return; /* the first protocol that has it */
+    names[at].name = name;
+    names[at].id = (int16_t)id;
+    names[at].use = (uint8_t)use;
+}
+
 static int index_of(const char *name)
 {
     for (int i = 0; i < index_count; i++)
@@ -68,8 +105,12 @@ static void index_build(void)
                 at = index_count++;
                 index_table[at].name = d->name;
             }
-            if (at >= 0)
-                index_table[at].in[app] = d;
+            if (at < 0)
+                continue;
+            index_table[at].in[app] = d;
+            name_add(d->name, SEK_BUFFER_STICKY, at);
+            name_add(d->alias, SEK_BUFFER_STICKY, at);
+            name_add(d->modifier, SEK_BUFFER_MODIFIER, at);
         }
         for (const struct sek_number_def *d = ops ? ops->numbers : NULL; d && d->name; d++)
             number_add(app, d);
@@ -81,18 +122,8 @@ static void index_build(void)
 int sek_buffer_find(const char *name, enum sek_buffer_use use)
 {
     index_build();
-    for (int i = 0; i < index_count; i++) {
-        for (int app = 0; app < SEK_APP_COUNT; app++) {
-            const struct sek_buffer_def *d = index_table[i].in[app];
-            if (!d)
-                continue;
-            if (use == SEK_BUFFER_MODIFIER ? d->modifier && !strcasecmp(d->modifier, name)
-                                           : !strcasecmp(d->name, name) ||
-                                                 (d->alias && !strcasecmp(d->alias, name)))
-                return i;
-        }
-    }
-    return -1;
+    uint32_t at = name_place(name, use);
+    return names[at].name ? names[at].id : -1;
 }
 
 const char *sek_buffer_name(int id)

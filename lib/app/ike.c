@@ -41,6 +41,25 @@ static void copy(struct sek_reader *r, uint8_t spi[8], char text[17])
         snprintf(text + 2 * i, 3, "%02x", spi[i]);
 }
 
+static void keep(struct sek_pool *pool, struct sek_buffer *to, const struct ike_tx *tx,
+                 struct sek_slice slice)
+{
+    struct sek_bytes b;
+    if (!sek_slice_give(&tx->text, slice, &b))
+        return;
+    to->len = 0;
+    sek_buffer_add(pool, to, b.data, b.len, 0);
+}
+
+static void remember(struct ike_state *s, const struct ike_tx *tx)
+{
+    struct ike_side *side = &s->side[tx->chosen];
+    if (tx->version != 1)
+        return;
+    keep(s->base.pool, &side->key_exchange, tx, tx->key_exchange);
+    keep(s->base.pool, &side->nonce, tx, tx->nonce);
+}
+
 static struct sek_app_result ike_parse(struct sek_app_state *state, enum sek_dir dir,
                                        const uint8_t *data, uint32_t len, unsigned flags)
 {
@@ -70,7 +89,17 @@ static struct sek_app_result ike_parse(struct sek_app_state *state, enum sek_dir
     struct sek_reader body = sek_reader_sub(&r, sek_reader_left(&r));
     if (!good || (!tx->encrypted && !ike_payloads(state->pool, tx, dir, first, body)))
         sek_tx_event(&tx->base, dir, IKE_EVENT_MALFORMED);
+    remember((struct ike_state *)state, tx);
     return all;
+}
+
+static void ike_close(struct sek_app_state *state)
+{
+    struct ike_state *s = (struct ike_state *)state;
+    for (int i = 0; i < 2; i++) {
+        sek_buffer_free(state->pool, &s->side[i].key_exchange);
+        sek_buffer_free(state->pool, &s->side[i].nonce);
+    }
 }
 
 static void ike_tx_free(struct sek_app_state *state, struct sek_tx *base)
@@ -105,9 +134,10 @@ const struct sek_app_ops sek_ike_ops = {
     .eve_key = "ike",
     .transports = 2,
     .probe = ike_probe,
-    .state_size = sizeof(struct sek_app_state),
+    .state_size = sizeof(struct ike_state),
     .parse = ike_parse,
     .tx_free = ike_tx_free,
+    .close = ike_close,
     .eve = ike_eve,
     .buffers = ike_buffers,
     .numbers = ike_numbers,

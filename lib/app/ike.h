@@ -42,6 +42,15 @@ struct ike_tx {
     unsigned transforms;
 };
 
+/* IKEv1 tells of both sides in every record: what each sent last. */
+struct ike_side {
+    struct sek_buffer key_exchange, nonce;
+};
+struct ike_state {
+    struct sek_app_state base;
+    struct ike_side side[2]; /* client, server */
+};
+
 static inline uint32_t ike_values(const struct ike_tx *tx)
 {
     return (uint32_t)(tx->values.len / sizeof(struct ike_value));

@@ -250,29 +250,23 @@ static void transform_json(struct sek_text *out, const struct ike_tx *tx, unsign
     }
 }
 
-static void exchange_json(struct sek_text *out, const struct ike_tx *tx)
+static void payload_json(struct sek_text *out, const char *key, const struct sek_buffer *b)
 {
-    struct sek_bytes b;
-    if (sek_slice_give(&tx->text, tx->key_exchange, &b)) {
-        sek_json_hex(out, "key_exchange_payload", b.data, b.len);
-        sek_json_uint(out, "key_exchange_payload_length", b.len);
-    }
-    if (sek_slice_give(&tx->text, tx->nonce, &b)) {
-        sek_json_hex(out, "nonce_payload", b.data, b.len);
-        sek_json_uint(out, "nonce_payload_length", b.len);
-    }
+    char length[40];
+    if (!b->len)
+        return;
+    sek_json_hex(out, key, b->data, b->len);
+    snprintf(length, sizeof length, "%s_length", key);
+    sek_json_uint(out, length, b->len);
 }
 
-static void v1_json(struct sek_text *out, const struct ike_tx *tx)
+static void side_json(struct sek_text *out, const struct ike_tx *tx, const struct ike_side *side,
+                      bool server)
 {
-    struct sek_bytes v;
-    sek_json_open(out, "ikev1", '{');
-    if (tx->doi)
-        sek_json_uint(out, "doi", tx->doi);
-    sek_json_bool(out, "encrypted_payloads", tx->encrypted);
-    sek_json_open(out, tx->chosen ? "server" : "client", '{');
-    exchange_json(out, tx);
-    if (!tx->chosen && tx->transforms) {
+    sek_json_open(out, server ? "server" : "client", '{');
+    payload_json(out, "key_exchange_payload", &side->key_exchange);
+    payload_json(out, "nonce_payload", &side->nonce);
+    if (!server && !tx->chosen && tx->transforms) {
         sek_json_open(out, "proposals", '[');
         for (unsigned t = 0; t < tx->transforms; t++) {
             sek_json_open(out, NULL, '{');
@@ -282,6 +276,17 @@ static void v1_json(struct sek_text *out, const struct ike_tx *tx)
         sek_json_close(out, ']');
     }
     sek_json_close(out, '}');
+}
+
+static void v1_json(struct sek_text *out, const struct ike_tx *tx, const struct ike_state *s)
+{
+    struct sek_bytes v;
+    sek_json_open(out, "ikev1", '{');
+    if (tx->doi)
+        sek_json_uint(out, "doi", tx->doi);
+    sek_json_bool(out, "encrypted_payloads", tx->encrypted);
+    side_json(out, tx, &s->side[0], false);
+    side_json(out, tx, &s->side[1], true);
     if (tx->vendors.len) {
         sek_json_open(out, "vendor_ids", '[');
         for (uint32_t i = 0; vendor_at(tx, i, &v); i++)
@@ -318,7 +323,6 @@ void ike_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *
 {
     const struct ike_tx *tx = (const struct ike_tx *)base;
     const char *exchange = tx->version == 1 ? sek_word(exchange_words, tx->exchange) : NULL;
-    (void)state;
     sek_json_uint(out, "version_major", tx->version);
     sek_json_uint(out, "version_minor", tx->minor);
     sek_json_str(out, "init_spi", tx->init_text);
@@ -336,7 +340,7 @@ void ike_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *
         word_json(out, tx->version == 1 ? payload1_words : payload2_words, tx->payloads[i]);
     sek_json_close(out, ']');
     if (tx->version == 1)
-        v1_json(out, tx);
+        v1_json(out, tx, (const struct ike_state *)state);
     else
         v2_json(out, tx);
 }

@@ -294,8 +294,10 @@ bool modbus_written(const struct modbus_tx *tx, const struct modbus_message *m, 
         !sek_slice_give(&tx->text, m->values, &b))
         return false;
     if (m->access & MODBUS_COILS && m->access & MODBUS_MULTIPLE) {
-        *out = i / 8 < b.len && b.data[i / 8] >> (i % 8) & 1;
-        return i / 8 < b.len;
+        if (i / 8 >= b.len)
+            return false;
+        *out = (uint16_t)(b.data[i / 8] >> (i % 8) & 1);
+        return true;
     }
     if (i * 2 + 2 > b.len)
         return false;

@@ -48,7 +48,7 @@ static enum sek_probe nfs_probe(const struct sek_flow *flow, enum sek_dir dir, c
     (void)dir;
     if (flow->proto == IPPROTO_UDP)
         return len >= 24 ? rpc_probe(flow, data, len) : SEK_PROBE_NO;
-    if (!(data[0] & 0x80) || (len > 11 && (data[8] || data[9] || data[10] || data[11] > 1)))
+    if (data[0] != 0x80 || (len > 11 && (data[8] || data[9] || data[10] || data[11] > 1)))
         return SEK_PROBE_NO;
     if (len < 28)
         return SEK_PROBE_MORE;

@@ -181,8 +181,12 @@ static void read_reply(struct nfs_state *s, enum sek_dir dir, struct nfs_call *c
 {
     struct sek_bytes handle = sek_buffer_view(&call->handle);
     bool end = false;
-    if (call->version == 2) {
-        sek_reader_skip(r, 68);
+    if (call->version == 2) { /* it does not tell the end, but the size */
+        sek_reader_skip(r, 20);
+        uint32_t size = sek_reader_u32(r);
+        sek_reader_skip(r, 44);
+        struct sek_reader look = *r;
+        end = call->offset + sek_reader_u32(&look) >= size;
     } else {
         skip_attributes(r);
         sek_reader_skip(r, 4);

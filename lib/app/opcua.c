@@ -52,7 +52,7 @@ static enum sek_probe opcua_probe(const struct sek_flow *flow, enum sek_dir dir,
                                   const uint8_t *data, uint32_t len)
 {
     (void)flow, (void)dir;
-    if (!strchr("HAERCOM", data[0]))
+    if (!data[0] || !strchr("HAERCOM", data[0]))
         return SEK_PROBE_NO;
     if (len >= 4 && (type_of(data) < 0 || !strchr("FCA", data[3])))
         return SEK_PROBE_NO;

@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum sek_group_proto sek_group_of(uint8_t ip_proto)
 {
@@ -59,45 +60,98 @@ static bool other_way(const struct sek_rule *r, enum sek_app app, int dir)
     return false;
 }
 
-static enum sek_error app_build(struct sek_compiled *c, enum sek_app app, int dir,
-                                struct sek_fault *fault)
+/* Transaction rules, sorted once for all protocols: those of view V that their pattern is in are
+ * rules[first[v]] .. rules[first[v + 1]]; those without a pattern come last. */
+struct tx_rules {
+    struct sek_rule **rules;
+    uint32_t *first;
+    uint32_t views;
+};
+
+static bool tx_rules_sort(struct tx_rules *t, const struct sek_rules *rules)
+{
+    uint32_t n = t->views = rules->view_count;
+    uint32_t *next = calloc(n + 2, sizeof *next);
+    t->rules = calloc(rules->count + 1, sizeof *t->rules);
+    t->first = calloc(n + 2, sizeof *t->first);
+    bool ok = next && t->rules && t->first;
+    for (uint32_t i = 0; ok && i < rules->count; i++)
+        if (rules->items[i]->flags & SEK_RULE_TX)
+            t->first[(rules->items[i]->fast ? rules->items[i]->fast_step->view->id : n) + 1]++;
+    for (uint32_t v = 0; ok && v <= n; v++)
+        next[v + 1] = t->first[v + 1] += t->first[v];
+    for (uint32_t i = 0; ok && i < rules->count; i++) {
+        struct sek_rule *r = rules->items[i];
+        if (r->flags & SEK_RULE_TX) {
+            uint32_t v = r->fast ? r->fast_step->view->id : n;
+            t->rules[next[v]++] = r;
+        }
+    }
+    free(next);
+    return ok;
+}
+
+/* Those of view V (or without a pattern: V is the number of views) that concern APP and DIR. */
+static uint32_t tx_rules_of(const struct tx_rules *t, uint32_t v, enum sek_app app, int dir,
+                            struct sek_rule **out)
+{
+    uint32_t n = 0;
+    for (uint32_t i = t->first[v]; i < t->first[v + 1]; i++)
+        if (tx_rule_here(t->rules[i], app, dir) && !other_way(t->rules[i], app, dir))
+            out[n++] = t->rules[i];
+    return n;
+}
+
+static bool view_here(const struct sek_view *view, enum sek_app app, int dir,
+                      const struct sek_buffer_def **def)
+{
+    *def = sek_target_is_buffer(view->target) ? sek_buffer_in(view->target - SEK_TARGET_APP, app) : NULL;
+    return *def && (*def)->dirs & (dir ? 2 : 1);
+}
+
+static enum sek_error app_build(struct sek_compiled *c, const struct tx_rules *t, struct sek_rule **list,
+                                enum sek_app app, int dir, struct sek_fault *fault)
 {
     struct sek_app_group *g = &c->apps[app][dir];
-    struct sek_rule **list = calloc(c->rules->count + 1, sizeof *list);
     enum sek_error rc = SEK_OK;
-    g->views = calloc(c->rules->view_count + 1, sizeof *g->views);
-    g->always = calloc(c->rules->count + 1, sizeof *g->always);
-    if (!list || !g->views || !g->always) {
-        free(list);
+    g->always_count = tx_rules_of(t, t->views, app, dir, list);
+    g->always = calloc(g->always_count + 1, sizeof *g->always);
+    if (!g->always)
         return sek_fail(fault, SEK_ENOMEM, "out of memory while grouping rules");
-    }
-    for (uint32_t i = 0; i < c->rules->count; i++) {
-        struct sek_rule *r = c->rules->items[i];
-        if (tx_rule_here(r, app, dir) && !other_way(r, app, dir) && !r->fast)
-            g->always[g->always_count++] = r;
-    }
-    for (uint32_t v = 0; v < c->rules->view_count && !rc; v++) {
+    memcpy(g->always, list, g->always_count * sizeof *list);
+    for (uint32_t v = 0; v < t->views && !rc; v++) {
         struct sek_view *view = c->rules->views[v];
-        const struct sek_buffer_def *d =
-            sek_target_is_buffer(view->target) ? sek_buffer_in(view->target - SEK_TARGET_APP, app) : NULL;
-        uint32_t n = 0;
-        if (!d || !(d->dirs & (dir ? 2 : 1)))
-            continue;
-        for (uint32_t i = 0; i < c->rules->count; i++) {
-            struct sek_rule *r = c->rules->items[i];
-            if (r->fast && r->fast_step->view == view && tx_rule_here(r, app, dir) &&
-                !other_way(r, app, dir))
-                list[n++] = r;
-        }
+        const struct sek_buffer_def *d;
+        uint32_t n = view_here(view, app, dir, &d) ? tx_rules_of(t, v, app, dir, list) : 0;
         if (!n)
             continue;
+        struct sek_view_group *more = realloc(g->views, (g->view_count + 1) * sizeof *more);
+        if (!more)
+            return sek_fail(fault, SEK_ENOMEM, "out of memory while grouping rules");
+        g->views = more;
         struct sek_view_group *vg = &g->views[g->view_count++];
         *vg = (struct sek_view_group){.view = view, .progress = d->progress[dir],
                                       .growing = d->growing, .multi = d->multi};
         rc = prefilter_build(&vg->prefilter, list, n, c, fault);
     }
-    qsort(g->views, g->view_count, sizeof *g->views, by_progress);
+    if (g->view_count)
+        qsort(g->views, g->view_count, sizeof *g->views, by_progress);
+    return rc;
+}
+
+static enum sek_error apps_build(struct sek_compiled *c, struct sek_fault *fault)
+{
+    struct tx_rules t = {0};
+    struct sek_rule **list = calloc(c->rules->count + 1, sizeof *list);
+    enum sek_error rc = list && tx_rules_sort(&t, c->rules)
+                            ? SEK_OK
+                            : sek_fail(fault, SEK_ENOMEM, "out of memory while grouping rules");
+    for (int app = 0; app < SEK_APP_COUNT && !rc; app++)
+        for (int dir = 0; dir < 2 && !rc && sek_app_ops(app); dir++)
+            rc = app_build(c, &t, list, app, dir, fault);
     free(list);
+    free(t.rules);
+    free(t.first);
     return rc;
 }
 
@@ -141,9 +195,8 @@ struct sek_compiled *sek_compile(struct sek_rules *rules, struct sek_fault *faul
     for (int proto = 0; proto < SEK_GROUP_PROTOS && !rc; proto++)
         for (int dir = 0; dir < 2 && !rc; dir++)
             rc = ports_build(c, proto, dir, fault);
-    for (int app = 0; app < SEK_APP_COUNT && !rc; app++)
-        for (int dir = 0; dir < 2 && !rc && sek_app_ops(app); dir++)
-            rc = app_build(c, app, dir, fault);
+    if (!rc)
+        rc = apps_build(c, fault);
     if (!rc)
         rc = lists_build(c, fault);
     if (!rc)

@@ -219,6 +219,18 @@ const struct sek_rule_cost *sek_engine_costs(const struct sek_engine *e)
     return e->costs;
 }
 
+void sek_engine_gauges(const struct sek_engine *e, struct sek_engine_gauges *out)
+{
+    *out = (struct sek_engine_gauges){
+        .flows = e->flows.count,
+        .evicted = e->flows.evicted,
+        .memory_used = e->pool.used,
+        .memory_taken = e->pool.taken,
+        .memory_refused = e->pool.refused,
+        .rules = e->rules->rules->count,
+    };
+}
+
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *e)
 {
     return &e->stats;
@@ -654,6 +666,7 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
 {
     struct sek_engine *e = ctx;
     f->flags |= SEK_FLOW_ENDING;
+    e->stats.app_flows[f->app]++;
     finish_streams(e, f);
     if (e->options.on_flow_end)
         e->options.on_flow_end(e->options.ctx, e, f);

@@ -82,6 +82,15 @@ struct sek_engine_options {
 struct sek_engine_stats {
     uint64_t packets, bytes, alerts, drops, flows;
     uint64_t invalid_checksums, app_errors, stream_gaps, recursion_limit;
+    uint64_t app_flows[SEK_APP_COUNT]; /* flows that ended, by protocol */
+};
+
+/* What is now, in contrast to what has been. */
+struct sek_engine_gauges {
+    uint64_t flows, evicted;
+    uint64_t memory_used, memory_taken; /* bytes of the packet path: in use, taken from the system */
+    uint64_t memory_refused;            /* requests that met the limit */
+    uint64_t rules;
 };
 
 void sek_engine_options_default(struct sek_engine_options *options);
@@ -118,6 +127,7 @@ void sek_engine_trust_checksums(struct sek_engine *engine, bool trusted);
 /* By rule->order, as many as there are rules; NULL unless profiling. */
 const struct sek_rule_cost *sek_engine_costs(const struct sek_engine *engine);
 
+void sek_engine_gauges(const struct sek_engine *engine, struct sek_engine_gauges *out);
 const struct sek_engine_stats *sek_engine_stats(const struct sek_engine *engine);
 /* Names of the flowbits set on FLOW, one a call (NULL at the end), for records. */
 const char *sek_engine_flowbit(const struct sek_engine *engine, const struct sek_flow *flow,

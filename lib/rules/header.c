@@ -53,12 +53,16 @@ static bool rule_protocol(struct sek_rule *r, const char *name)
     return true;
 }
 
-static const void *cached(struct sek_set_cache *cache, const char *text, bool *found)
+/* What is found moves to the front: few sets are in most rules. */
+static const void *cached(struct sek_set_cache **cache, const char *text, bool *found)
 {
-    for (; cache; cache = cache->next) {
-        if (!strcmp(cache->text, text)) {
+    for (struct sek_set_cache **link = cache, *c; (c = *link); link = &c->next) {
+        if (!strcmp(c->text, text)) {
+            *link = c->next;
+            c->next = *cache;
+            *cache = c;
             *found = true;
-            return cache->set;
+            return c->set;
         }
     }
     *found = false;
@@ -81,7 +85,7 @@ static enum sek_error rule_addresses(struct builder *b, const char *text,
                                      const struct sek_address_set **out)
 {
     bool found;
-    *out = cached(b->rules->address_cache, text, &found);
+    *out = cached(&b->rules->address_cache, text, &found);
     if (found)
         return SEK_OK;
     enum sek_error rc = sek_address_set_parse(b->arena, b->rules->variables, text, out, b->fault);
@@ -94,7 +98,7 @@ static enum sek_error rule_ports(struct builder *b, const char *text,
                                  const struct sek_port_set **out)
 {
     bool found;
-    *out = cached(b->rules->port_cache, text, &found);
+    *out = cached(&b->rules->port_cache, text, &found);
     if (found)
         return SEK_OK;
     enum sek_error rc = sek_port_set_parse(b->arena, b->rules->variables, text, out, b->fault);

@@ -16,13 +16,29 @@ static const struct keyword *const tables[] = {
     sek_data_keywords,
 };
 
+/* A rule has about ten keywords, and a set a hundred thousand: they are found by hash. */
+#define HASH_SIZE 1024u
+static const struct keyword *hashed[HASH_SIZE];
+
+static uint32_t keyword_place(const char *name)
+{
+    uint32_t h = 2166136261u;
+    for (const char *p = name; *p; p++)
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    h %= HASH_SIZE;
+    while (hashed[h] && strcmp(hashed[h]->name, name))
+        h = (h + 1) % HASH_SIZE;
+    return h;
+}
+
 static const struct keyword *keyword_find(const char *name)
 {
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    static bool filled;
+    for (size_t t = 0; !filled && t < sizeof tables / sizeof *tables; t++)
         for (const struct keyword *k = tables[t]; k->name; k++)
-            if (!strcmp(k->name, name))
-                return k;
-    return NULL;
+            hashed[keyword_place(k->name)] = k;
+    filled = true;
+    return hashed[keyword_place(name)];
 }
 
 /* Cut the next option off: text up to a ';' that is neither escaped nor inside quotes. A quote that is

@@ -258,6 +258,29 @@ static void ike_tells_keys_vendors_and_weak_groups(void **state)
     assert_true(refused("ike.vendor", "4a1"));
 }
 
+static const char ike_main[] =
+    "\x22\x22\x22\x22\x22\x22\x22\x22\x33\x33\x33\x33\x33\x33\x33\x33\x01\x10\x02\x00\x00\x00\x00\x00"
+    "\x00\x00\x00\x60\x0d\x00\x00\x3c\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x30\x01\x01\x00\x01"
+    "\x00\x00\x00\x28\x01\x01\x00\x00\x80\x01\x00\x07\x80\x0e\x00\x80\x80\x02\x00\x02\x80\x04\x00\x02"
+    "\x80\x03\x00\x01\x80\x0b\x00\x01\x00\x0c\x00\x04\x00\x01\x51\x80\x00\x00\x00\x08\xaf\xca\xd7\x13";
+
+static void the_association_that_an_ike_1_server_chose_is_seen(void **state)
+{
+    (void)state;
+    flow_open(IPPROTO_UDP, 500);
+    feed(SEK_TOSERVER, ike_main, sizeof ike_main - 1, 100000);
+    feed(SEK_TOCLIENT, ike_main, sizeof ike_main - 1, 100000);
+    assert_false(keyword(0, SEK_TOSERVER, "ike.chosen_sa_attribute", "alg_enc=7"));
+    assert_true(keyword(1, SEK_TOCLIENT, "ike.chosen_sa_attribute", "alg_enc=7"));
+    assert_true(keyword(1, SEK_TOCLIENT, "ike.chosen_sa_attribute", "sa_key_length=128"));
+    assert_true(keyword(1, SEK_TOCLIENT, "ike.chosen_sa_attribute", "sa_life_duration=86400"));
+    assert_false(keyword(1, SEK_TOCLIENT, "ike.chosen_sa_attribute", "alg_hash=4"));
+    assert_true(keyword(1, SEK_TOCLIENT, "ike.vendor", "afcad713"));
+    expect_record(1, "\"alg_enc\":\"EncAesCbc\",\"alg_enc_raw\":7");
+    expect_record(0, "\"proposals\":[{\"alg_enc\"");
+    flow_close();
+}
+
 static void a_protocol_that_is_only_detected_has_no_transactions(void **state)
 {
     (void)state;
@@ -267,6 +290,30 @@ static void a_protocol_that_is_only_detected_has_no_transactions(void **state)
     feed(SEK_TOCLIENT, snmp2, sizeof snmp2 - 1, 100000);
     assert_int_equal(flow.app, SEK_APP_SNMP);
     assert_null(flow.app_state);
+    flow_close();
+}
+
+static void a_transport_that_is_switched_off_is_not_looked_at(void **state)
+{
+    (void)state;
+    flow_open(IPPROTO_TCP, 2049);
+    settings.transports[SEK_APP_NFS] = 2;
+    feed(SEK_TOSERVER, nfs_lookup, sizeof nfs_lookup - 1, 100000);
+    assert_int_equal(flow.app, SEK_APP_UNKNOWN);
+    flow_close();
+}
+
+static void the_oldest_unfinished_request_ends_when_there_are_too_many(void **state)
+{
+    (void)state;
+    flow_open(IPPROTO_TCP, 1883);
+    settings.max_tx[SEK_APP_MQTT] = 2;
+    FEED(SEK_TOSERVER, "\x10\x0f\0\4MQTT\4\2\0\x3c\0\3cam", 100000);
+    FEED(SEK_TOCLIENT, "\x20\2\0\0", 100000);
+    FEED(SEK_TOSERVER, "\x32\5\0\1t\0\1" "\x32\5\0\1t\0\2" "\x32\5\0\1t\0\3", 100000);
+    assert_true(has_event(1, SEK_TOSERVER, "mqtt.too_many_transactions"));
+    assert_true(tx_at(1)->complete[SEK_TOSERVER]);
+    assert_false(has_event(2, SEK_TOSERVER, "mqtt.too_many_transactions"));
     flow_close();
 }
 
@@ -283,6 +330,9 @@ int main(void)
         cmocka_unit_test(dhcp_options_are_read_and_their_lengths_checked),
         cmocka_unit_test(tftp_requests_tell_file_and_mode),
         cmocka_unit_test(ike_tells_keys_vendors_and_weak_groups),
+        cmocka_unit_test(the_association_that_an_ike_1_server_chose_is_seen),
+        cmocka_unit_test(a_transport_that_is_switched_off_is_not_looked_at),
+        cmocka_unit_test(the_oldest_unfinished_request_ends_when_there_are_too_many),
         cmocka_unit_test(a_protocol_that_is_only_detected_has_no_transactions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,20 @@ static void values_are_counted(void **state)
     expect("count 0", true, without);
 }
 
+static void bits_are_compared_under_a_mask_and_numbers_take_units(void **state)
+{
+    (void)state;
+    expect("&0x0c=0x0c", true, message); /* 12 */
+    expect("&0x0c=0x04", false, message);
+    expect("&0x03!=0x03", true, message);
+    expect("&0x08!=0x08", false, message);
+    expect("<1kb", true, message);
+    expect(">1KiB", false, message);
+    assert_null(compile("&0xc0=2"));
+    assert_null(compile("&0xc0"));
+    assert_null(compile("3tb"));
+}
+
 static void what_names_no_values_is_refused(void **state)
 {
     (void)state;
@@ -117,6 +131,7 @@ int main(void)
         cmocka_unit_test(one_of_several_values_is_enough_or_all_must_compare),
         cmocka_unit_test(a_value_is_picked_by_its_place_from_either_end),
         cmocka_unit_test(values_are_counted),
+        cmocka_unit_test(bits_are_compared_under_a_mask_and_numbers_take_units),
         cmocka_unit_test(what_names_no_values_is_refused),
         cmocka_unit_test(bits_are_compared_under_a_mask),
         cmocka_unit_test(numbers_may_have_units),
