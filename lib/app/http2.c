@@ -8,7 +8,7 @@
 #define FRAME_KEEP   65536u  /* a frame other than DATA that is longer is let pass */
 #define LONG_FRAME   (1u << 20)
 #define BLOCK_LIMIT  65536u
-#define VALUES_MAX   1024u
+#define VALUES_MAX   256u
 #define RESET_WAIT   256u  /* with more transactions than this, a reset stream is over at once */
 
 #define FLAG_END_STREAM  1
@@ -137,7 +137,9 @@ struct block_target {
 static void on_field(void *ctx, struct sek_bytes name, struct sek_bytes value)
 {
     struct block_target *b = ctx;
-    if (b->tx && !b->push &&
+    if (!b->tx || b->push)
+        return;
+    if (!h2_keep(b->s, b->tx, (uint64_t)name.len + value.len) ||
         !sek_fields_add(b->s->base.pool, &b->tx->side[b->dir].headers, name, value,
                         2 * BLOCK_LIMIT))
         sek_tx_event_any(&b->tx->base, H2_EVENT_HEADER);
@@ -451,6 +453,7 @@ static void h2_tx_free(struct sek_app_state *state, struct sek_tx *base)
     for (int d = 0; d < 2; d++)
         sek_pool_put(state->pool, tx->side[d].values,
                      tx->side[d].cap * sizeof *tx->side[d].values);
+    ((struct h2_state *)state)->kept -= tx->kept;
     h2_message_free((struct h2_state *)state, tx);
     sek_pool_put(state->pool, tx, sizeof *tx);
 }
