@@ -312,7 +312,9 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     struct sek_reader r = sek_reader_make(data, len);
     uint32_t size = sek_reader_u24(&r);
     uint8_t type = sek_reader_u8(&r), flags = sek_reader_u8(&r);
-    uint32_t stream = sek_reader_u32(&r) & 0x7fffffff;
+    uint32_t stream = sek_reader_u32(&r);
+    bool reserved = stream >> 31; /* must be 0 (RFC 9113 section 4.1) */
+    stream &= 0x7fffffff;
     bool padded = type == H2_DATA && flags & FLAG_PADDED && size;
     uint32_t need = FRAME_HEADER + padded;
     if (type != H2_DATA && size <= FRAME_KEEP)
@@ -331,6 +333,8 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     }
     value_add(s, tx, dir, H2_IS_TYPE, 0, type);
     add_frames(s, dir, at, size, tx);
+    if (reserved)
+        sek_tx_event_any(&tx->base, H2_EVENT_FRAME_HEADER);
     if (!length_right(type, flags, size))
         sek_tx_event_any(&tx->base, H2_EVENT_FRAME_LENGTH);
     if (size > LONG_FRAME)

@@ -102,8 +102,11 @@ void h2_headers_done(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir)
     d->got_headers = true;
     if (tx->base.progress[dir] < H2_HEADERS)
         tx->base.progress[dir] = H2_HEADERS;
+    struct sek_bytes range;
     if (dir == SEK_TOSERVER)
         read_host(s, tx);
+    else if (header(d, "content-range", &range) && !http_range_good(range))
+        sek_tx_event_any(&tx->base, H2_EVENT_RANGE);
     note_doh(s, tx, dir);
     body_begin(s, d);
 }
