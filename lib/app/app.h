@@ -161,6 +161,10 @@ struct sek_app_settings {
     uint32_t http_field_limit;
     uint32_t http_layers; /* content encodings on top of each other */
     uint32_t http_bomb_limit; /* decompressed bytes, when they are over 2048 times what came */
+    uint32_t smb_transfer[2];    /* bytes of one write, one read; 0: no limit */
+    uint32_t smb_queue_size[2];  /* bytes and pieces of a file that wait for what is before them */
+    uint32_t smb_queue_count[2];
+    uint32_t http2_streams;      /* at once */
     uint32_t websocket_payload_limit; /* kept of a message */
     uint8_t mail_url_schemes; /* enum sek_url_scheme: addresses that are taken out of mails */
     bool mail_url_with_scheme;

@@ -25,11 +25,11 @@ static enum sek_probe probe_stream(enum sek_dir dir, const uint8_t *data, uint32
 {
     struct sek_reader r = sek_reader_make(data, len);
     struct dce_header h;
-    if (data[0] != 5 || (len > 1 && data[1] > 1))
+    if (data[0] != 5 || (len > 1 && data[1])) /* 5.1 is left out: SOCKS begins so */
         return SEK_PROBE_NO;
     if (len < DCE_HEADER)
         return SEK_PROBE_MORE;
-    if (!dce_header_read(&r, &h) || h.auth > h.size)
+    if (!dce_header_read(&r, &h) || h.auth > h.size || !(h.flags & DCE_FIRST) || data[6] || data[7])
         return SEK_PROBE_NO;
     bool answer = h.type == DCE_RESPONSE || h.type == DCE_FAULT || h.type == DCE_BIND_ACK ||
                   h.type == DCE_BIND_NAK || h.type == DCE_ALTER_RESPONSE;

@@ -94,6 +94,7 @@ long sek_decoder_step(struct sek_decoder *l, const uint8_t **in, uint32_t *left,
         l->lzma.next_out = out;
         l->lzma.avail_out = out_size;
         lzma_ret r = lzma_code(&l->lzma, LZMA_RUN);
+        l->memory |= r == LZMA_MEMLIMIT_ERROR;
         *in = l->lzma.next_in;
         *left = (uint32_t)l->lzma.avail_in;
         *end = r == LZMA_STREAM_END;

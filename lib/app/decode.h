@@ -14,6 +14,7 @@ enum sek_coding { SEK_CODING_NONE, SEK_CODING_GZIP, SEK_CODING_DEFLATE, SEK_CODI
 struct sek_decoder {
     enum sek_coding coding;
     bool ready, dead; /* dead: the data is not what was announced; the rest passes as it is */
+    bool memory;      /* what is coded asks for more memory than there is for it (lzma) */
     union {
         z_stream z;
         lzma_stream lzma;

@@ -3,7 +3,7 @@
 
 #define FILES_MAX 256u        /* of one transaction */
 #define NAME_KEEP 4096u
-#define FLOW_KEEP (8u * 1024u * 1024u) /* bytes kept of all files of a flow, about */
+#define FLOW_KEEP (2u * 1024u * 1024u) /* bytes kept of all files of a flow, about */
 
 struct sek_app_file *sek_app_file_new(struct sek_app_state *state, struct sek_tx *tx,
                                       enum sek_dir dir, const void *name, uint32_t len)

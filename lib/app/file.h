@@ -5,7 +5,9 @@
 
 #include "lib/app/app.h"
 
-#define SEK_FILE_KEEP (1024u * 1024u) /* bytes kept of one file */
+/* Bytes kept of one file. While it grows it is searched again and again from its beginning, so that
+ * more would cost more than it finds. */
+#define SEK_FILE_KEEP (256u * 1024u)
 
 struct sek_app_file {
     struct sek_file base;

@@ -8,6 +8,7 @@
 
 #define LINE_LIMIT   65536u /* one line */
 #define HEAD_LIMIT   262144u
+#define WARNINGS_MAX 8 /* kinds of oddities in one head */
 
 static const char *const methods[] = {
     "GET",    "POST",  "HEAD",  "PUT",      "DELETE",  "OPTIONS", "TRACE",     "CONNECT",
@@ -174,6 +175,11 @@ static void fields_done(struct http_state *h, enum sek_dir dir)
         http_check_host(h, tx);
         tx->upgrade = http_field_find(m, "upgrade") != NULL;
     }
+    if (dir == SEK_TOCLIENT && m->status == 206 &&
+        !http_range_good(http_field_value(m, "content-range")))
+        sek_tx_event(&tx->base, dir, HTTP_EVENT_RANGE);
+    if (__builtin_popcountll(tx->base.events[dir]) > WARNINGS_MAX)
+        sek_tx_event(&tx->base, dir, HTTP_EVENT_WARNINGS);
     tx->base.progress[dir] = HTTP_HEADERS;
     http_body_begin(h, tx, dir);
     if (dir == SEK_TOSERVER) {

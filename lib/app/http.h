@@ -65,6 +65,13 @@ enum http_event {
     HTTP_EVENT_LINE_INCOMPLETE,
     HTTP_EVENT_TOO_MANY_HEADERS_REQ,
     HTTP_EVENT_TOO_MANY_HEADERS_RES,
+    HTTP_EVENT_RANGE,
+    HTTP_EVENT_FORM_ERROR,
+    HTTP_EVENT_FORM_EMPTY_FILE,
+    HTTP_EVENT_FORM_HEADER,
+    HTTP_EVENT_FILE_NAME,
+    HTTP_EVENT_LZMA_MEMORY,
+    HTTP_EVENT_WARNINGS,
 };
 
 #define HTTP_HEADERS_MAX 128
@@ -150,6 +157,10 @@ void http_note_repeats(struct http_tx *tx, enum sek_dir dir);
 /* Content-Length and Transfer-Encoding (RFC 9112 section 6). */
 void http_framing(struct http_tx *tx, enum sek_dir dir);
 void http_check_host(struct http_state *h, struct http_tx *tx);
+
+/* Content-Range: "bytes 0-99/200", "bytes 0-99/asterisk", or that it cannot be satisfied (RFC 9110
+ * section 14.4). Absent is good: the parts have their own. */
+bool http_range_good(struct sek_bytes v);
 
 /* The first field called NAME (any case), or NULL. */
 const struct http_field *http_field_find(const struct http_message *m, const char *name);

@@ -8,7 +8,7 @@
 #define FRAME_KEEP   65536u  /* a frame other than DATA that is longer is let pass */
 #define LONG_FRAME   (1u << 20)
 #define BLOCK_LIMIT  65536u
-#define VALUES_MAX   1024u
+#define VALUES_MAX   256u
 #define RESET_WAIT   256u  /* with more transactions than this, a reset stream is over at once */
 
 #define FLAG_END_STREAM  1
@@ -44,7 +44,9 @@ static enum sek_probe h2_probe(const struct sek_flow *flow, enum sek_dir dir, co
 static struct h2_tx *tx_new(struct h2_state *s, uint32_t stream)
 {
     enum sek_app app = s->base.flow->app == SEK_APP_DOH2 ? SEK_APP_DOH2 : SEK_APP_HTTP2;
-    struct h2_tx *tx = (struct h2_tx *)sek_tx_new(&s->base, sizeof *tx, app);
+    struct h2_tx *tx = NULL;
+    if (s->base.live < s->base.settings->http2_streams)
+        tx = (struct h2_tx *)sek_tx_new(&s->base, sizeof *tx, app);
     if (!tx) {
         if (s->base.last)
             sek_tx_event_any(s->base.last, H2_EVENT_STREAMS);
@@ -135,7 +137,9 @@ struct block_target {
 static void on_field(void *ctx, struct sek_bytes name, struct sek_bytes value)
 {
     struct block_target *b = ctx;
-    if (b->tx && !b->push &&
+    if (!b->tx || b->push)
+        return;
+    if (!h2_keep(b->s, b->tx, (uint64_t)name.len + value.len) ||
         !sek_fields_add(b->s->base.pool, &b->tx->side[b->dir].headers, name, value,
                         2 * BLOCK_LIMIT))
         sek_tx_event_any(&b->tx->base, H2_EVENT_HEADER);
@@ -308,7 +312,9 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     struct sek_reader r = sek_reader_make(data, len);
     uint32_t size = sek_reader_u24(&r);
     uint8_t type = sek_reader_u8(&r), flags = sek_reader_u8(&r);
-    uint32_t stream = sek_reader_u32(&r) & 0x7fffffff;
+    uint32_t stream = sek_reader_u32(&r);
+    bool reserved = stream >> 31; /* must be 0 (RFC 9113 section 4.1) */
+    stream &= 0x7fffffff;
     bool padded = type == H2_DATA && flags & FLAG_PADDED && size;
     uint32_t need = FRAME_HEADER + padded;
     if (type != H2_DATA && size <= FRAME_KEEP)
@@ -327,6 +333,8 @@ static uint32_t frame(struct h2_state *s, enum sek_dir dir, const uint8_t *data,
     }
     value_add(s, tx, dir, H2_IS_TYPE, 0, type);
     add_frames(s, dir, at, size, tx);
+    if (reserved)
+        sek_tx_event_any(&tx->base, H2_EVENT_FRAME_HEADER);
     if (!length_right(type, flags, size))
         sek_tx_event_any(&tx->base, H2_EVENT_FRAME_LENGTH);
     if (size > LONG_FRAME)
@@ -449,6 +457,7 @@ static void h2_tx_free(struct sek_app_state *state, struct sek_tx *base)
     for (int d = 0; d < 2; d++)
         sek_pool_put(state->pool, tx->side[d].values,
                      tx->side[d].cap * sizeof *tx->side[d].values);
+    ((struct h2_state *)state)->kept -= tx->kept;
     h2_message_free((struct h2_state *)state, tx);
     sek_pool_put(state->pool, tx, sizeof *tx);
 }

@@ -51,6 +51,7 @@ struct h2_tx {
     struct h2_side side[2];
     struct sek_buffer host;
     bool doh;
+    uint64_t kept; /* its part of what the flow keeps */
 };
 
 struct h2_flow {
@@ -64,11 +65,24 @@ struct h2_flow {
     bool data_end;
 };
 
+#define H2_KEEP (16u * 1024u * 1024u) /* of one flow, about */
+
 struct h2_state {
     struct sek_app_state base;
     struct h2_flow flow[2];
     uint32_t highest; /* stream seen */
+    uint64_t kept;    /* bytes of headers and bodies in transactions; H2_KEEP bounds it */
 };
+
+/* Room for LEN more bytes of TX; false when the flow keeps too much already. */
+static inline bool h2_keep(struct h2_state *s, struct h2_tx *tx, uint64_t len)
+{
+    if (s->kept + len > H2_KEEP)
+        return false;
+    s->kept += len;
+    tx->kept += len;
+    return true;
+}
 
 /* --- http2.c --- */
 void h2_state_open(struct sek_app_state *state);

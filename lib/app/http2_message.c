@@ -102,8 +102,11 @@ void h2_headers_done(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir)
     d->got_headers = true;
     if (tx->base.progress[dir] < H2_HEADERS)
         tx->base.progress[dir] = H2_HEADERS;
+    struct sek_bytes range;
     if (dir == SEK_TOSERVER)
         read_host(s, tx);
+    else if (header(d, "content-range", &range) && !http_range_good(range))
+        sek_tx_event_any(&tx->base, H2_EVENT_RANGE);
     note_doh(s, tx, dir);
     body_begin(s, d);
 }
@@ -143,8 +146,11 @@ static void body_store(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir, c
 {
     struct h2_side *d = &tx->side[dir];
     const struct sek_app_settings *set = s->base.settings;
-    sek_buffer_add(s->base.pool, &d->body, data, len,
-                   dir ? set->http_response_body_limit : set->http_request_body_limit);
+    uint32_t limit = dir ? set->http_response_body_limit : set->http_request_body_limit;
+    if (d->body.len < limit && h2_keep(s, tx, len))
+        sek_buffer_add(s->base.pool, &d->body, data, len, limit);
+    else
+        d->body.cut |= len > 0;
     d->total += len;
     if (tx->doh)
         sek_buffer_add(s->base.pool, &d->wire, data, len, DNS_LIMIT);

@@ -46,7 +46,8 @@ static bool layer_bomb(struct body_sink *k)
 static void layer_broken(struct body_sink *k, unsigned index, struct sek_decoder *l, const uint8_t *data,
                          uint32_t len)
 {
-    sek_tx_event(&k->tx->base, k->dir, HTTP_EVENT_GZIP_FAILED);
+    sek_tx_event(&k->tx->base, k->dir,
+                 l->memory ? HTTP_EVENT_LZMA_MEMORY : HTTP_EVENT_GZIP_FAILED);
     sek_decoder_close(l);
     l->dead = true;
     if (!k->m->body_total)

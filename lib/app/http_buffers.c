@@ -360,5 +360,12 @@ const struct sek_app_event_name http_events[] = {
     {"request_line_incomplete", HTTP_EVENT_LINE_INCOMPLETE},
     {"request_too_many_headers", HTTP_EVENT_TOO_MANY_HEADERS_REQ},
     {"response_too_many_headers", HTTP_EVENT_TOO_MANY_HEADERS_RES},
+    {"range_invalid", HTTP_EVENT_RANGE},
+    {"multipart_generic_error", HTTP_EVENT_FORM_ERROR},
+    {"multipart_no_filedata", HTTP_EVENT_FORM_EMPTY_FILE},
+    {"multipart_invalid_header", HTTP_EVENT_FORM_HEADER},
+    {"file_name_too_long", HTTP_EVENT_FILE_NAME},
+    {"lzma_memlimit_reached", HTTP_EVENT_LZMA_MEMORY},
+    {"too_many_warnings", HTTP_EVENT_WARNINGS},
     {0},
 };

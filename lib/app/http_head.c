@@ -269,3 +269,35 @@ void http_check_host(struct http_state *h, struct http_tx *tx)
         !has_token(auth, "bearer"))
         sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_AUTH_UNRECOGNIZED);
 }
+
+/* Digits at *P as a number; false when there are none. */
+static bool number_at(const uint8_t **p, const uint8_t *end, uint64_t *out)
+{
+    const uint8_t *begin = *p;
+    *out = 0;
+    for (; *p < end && **p >= '0' && **p <= '9' && *p - begin < 19; (*p)++)
+        *out = *out * 10 + (uint64_t)(**p - '0');
+    return *p > begin;
+}
+
+bool http_range_good(struct sek_bytes v)
+{
+    const uint8_t *p = v.data, *end = v.data + v.len;
+    uint64_t first = 0, last = 0, size;
+    if (!v.len)
+        return true;
+    if (v.len < 7 || strncasecmp((const char *)p, "bytes ", 6))
+        return false;
+    p += 6;
+    bool unsatisfied = *p == '*';
+    if (unsatisfied)
+        p++;
+    else if (!number_at(&p, end, &first) || p >= end || *p++ != '-' || !number_at(&p, end, &last) ||
+             last < first)
+        return false;
+    if (p >= end || *p++ != '/')
+        return false;
+    if (p + 1 == end && *p == '*')
+        return !unsatisfied;
+    return number_at(&p, end, &size) && p == end && (unsatisfied || last < size);
+}

@@ -6,6 +6,8 @@
 #include "lib/app/fields.h"
 #include "lib/app/file.h"
 
+#define FILE_NAME_MAX 1024u
+
 /* The value of NAME="value" or NAME=value in a header field. */
 static bool parameter(struct sek_bytes v, const char *name, struct sek_bytes *out)
 {
@@ -29,7 +31,7 @@ static bool parameter(struct sek_bytes v, const char *name, struct sek_bytes *ou
 }
 
 /* The head of a part: its file name. Returns the bytes up to the content, 0 when it has no end. */
-static uint32_t part_head(const uint8_t *data, uint32_t len, struct sek_bytes *name)
+static uint32_t part_head(const uint8_t *data, uint32_t len, struct sek_bytes *name, bool *bad)
 {
     uint32_t pos = 0, n;
     struct sek_bytes line;
@@ -38,6 +40,7 @@ static uint32_t part_head(const uint8_t *data, uint32_t len, struct sek_bytes *n
         pos += n;
         if (!line.len)
             return pos;
+        *bad |= !memchr(line.data, ':', line.len) && *line.data != ' ' && *line.data != '\t';
         if (sek_bytes_begin(line, "content-disposition:"))
             parameter(line, "filename", name);
     }
@@ -71,21 +74,31 @@ void http_multipart(struct http_state *h, struct http_tx *tx)
     struct sek_bytes type = http_field_value(m, "content-type"), boundary, name;
     const uint8_t *p = m->body.data;
     uint32_t left = m->body.len;
-    if (!http_is_form(tx) || !parameter(type, "boundary", &boundary) || !boundary.len)
+    if (!http_is_form(tx))
         return;
-    if (left < boundary.len + 2 || memcmp(p, "--", 2) || memcmp(p + 2, boundary.data, boundary.len))
+    if (!parameter(type, "boundary", &boundary) || !boundary.len || left < boundary.len + 2 ||
+        memcmp(p, "--", 2) || memcmp(p + 2, boundary.data, boundary.len)) {
+        sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_FORM_ERROR);
         return;
+    }
     while (left > boundary.len + 4) {
         p += boundary.len + 2; /* "--boundary", and its line's end */
         left -= boundary.len + 2;
         if (memcmp(p, "\r\n", 2))
             return; /* the last one has "--" */
-        uint32_t head = part_head(p + 2, left - 2, &name);
+        bool bad = false;
+        uint32_t head = part_head(p + 2, left - 2, &name, &bad);
+        if (!head || bad)
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_FORM_HEADER);
         if (!head)
             return;
         p += 2 + head;
         left -= 2 + head;
         uint32_t size = part_length(p, left, boundary);
+        if (name.len && !size)
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_FORM_EMPTY_FILE);
+        if (name.len > FILE_NAME_MAX)
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_FILE_NAME);
         struct sek_app_file *f =
             name.len ? sek_app_file_new(&h->base, &tx->base, SEK_TOSERVER, name.data, name.len)
                      : NULL;

@@ -6,7 +6,7 @@
 #include <ctype.h>
 
 #define LINE_LIMIT 8192u
-#define TEXT_LIMIT 65536u
+#define TEXT_LIMIT 16384u
 #define TAG_LIMIT  32u
 
 enum { IMAP_STARTED, IMAP_COMPLETE };

@@ -40,8 +40,9 @@ struct pg_state {
 static enum sek_probe pg_probe(const struct sek_flow *flow, enum sek_dir dir, const uint8_t *data,
                                uint32_t len)
 {
-    (void)flow;
-    if (dir != SEK_TOSERVER || data[0] || (len > 1 && data[1]))
+    if (dir == SEK_TOCLIENT)
+        return flow->port[1] == 5432 && memchr("SNRE", data[0], 4) ? SEK_PROBE_YES : SEK_PROBE_NO;
+    if (data[0] || (len > 1 && data[1]))
         return SEK_PROBE_NO;
     if (len < 8)
         return len < 4 || (data[2] << 8 | data[3]) >= 8 ? SEK_PROBE_MORE : SEK_PROBE_NO;

@@ -112,6 +112,10 @@ void sek_app_settings_default(struct sek_app_settings *s)
         .http_response_body_limit = 100 * 1024,
         .http_body_inspect_min = 32 * 1024,
         .http_field_limit = 18000,
+        .smb_transfer = {16 * 1024 * 1024, 16 * 1024 * 1024},
+        .smb_queue_size = {1024 * 1024, 1024 * 1024},
+        .smb_queue_count = {64, 64},
+        .http2_streams = SEK_TX_LIMIT,
         .websocket_payload_limit = 65535,
         .mail_url_schemes = SEK_URL_HTTP,
         .http_layers = 2,
@@ -205,6 +209,20 @@ static uint8_t url_schemes(struct sek_config *config, uint8_t fallback)
     return bits;
 }
 
+static void smb_settings(struct sek_app_settings *s, struct sek_config *config)
+{
+    static const char *const ways[] = {"write", "read"};
+    char key[96];
+    for (int d = 0; d < 2; d++) {
+        snprintf(key, sizeof key, "app-layer.protocols.smb.max-%s-size", ways[d]);
+        s->smb_transfer[d] = size_setting(config, key, s->smb_transfer[d]);
+        snprintf(key, sizeof key, "app-layer.protocols.smb.max-%s-queue-size", ways[d]);
+        s->smb_queue_size[d] = size_setting(config, key, s->smb_queue_size[d]);
+        snprintf(key, sizeof key, "app-layer.protocols.smb.max-%s-queue-cnt", ways[d]);
+        s->smb_queue_count[d] = size_setting(config, key, s->smb_queue_count[d]);
+    }
+}
+
 void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config)
 {
     static const char base[] = "app-layer.protocols.http.libhtp.default-config.";
@@ -222,6 +240,9 @@ void sek_app_settings_read(struct sek_app_settings *s, struct sek_config *config
     s->http_response_body_limit = size_setting(config, key, s->http_response_body_limit);
     snprintf(key, sizeof key, "%scompression-bomb-limit", base);
     s->http_bomb_limit = size_setting(config, key, s->http_bomb_limit);
+    smb_settings(s, config);
+    s->http2_streams =
+        size_setting(config, "app-layer.protocols.http2.max-streams", s->http2_streams);
     s->websocket_payload_limit = size_setting(
         config, "app-layer.protocols.websocket.max-payload-size", s->websocket_payload_limit);
     s->mail_url_schemes = url_schemes(config, s->mail_url_schemes);
@@ -355,6 +376,14 @@ static void flow_event(struct sek_flow *flow, enum sek_app_flow_event event)
     flow->app_events |= (uint8_t)(1u << event);
 }
 
+/* FOUND comes after a change that announced something else. */
+static void note_unexpected(struct sek_flow *flow, uint16_t found)
+{
+    if (flow->app_expected && found != flow->app_expected)
+        flow_event(flow, flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
+                                                           : SEK_APP_FLOW_UNEXPECTED);
+}
+
 /* The protocol changes (STARTTLS, Upgrade): what was before is only inspected and let go. */
 static void change_protocol(struct sek_pool *pool, const struct sek_app_settings *settings,
                             struct sek_flow *flow, uint16_t to)
@@ -369,7 +398,7 @@ static void change_protocol(struct sek_pool *pool, const struct sek_app_settings
     flow->app_earlier = old;
     flow->app_state = NULL;
     flow->app = SEK_APP_UNKNOWN;
-    flow->app_hoped = to == SEK_APP_TLS ? to : 0;
+    flow->app_expected = to == SEK_APP_TLS ? to : 0;
     if (to != SEK_APP_TLS && to < SEK_APP_COUNT && protocols[to] && settings->enabled[to]) {
         flow->app = to;
         flow->app_dir[0] = flow->app_dir[1] = to;
@@ -411,9 +440,7 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
             }
             flow->app_probed[dir] = 1;
             flow->app_dir[dir] = SEK_APP_FAILED;
-            if (flow->app_expected)
-                flow_event(flow, flow->app_expected == SEK_APP_TLS ? SEK_APP_FLOW_NO_TLS
-                                                                   : SEK_APP_FLOW_UNEXPECTED);
+            note_unexpected(flow, SEK_APP_FAILED);
             if (flow->app_probed[!dir] || flow->proto != IPPROTO_TCP) {
                 flow->app = SEK_APP_FAILED;
                 flow_event(flow, SEK_APP_FLOW_SKIPPED);
@@ -425,6 +452,7 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         }
         if (flow->app_probed[!dir])
             flow_event(flow, SEK_APP_FLOW_ONE_DIRECTION);
+        note_unexpected(flow, found);
         flow->app = found;
         flow->app_dir[dir] = found;
         if (settings->detect_only[found])
@@ -464,8 +492,8 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         state->failed[dir] = true;
         r.consumed = len;
     }
-    bool as_hoped = !flow->app_hoped || flow->app == flow->app_hoped;
-    if (r.change && as_hoped && !flow->app_earlier && !state->before)
+    bool as_expected = !flow->app_expected || flow->app == flow->app_expected;
+    if (r.change && as_expected && !flow->app_earlier && !state->before)
         change_protocol(pool, settings, flow, r.change);
     else if (r.change)
         change_refused(state, ops);

@@ -77,8 +77,6 @@ struct smb_tx {
 /* An open file or pipe. */
 #define SMB_HANDLES_MAX 256
 #define SMB_TREES_MAX   64
-#define SMB_PIECES_MAX  64u
-#define SMB_PIECES_SIZE (1024u * 1024u)
 
 struct smb_piece { /* of a file, waiting for what is before it */
     struct smb_piece *next;

@@ -10,7 +10,6 @@
 #define PENDING       0x103u
 #define OVERFLOW      0x80000005u
 #define PIPE_TRANSCEIVE 0x0011c017u
-#define SIZE_MAX_SANE (16u * 1024u * 1024u)
 
 enum { NEGOTIATE, SESSION_SETUP, LOGOFF, TREE_CONNECT, TREE_DISCONNECT, CREATE, CLOSE, FLUSH, READ,
        WRITE, LOCK, IOCTL, CANCEL, ECHO, QUERY_DIRECTORY, CHANGE_NOTIFY, QUERY_INFO, SET_INFO,
@@ -62,6 +61,13 @@ static void fid_read(struct sek_reader *r, uint8_t out[16])
     memset(out, 0, 16);
     if (b.len == 16)
         memcpy(out, b.data, 16);
+}
+
+/* Is LEN more than one read (to the client) or write should have? */
+static bool too_large(const struct smb_state *s, enum sek_dir dir, uint32_t len)
+{
+    uint32_t limit = s->base.settings->smb_transfer[dir];
+    return limit && len > limit;
 }
 
 static bool ends_with_ipc(const struct sek_buffer *b)
@@ -121,13 +127,13 @@ static void ask_create(struct smb_state *s, struct smb_tx *tx, const struct smb_
     smb_text(s, &tx->name, part(rec, offset, len, NULL), true);
 }
 
-static void ask_read(struct smb_tx *tx, struct sek_reader *r)
+static void ask_read(struct smb_state *s, struct smb_tx *tx, struct sek_reader *r)
 {
     sek_reader_skip(r, 4);
     uint32_t len = sek_reader_u32le(r);
     tx->offset = sek_reader_u64le(r);
     fid_read(r, tx->fid);
-    if (len > SIZE_MAX_SANE)
+    if (too_large(s, SEK_TOCLIENT, len))
         sek_tx_event_any(&tx->base, SMB_EVENT_READ_REQUEST);
 }
 
@@ -142,7 +148,7 @@ static void ask_write(struct smb_state *s, struct smb_tx *tx, const struct smb_r
     fid_read(r, tx->fid);
     if (r->failed)
         return;
-    if (len > SIZE_MAX_SANE)
+    if (too_large(s, SEK_TOSERVER, len))
         sek_tx_event_any(&tx->base, SMB_EVENT_WRITE_REQUEST);
     struct sek_bytes data = part(rec, at, len, &missing);
     smb_content(s, rec, 2, smb_handle_get(s, tx->fid, tx->tree), offset, data, missing);
@@ -207,7 +213,7 @@ static void request(struct smb_state *s, const struct smb_record *rec, const str
         ask_create(s, tx, rec, r);
         break;
     case READ:
-        ask_read(tx, r);
+        ask_read(s, tx, r);
         break;
     case WRITE:
         ask_write(s, tx, rec, r);
@@ -246,9 +252,9 @@ static void told_negotiate(struct smb_state *s, struct smb_tx *tx, struct sek_re
     sek_reader_skip(r, 8);
     tx->max_read = sek_reader_u32le(r);
     tx->max_write = sek_reader_u32le(r);
-    if (tx->max_read > SIZE_MAX_SANE)
+    if (too_large(s, SEK_TOCLIENT, tx->max_read))
         sek_tx_event_any(&tx->base, SMB_EVENT_READ_SIZE);
-    if (tx->max_write > SIZE_MAX_SANE)
+    if (too_large(s, SEK_TOSERVER, tx->max_write))
         sek_tx_event_any(&tx->base, SMB_EVENT_WRITE_SIZE);
 }
 
@@ -286,7 +292,7 @@ static void told_read(struct smb_state *s, struct smb_tx *tx, const struct smb_r
     uint32_t len = sek_reader_u32le(r);
     if (r->failed || !memcmp(tx->fid, none, 16))
         return;
-    if (len > SIZE_MAX_SANE)
+    if (too_large(s, SEK_TOCLIENT, len))
         sek_tx_event_any(&tx->base, SMB_EVENT_READ_RESPONSE);
     struct sek_bytes data = part(rec, at, len, &missing);
     smb_content(s, rec, 2, smb_handle_get(s, tx->fid, tx->tree), tx->offset, data, missing);

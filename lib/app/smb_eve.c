@@ -176,8 +176,8 @@ static void eve_session(struct sek_text *out, const struct smb_tx *tx)
         if (tx->blob_version.len == 8) {
             const uint8_t *v = tx->blob_version.data;
             char text[48];
-            snprintf(text, sizeof text, "%u.%u build %u rev %u", v[0], v[1], v[2] | v[3] << 8,
-                     v[7]);
+            snprintf(text, sizeof text, "%u.%u build %u rev %u", v[0], v[1],
+                     (unsigned)(v[2] | v[3] << 8), v[7]);
             sek_json_str(out, "version", text);
         }
         sek_json_close(out, '}');

@@ -154,11 +154,11 @@ static void piece_keep(struct smb_state *s, struct smb_handle *h, enum sek_dir d
                        struct sek_bytes data)
 {
     struct sek_tx *tx = &h->file_tx[dir]->base;
-    if (h->piece_count[dir] >= SMB_PIECES_MAX) {
+    if (h->piece_count[dir] >= s->base.settings->smb_queue_count[dir]) {
         sek_tx_event_any(tx, dir ? SMB_EVENT_READ_QUEUE_COUNT : SMB_EVENT_WRITE_QUEUE_COUNT);
         return;
     }
-    if (data.len > SMB_PIECES_SIZE - h->piece_bytes[dir]) {
+    if (h->piece_bytes[dir] + data.len > s->base.settings->smb_queue_size[dir]) {
         sek_tx_event_any(tx, dir ? SMB_EVENT_READ_QUEUE_SIZE : SMB_EVENT_WRITE_QUEUE_SIZE);
         return;
     }

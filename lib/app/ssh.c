@@ -93,7 +93,6 @@ static void read_kexinit(struct ssh_state *s, enum sek_dir dir, struct sek_reade
     static const uint8_t own[2][4] = {{0, 2, 4, 6}, {0, 3, 5, 7}};
     struct sek_bytes lists[8];
     struct sek_buffer *text = &s->tx->hassh_text[dir];
-    uint8_t digest[SEK_DIGEST_MAX];
     sek_reader_skip(&r, 16); /* cookie */
     for (int i = 0; i < 8; i++)
         lists[i] = sek_reader_bytes(&r, sek_reader_u32(&r));
@@ -108,9 +107,17 @@ static void read_kexinit(struct ssh_state *s, enum sek_dir dir, struct sek_reade
             sek_buffer_add(s->base.pool, text, ";", 1, 0);
         sek_buffer_add(s->base.pool, text, list.data, list.len, 0);
     }
-    if (sek_digest(SEK_MD5, text->data, text->len, digest))
-        sek_hex_encode(digest, 16, s->tx->hassh[dir]);
     reach(s, dir, SSH_KEX);
+}
+
+/* The digest is made when somebody asks for it; "" when there is none. */
+static const char *hassh(struct ssh_tx *tx, int dir)
+{
+    const struct sek_buffer *text = &tx->hassh_text[dir];
+    uint8_t digest[SEK_DIGEST_MAX];
+    if (!tx->hassh[dir][0] && text->len && sek_digest(SEK_MD5, text->data, text->len, digest))
+        sek_hex_encode(digest, 16, tx->hassh[dir]);
+    return tx->hassh[dir];
 }
 
 static void side_done(struct ssh_state *s, enum sek_dir dir)
@@ -193,7 +200,7 @@ static void ssh_tx_free(struct sek_app_state *state, struct sek_tx *base)
 
 static void ssh_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
-    const struct ssh_tx *tx = (const struct ssh_tx *)base;
+    struct ssh_tx *tx = (struct ssh_tx *)base;
     (void)state;
     for (int d = 0; d < 2; d++) {
         if (!tx->proto[d].len)
@@ -201,7 +208,7 @@ static void ssh_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
         sek_json_open(out, d ? "server" : "client", '{');
         sek_json_bytes(out, "proto_version", tx->proto[d].data, tx->proto[d].len);
         sek_json_bytes(out, "software_version", tx->software[d].data, tx->software[d].len);
-        if (tx->hassh[d][0]) {
+        if (hassh(tx, d)[0]) {
             sek_json_open(out, "hassh", '{');
             sek_json_str(out, "hash", tx->hassh[d]);
             sek_json_bytes(out, "string", tx->hassh_text[d].data, tx->hassh_text[d].len);
@@ -234,8 +241,8 @@ BUFFER_GETTER(get_text_server, hassh_text, 1)
                    struct sek_bytes *out)                                                          \
     {                                                                                              \
         (void)s, (void)dir;                                                                        \
-        *out = (struct sek_bytes){(uint8_t *)TX(tx)->hassh[side], 32};                             \
-        return !i && TX(tx)->hassh[side][0];                                                       \
+        *out = (struct sek_bytes){(const uint8_t *)hassh(TX(tx), side), 32};                       \
+        return !i && out->data[0];                                                                 \
     }
 
 HASH_GETTER(get_hash_client, 0)

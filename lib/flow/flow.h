@@ -83,7 +83,6 @@ struct sek_flow {
     uint16_t app;         /* enum sek_app, 0 while unknown */
     uint16_t app_dir[2];  /* what each direction alone looks like */
     uint16_t app_before;  /* before a protocol change (STARTTLS, CONNECT, h2c) */
-    uint16_t app_hoped;   /* what a change asked for, when its bytes have to tell; 0: anything */
     uint8_t app_probed[2];
     uint8_t app_events;   /* anomalies of the packet at hand: enum sek_app_flow_event as bits */
     uint16_t app_expected; /* what a change of protocol announced; 0: nothing */

@@ -1,4 +1,5 @@
-/* HTTP/2 with HPACK, DNS inside it, WebSocket, QUIC; PostgreSQL, multicast DNS, BitTorrent's table.
+/* Forms of HTTP/1, HTTP/2 with HPACK, DNS inside it, WebSocket, QUIC; PostgreSQL, multicast DNS,
+ * BitTorrent's table.
  */
 #include "tests/unit/app_flow.h"
 
@@ -118,6 +119,49 @@ static void a_stream_is_reset_and_the_connection_says_goodbye(void **state)
     assert_true(has_number(0, SEK_TOSERVER, "http2.window", 4096));
     assert_true(has_event(1, "http2.data_stream_zero"));
     flow_close();
+}
+
+static void files_of_a_form_are_files_one_by_one(void **state)
+{
+    (void)state;
+    FOR_STEPS(i) {
+        flow_open(IPPROTO_TCP, 80);
+        FEED(SEK_TOSERVER,
+             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 189\r\n"
+             "Content-Type: multipart/form-data; boundary=cut\r\n\r\n"
+             "--cut\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue\r\n"
+             "--cut\r\nContent-Disposition: form-data; name=b; filename=\"1.txt\"\r\n\r\n"
+             "on\r\n-e\r\n--cut\r\nContent-Disposition: x; filename=2\r\n\r\n\r\n--cut--\r\n",
+             steps[i]);
+        expect(0, SEK_TOSERVER, "file.name", 0, "1.txt");
+        expect(0, SEK_TOSERVER, "file.data", 0, "on\r\n-e");
+        expect(0, SEK_TOSERVER, "file.name", 1, "2");
+        assert_true(has_number(0, SEK_TOSERVER, "filesize", 6));
+        assert_true(has_event(0, "http.multipart_no_filedata"));
+        assert_false(has_event(0, "http.multipart_generic_error"));
+        flow_close();
+    }
+}
+
+static void ranges_that_cannot_be_are_an_event(void **state)
+{
+    static const struct {
+        const char *range;
+        bool bad;
+    } cases[] = {{"bytes 0-4/5", false}, {"bytes 0-4/*", false}, {"bytes */5", false},
+                 {"bytes 4-0/5", true},  {"bytes 0-5/5", true},  {"bytes */*", true},
+                 {"lines 0-4/5", true},  {"bytes 0-4", true},    {"bytes ", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[128];
+        flow_open(IPPROTO_TCP, 80);
+        FEED(SEK_TOSERVER, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 100000);
+        int n = snprintf(text, sizeof text, "HTTP/1.1 206 P\r\nContent-Range: %s\r\n\r\n",
+                         cases[i].range);
+        feed(SEK_TOCLIENT, text, (uint32_t)n, 100000);
+        assert_int_equal(has_event(0, "http.range_invalid"), cases[i].bad);
+        flow_close();
+    }
 }
 
 static void http1_is_upgraded_to_http2(void **state)
@@ -276,6 +320,8 @@ int main(void)
         cmocka_unit_test(hpack_forgets_what_does_not_fit_and_refuses_nonsense),
         cmocka_unit_test(a_request_over_http2_has_the_buffers_of_http),
         cmocka_unit_test(a_stream_is_reset_and_the_connection_says_goodbye),
+        cmocka_unit_test(files_of_a_form_are_files_one_by_one),
+        cmocka_unit_test(ranges_that_cannot_be_are_an_event),
         cmocka_unit_test(http1_is_upgraded_to_http2),
         cmocka_unit_test(dns_in_http2_is_both),
         cmocka_unit_test(websocket_payloads_are_unmasked_and_joined),

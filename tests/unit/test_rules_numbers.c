@@ -107,6 +107,24 @@ static void what_names_no_values_is_refused(void **state)
     assert_null(compile("count x"));
 }
 
+static void bits_are_compared_under_a_mask(void **state)
+{
+    (void)state;
+    expect("&0x08=0x08", true, message); /* 11 and 12 have it */
+    expect("&0x0c!=0x08", true, message);
+    expect("&0x03=0x02", false, message);
+    assert_null(compile("&0x03=0x04")); /* never true */
+    assert_null(compile("&=1"));
+}
+
+static void numbers_may_have_units(void **state)
+{
+    (void)state;
+    expect("<1kb", true, message);
+    expect(">1 KiB", false, message);
+    assert_null(compile("1tb"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +133,8 @@ int main(void)
         cmocka_unit_test(values_are_counted),
         cmocka_unit_test(bits_are_compared_under_a_mask_and_numbers_take_units),
         cmocka_unit_test(what_names_no_values_is_refused),
+        cmocka_unit_test(bits_are_compared_under_a_mask),
+        cmocka_unit_test(numbers_may_have_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
