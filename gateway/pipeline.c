@@ -126,11 +126,30 @@ static void missing_name(struct gateway *g, struct sek_flow *f, struct sek_tx *t
         quarantine(g, &j);
 }
 
+/* Is one of the names that are asked for listed? */
+static bool listed_query(struct gateway *g, struct sek_flow *f, struct sek_tx *tx)
+{
+    struct sek_bytes name;
+    for (uint32_t i = 0; buffer_of(f, tx, SEK_TOSERVER, "dns.query", i, &name); i++)
+        if (listed_name(g, f, name))
+            return true;
+    return false;
+}
+
+static bool listed_request(struct gateway *g, struct sek_flow *f, struct sek_tx *tx)
+{
+    struct sek_bytes host, target;
+    if (!buffer_of(f, tx, SEK_TOSERVER, "http.host", 0, &host))
+        return false;
+    return listed_name(g, f, host) || (buffer_of(f, tx, SEK_TOSERVER, "http.uri.raw", 0, &target) &&
+                                       listed_url(g, f, host, target));
+}
+
 static bool on_progress(void *ctx, struct sek_engine *engine, struct sek_flow *f, struct sek_tx *tx,
                         enum sek_dir dir)
 {
     struct gateway *g = ctx;
-    struct sek_bytes a, b;
+    struct sek_bytes name;
     (void)engine;
     if (tx->app == SEK_APP_DNS && dir == SEK_TOCLIENT)
         missing_name(g, f, tx, dir);
@@ -138,17 +157,16 @@ static bool on_progress(void *ctx, struct sek_engine *engine, struct sek_flow *f
         return false;
     switch (tx->app) {
     case SEK_APP_DNS:
-        for (uint32_t i = 0; buffer_of(f, tx, dir, "dns.query", i, &a); i++)
-            if (listed_name(g, f, a))
-                return true;
-        return false;
+        return listed_query(g, f, tx);
     case SEK_APP_TLS:
-        return buffer_of(f, tx, dir, "tls.sni", 0, &a) && listed_name(g, f, a);
+        return buffer_of(f, tx, dir, "tls.sni", 0, &name) && listed_name(g, f, name);
+    case SEK_APP_QUIC:
+        return buffer_of(f, tx, dir, "quic.sni", 0, &name) && listed_name(g, f, name);
     case SEK_APP_HTTP:
-        if (!buffer_of(f, tx, dir, "http.host", 0, &a))
-            return false;
-        return listed_name(g, f, a) ||
-               (buffer_of(f, tx, dir, "http.uri.raw", 0, &b) && listed_url(g, f, a, b));
+    case SEK_APP_HTTP2:
+        return listed_request(g, f, tx);
+    case SEK_APP_DOH2:
+        return listed_request(g, f, tx) || listed_query(g, f, tx);
     default:
         return false;
     }
