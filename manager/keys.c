@@ -37,7 +37,7 @@ static enum sek_error load_root_keys(const char *folder, bool make,
 {
     enum sek_error rc = SEK_OK;
     for (int i = 0; !rc && i < ROOT_KEYS; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "root-%d", i + 1);
         rc = load_or_make(folder, name, make, &keys[i], fault);
     }

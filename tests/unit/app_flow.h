@@ -74,6 +74,11 @@ static struct sek_tx *tx_at(unsigned index)
     return t;
 }
 
+static inline unsigned tx_count(void)
+{
+    return state_now() ? state_now()->live : 0;
+}
+
 static inline bool get_buffer(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
                               struct sek_bytes *out)
 {
@@ -84,35 +89,59 @@ static inline bool get_buffer(unsigned at, enum sek_dir dir, const char *name, u
     return d->get(state_now(), tx_at(at), dir, index, out);
 }
 
+static inline void expect_bytes(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
+                                const void *value, size_t len)
+{
+    struct sek_bytes b = {0};
+    if (!get_buffer(at, dir, name, index, &b) || b.len != len || memcmp(b.data, value, len))
+        fail_msg("%s of %u: found '%.*s', expected '%.*s'", name, at, (int)b.len,
+                 b.data ? (const char *)b.data : "", (int)len, (const char *)value);
+}
+
 static inline void expect(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
                           const char *value)
 {
-    struct sek_bytes b = {0};
-    if (!get_buffer(at, dir, name, index, &b) || b.len != strlen(value) ||
-        memcmp(b.data, value, b.len))
-        fail_msg("%s of %u: found '%.*s', expected '%s'", name, at, (int)b.len,
-                 b.data ? (const char *)b.data : "", value);
+    expect_bytes(at, dir, name, index, value, strlen(value));
+}
+
+static inline bool get_number(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
+                              uint64_t *out)
+{
+    const sek_number_row *row = sek_number_find(name);
+    assert_non_null(row);
+    const struct sek_number_def *d = (*row)[tx_at(at)->app];
+    assert_non_null(d);
+    return d->get(state_now(), tx_at(at), dir, index, out);
 }
 
 static inline bool has_number(unsigned at, enum sek_dir dir, const char *name, uint64_t value)
 {
-    const sek_number_row *row = sek_number_find(name);
     uint64_t v;
-    assert_non_null(row);
-    const struct sek_number_def *d = (*row)[tx_at(at)->app];
-    assert_non_null(d);
-    for (uint32_t i = 0; d->get(state_now(), tx_at(at), dir, i, &v); i++)
+    for (uint32_t i = 0; get_number(at, dir, name, i, &v); i++)
         if (v == value)
             return true;
     return false;
 }
 
-static inline bool has_event(unsigned at, const char *name)
+static inline void expect_number(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
+                                 uint64_t value)
+{
+    uint64_t v;
+    assert_true(get_number(at, dir, name, index, &v));
+    assert_int_equal(v, value);
+}
+
+static inline bool has_event_in(unsigned at, enum sek_dir dir, const char *name)
 {
     enum sek_app app;
     int bit = sek_app_event_find(name, &app);
     assert_true(bit >= 0);
-    return (tx_at(at)->events[0] | tx_at(at)->events[1]) >> bit & 1;
+    return tx_at(at)->events[dir] >> bit & 1;
+}
+
+static inline bool has_event(unsigned at, const char *name)
+{
+    return has_event_in(at, SEK_TOSERVER, name) || has_event_in(at, SEK_TOCLIENT, name);
 }
 
 /* Does keyword NAME with ARG match? A keyword that would be refused does not. */
@@ -131,6 +160,24 @@ static inline bool keyword(unsigned at, enum sek_dir dir, const char *name, cons
     bool match = test && d->match(state_now(), tx_at(at), dir, test);
     sek_arena_free(&arena);
     return match;
+}
+
+/* Whether a rule with NAME:ARG would be refused. */
+static inline bool refused(const char *name, const char *arg)
+{
+    struct sek_arena arena = {0};
+    struct sek_fault fault = {0};
+    const sek_test_row *row = sek_test_find(name);
+    char copy[256];
+    assert_non_null(row);
+    bool bad = true;
+    for (int app = 0; app < SEK_APP_COUNT; app++) {
+        strcpy(copy, arg);
+        if ((*row)[app] && (*row)[app]->parse(&arena, copy, &fault))
+            bad = false;
+    }
+    sek_arena_free(&arena);
+    return bad;
 }
 
 /* PART is in the EVE objects of a transaction. */

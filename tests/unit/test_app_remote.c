@@ -1,5 +1,5 @@
 /* Remote consoles: Telnet and RDP. */
-#include "app_feed.h"
+#include "app_flow.h"
 
 static void telnet_lines_are_free_of_negotiation(void **state)
 {
@@ -9,7 +9,7 @@ static void telnet_lines_are_free_of_negotiation(void **state)
         FEED(SEK_TOCLIENT, "\xff\xfd\x18\xff\xfb\1lo\xff\xfb\3gin: ", 100000);
         FEED(SEK_TOSERVER, "\xff\xfa\x18\0xterm\xff\xf0ro\xff\xff" "ot\r\n", steps[i]);
         unsigned last = tx_count() - 1;
-        expect_text(0, SEK_TOCLIENT, "telnet.data", 0, "login: ");
+        expect(0, SEK_TOCLIENT, "telnet.data", 0, "login: ");
         assert_true(tx_at(0)->complete[SEK_TOCLIENT]);
         expect_number(0, SEK_TOCLIENT, "telnet.option", 0, 24);
         expect_number(0, SEK_TOCLIENT, "telnet.command", 2, 251);
@@ -30,7 +30,7 @@ static void what_is_typed_is_one_line_though_it_is_echoed(void **state)
     FEED(SEK_TOSERVER, "s", 1);
     FEED(SEK_TOCLIENT, "s", 1);
     FEED(SEK_TOSERVER, "\r", 1);
-    expect_text(1, SEK_TOSERVER, "telnet.data", 0, "ls");
+    expect(1, SEK_TOSERVER, "telnet.data", 0, "ls");
     assert_true(tx_at(1)->complete[SEK_TOSERVER]);
     flow_close();
 }
@@ -43,7 +43,7 @@ static void a_telnet_line_without_end_is_cut(void **state)
     memset(line, 'A', sizeof line);
     FEED(SEK_TOCLIENT, "\xff\xfd\x18", 100000);
     feed(SEK_TOSERVER, line, sizeof line, 1000);
-    assert_true(has_event(1, SEK_TOSERVER, "telnet.line_too_long"));
+    assert_true(has_event_in(1, SEK_TOSERVER, "telnet.line_too_long"));
     flow_close();
 }
 
@@ -63,7 +63,7 @@ static void the_rdp_cookie_and_the_chosen_protocol_are_seen(void **state)
         FEED(SEK_TOCLIENT, "\3\0\0\x13\x0e\xd0\0\0\x12\x34\0\2\x1f\x08\0\1\0\0\0", steps[i]);
         FEED(SEK_TOSERVER, "\x16\3\1\0\5hello", steps[i]);
         assert_int_equal(tx_count(), 3);
-        expect_text(0, SEK_TOSERVER, "rdp.cookie", 0, "eve");
+        expect(0, SEK_TOSERVER, "rdp.cookie", 0, "eve");
         expect_number(0, SEK_TOSERVER, "rdp.requested_protocols", 0, 3);
         expect_number(1, SEK_TOCLIENT, "rdp.protocol", 0, 1);
         expect_record(1, "\"protocol\":\"ssl\"");
@@ -87,8 +87,8 @@ static void the_rdp_client_tells_its_name_and_channels(void **state)
     p += 5 + 4 + 128;
     memcpy(p, "\3\xc0\x14\0\1\0\0\0rdpdr\0\0\0", 16);
     feed(SEK_TOSERVER, connect, sizeof connect, 100000);
-    expect_text(1, SEK_TOSERVER, "rdp.client_name", 0, "EVE");
-    expect_text(1, SEK_TOSERVER, "rdp.channel", 0, "rdpdr");
+    expect(1, SEK_TOSERVER, "rdp.client_name", 0, "EVE");
+    expect(1, SEK_TOSERVER, "rdp.channel", 0, "rdpdr");
     expect_record(1, "\"event_type\":\"connect_request\"");
     flow_close();
 }

@@ -16,7 +16,7 @@ static void put(struct packet *p, const void *data, uint32_t len)
 static void le(struct packet *p, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        p->data[p->len++] = i < 8 ? (uint8_t)(v >> (8 * i)) : 0;
+        p->data[p->len++] = (uint8_t)(i < 8 ? v >> (8 * i) : 0);
 }
 
 static void wide(struct packet *p, const char *text)
