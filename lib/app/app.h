@@ -280,6 +280,7 @@ struct sek_app_ops {
     uint64_t also; /* protocols that rules for this one by its first name are about too, as bits */
     uint8_t complete[2]; /* progress of a finished transaction */
     bool gaps;           /* can go on after missing bytes */
+    bool lets_go;        /* tx_free leaves no pointer behind: even the last transaction may end early */
 };
 
 const struct sek_app_ops *sek_app_ops(enum sek_app id);

@@ -522,4 +522,5 @@ const struct sek_app_ops sek_http_ops = {
     .states = http_states,
     .complete = {HTTP_COMPLETE, HTTP_COMPLETE},
     .gaps = true,
+    .lets_go = true,
 };

@@ -567,7 +567,7 @@ void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
 static bool state_reap(struct sek_pool *pool, struct sek_app_state *state, bool last_too,
                        void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
 {
-    struct sek_tx **link;
+    struct sek_tx **link, *kept = NULL;
     if (state->frames)
         frames_free(state, false);
     for (link = &state->first; *link;) {
@@ -577,9 +577,12 @@ static bool state_reap(struct sek_pool *pool, struct sek_app_state *state, bool 
         bool both = tx->one_way ? server || client : server && client;
         if (!both || (tx == state->last && !last_too)) { /* parsers may still point at it */
             link = &tx->next;
+            kept = tx;
             continue;
         }
         *link = tx->next;
+        if (tx == state->last)
+            state->last = kept;
         tx_release(pool, state, tx, free_detect);
     }
     return !state->first;
@@ -592,7 +595,7 @@ void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
     struct sek_app_state **before =
         state ? &state->before : (struct sek_app_state **)&flow->app_earlier;
     if (state)
-        state_reap(pool, state, false, free_detect);
+        state_reap(pool, state, protocols[flow->app]->lets_go, free_detect);
     if (*before && state_reap(pool, *before, true, free_detect)) {
         state_close(pool, *before, flow->app_before, free_detect);
         *before = NULL;

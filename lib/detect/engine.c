@@ -13,7 +13,7 @@
 
 void sek_engine_options_default(struct sek_engine_options *o)
 {
-    *o = (struct sek_engine_options){.verify_checksum = true, .flow_limit = 262144};
+    *o = (struct sek_engine_options){.verify_checksum = true, .flow_limit = 1048576};
 }
 
 static bool setting_is(struct sek_config *c, const char *key, const char *fallback, const char *word)
@@ -109,8 +109,11 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
     e->candidates = calloc(CANDIDATES_MAX, sizeof *e->candidates);
     e->pcre_match = pcre2_match_data_create(16, NULL);
     e->pcre_context = pcre2_match_context_create(NULL);
+    struct sek_fault ignored;
+    long flow_limit = options->flow_limit;
+    sek_config_number(options->config, "flow.limit", 16, 1 << 24, &flow_limit, &ignored);
     bool ok = e->candidates && e->pcre_match && e->pcre_context && memory_open(&e->memory) &&
-              sek_flow_table_open(&e->flows, &e->pool, options->flow_limit);
+              sek_flow_table_open(&e->flows, &e->pool, (uint32_t)flow_limit);
     if (!ok) {
         sek_fail(fault, SEK_ENOMEM, "out of memory");
         sek_engine_free(e);

@@ -31,7 +31,9 @@ static bool stream_append(struct sek_pool *pool, struct sek_stream *s, const uin
                           uint32_t len)
 {
     if (s->cap - s->filled < len) {
-        size_t want = sek_pool_size(s->filled + len < 2048 ? 2048 : s->filled + len);
+        /* Most streams are one short message; the others grow in fewer steps. */
+        bool grows = s->cap && s->filled + len < 2048;
+        size_t want = sek_pool_size(grows ? 2048 : s->filled + len);
         uint8_t *more = sek_pool_grow(pool, s->buf, s->cap, want, s->filled);
         if (!more)
             return false;

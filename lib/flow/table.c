@@ -20,7 +20,7 @@ bool sek_flow_table_open(struct sek_flow_table *t, struct sek_pool *pool, uint32
 {
     uint32_t size = 1024;
     memset(t, 0, sizeof *t);
-    while (size < limit && size < 1u << 22)
+    while (size < limit / 4 && size < 1u << 22)
         size *= 2;
     t->buckets = calloc(size, sizeof *t->buckets);
     if (!t->buckets)
