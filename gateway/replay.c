@@ -77,7 +77,8 @@ static bool set_option(struct replay *r, const char *text)
     static const char *const known[] = {
         "app-layer.", "stream.", "vars.", "eve.", "action-order", "exception-policy", "vlan.",
         "packet-alert-max", "flow.", "detect.", "defrag.", "ippair.", "stats.", "mpm-algo",
-        "spm-algo", "outputs.", "host.", "decoder.", "datasets.", "rules."};
+        "spm-algo", "outputs.", "host.", "decoder.", "datasets.", "rules.",
+        "host-os-policy."};
     char key[200];
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || (size_t)(eq - text) >= sizeof key) {
