@@ -59,6 +59,7 @@ static void read_settings(struct sek_engine *e)
         .depth = (uint32_t)v,
         .piece_limit = 4u << 20,
         .urgent_inline = setting_is(c, "stream.reassembly.urgent.policy", "oob", "inline"),
+        .hosts = &e->hosts,
     };
     sek_app_settings_default(&e->app);
     sek_app_settings_read(&e->app, c);
@@ -123,9 +124,9 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
     pcre2_set_depth_limit(e->pcre_context, 1500);
     e->flows.on_end = on_flow_end;
     e->flows.ctx = e;
-    sek_defrag_open(&e->defrag, &e->pool);
+    sek_defrag_open(&e->defrag, &e->pool, &e->hosts);
     read_settings(e);
-    if (rules_attach(e, rules, fault)) {
+    if (sek_host_policies_read(&e->hosts, e->options.config, fault) || rules_attach(e, rules, fault)) {
         sek_engine_free(e);
         return NULL;
     }
@@ -139,6 +140,7 @@ void sek_engine_free(struct sek_engine *e)
     if (e->flows.buckets)
         sek_flow_table_close(&e->flows);
     sek_defrag_close(&e->defrag);
+    sek_host_policies_free(&e->hosts);
     sek_buffer_free(&e->pool, &e->transformed[0]);
     sek_buffer_free(&e->pool, &e->transformed[1]);
     sek_buffer_free(&e->pool, &e->base64);

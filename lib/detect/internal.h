@@ -68,6 +68,7 @@ struct sek_engine {
     struct sek_flow_table flows;
     struct sek_defrag defrag;
     struct sek_tcp_settings tcp;
+    struct sek_host_policies hosts;
     struct sek_app_settings app;
     struct sek_expectations expectations;
     struct sek_engine_stats stats;

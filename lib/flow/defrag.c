@@ -1,17 +1,17 @@
-/* Fragments are written into one buffer per datagram; a bitmap of eight-byte units says which
- * arrived. The finished buffer carries a header in front, so that it decodes like any packet. */
+/* Fragments are written into one buffer per datagram; a list of spans says which bytes arrived and
+ * which fragment each came from. The finished buffer carries a header in front, so that it decodes like any packet. */
 #include "lib/flow/defrag.h"
+#include "lib/flow/spans.h"
 
 #include <netinet/in.h>
 
 #define HEADER_ROOM  64u /* for the longest IPv4 header; IPv6 uses 40 */
 #define DATAGRAM_MAX 65535u
-#define UNITS        ((DATAGRAM_MAX + 8) / 8)
 
 struct sek_defrag_tracker {
     struct sek_addr src, dst;
     uint32_t id;
-    uint8_t ip_version, proto;
+    uint8_t ip_version, proto, policy;
     uint16_t vlan;
     uint64_t last_us;
     uint32_t end;      /* length of the datagram's payload, 0: last fragment not seen */
@@ -20,14 +20,16 @@ struct sek_defrag_tracker {
     uint8_t header[60];
     uint8_t header_len;
     uint8_t *buf;
-    uint8_t units[UNITS / 8 + 1];
+    struct sek_spans spans;
     bool done; /* handed out; buf lives until the tracker is reused */
 };
 
-void sek_defrag_open(struct sek_defrag *d, struct sek_pool *pool)
+void sek_defrag_open(struct sek_defrag *d, struct sek_pool *pool,
+                     const struct sek_host_policies *hosts)
 {
     memset(d, 0, sizeof *d);
     d->pool = pool;
+    d->hosts = hosts;
 }
 
 static void tracker_free(struct sek_defrag *d, uint32_t slot)
@@ -35,6 +37,7 @@ static void tracker_free(struct sek_defrag *d, uint32_t slot)
     struct sek_defrag_tracker *t = d->trackers[slot];
     if (!t)
         return;
+    sek_spans_free(d->pool, &t->spans);
     sek_pool_put(d->pool, t->buf, t->cap + HEADER_ROOM);
     sek_pool_put(d->pool, t, sizeof *t);
     d->trackers[slot] = NULL;
@@ -90,12 +93,13 @@ static struct sek_defrag_tracker *tracker_find(struct sek_defrag *d, const struc
     t->ip_version = p->ip_version;
     t->proto = p->proto;
     t->vlan = p->vlan[0];
+    t->policy = (uint8_t)sek_host_policy_of(d->hosts, p->ip_version, &p->dst);
     d->trackers[oldest] = t;
     *slot = oldest;
     return t;
 }
 
-/* Copy the parts of DATA that are not there yet; note overlaps. */
+/* Copy what the receiver would take of DATA; note overlaps. */
 static bool tracker_add(struct sek_defrag *d, struct sek_defrag_tracker *t, struct sek_packet *p,
                         uint32_t offset, const uint8_t *data, uint32_t len)
 {
@@ -108,21 +112,27 @@ static bool tracker_add(struct sek_defrag *d, struct sek_defrag_tracker *t, stru
         t->buf = more;
         t->cap = want;
     }
-    bool overlap = false;
-    for (uint32_t i = 0; i < len; i += 8) {
-        uint32_t unit = (offset + i) / 8, n = len - i < 8 ? len - i : 8;
-        if (t->units[unit / 8] & 1u << (unit % 8)) {
-            overlap = true;
-            continue;
-        }
-        t->units[unit / 8] |= (uint8_t)(1u << (unit % 8));
-        memcpy(t->buf + HEADER_ROOM + offset + i, data + i, n);
-        t->have += n;
-    }
-    if (overlap)
+    struct sek_claim claim = {.rule = sek_host_takes_fragment, .policy = t->policy, .begin = offset,
+                              .end = offset + len};
+    struct sek_spans_change c = sek_spans_claim(d->pool, &t->spans, &claim, offset, offset + len,
+                                                t->buf + HEADER_ROOM + offset, data);
+    t->have += c.failed ? 0 : len - c.covered;
+    if (c.covered)
         sek_packet_event(p, p->ip_version == 4 ? SEK_DECODE_IPV4_FRAG_OVERLAP
                                                : SEK_DECODE_IPV6_FRAG_OVERLAP);
-    return true;
+    return !c.failed;
+}
+
+/* Every byte up to the end is there. */
+static bool tracker_whole(const struct sek_defrag_tracker *t)
+{
+    uint32_t at = 0;
+    const struct sek_span *s = t->spans.list + t->spans.first;
+    if (!t->end || t->have < t->end || !t->header_len)
+        return false;
+    for (uint32_t i = 0; i < t->spans.count && s[i].begin == at; i++)
+        at = s[i].end;
+    return at >= t->end;
 }
 
 static void finish(struct sek_defrag_tracker *t, const uint8_t **ip, uint32_t *len)
@@ -181,7 +191,7 @@ bool sek_defrag_packet(struct sek_defrag *d, struct sek_packet *p, const uint8_t
         tracker_free(d, slot);
         return false;
     }
-    if (!t->end || t->have < t->end || !t->header_len)
+    if (!tracker_whole(t))
         return false;
     finish(t, ip, len);
     return true;

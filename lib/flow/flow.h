@@ -4,6 +4,7 @@
 #define SEK_FLOW_FLOW_H
 
 #include "lib/base/pool.h"
+#include "lib/flow/spans.h"
 #include "lib/packet/packet.h"
 
 enum sek_dir { SEK_TOSERVER = 0, SEK_TOCLIENT = 1 };
@@ -52,6 +53,8 @@ struct sek_stream {
     uint64_t fin_offset; /* where the stream ends; valid when seen_fin */
     struct sek_segment *pieces; /* beyond a hole, sorted */
     uint32_t piece_bytes;
+    uint8_t receiver;       /* enum sek_host_policy: how it takes overlapping segments */
+    struct sek_spans spans; /* segments of bytes in buf that are not settled; none when inline */
 };
 
 struct sek_session {

@@ -1,13 +1,25 @@
 /* Bytes in order. What is contiguous lies in one growing buffer, which slides as parser and
- * inspection move on; what came early waits in a sorted list of pieces. Overlaps keep the bytes that
- * came first, and say so when the later ones differ. */
+ * inspection move on; what came early waits in a sorted list of pieces. Where segments overlap, the
+ * receiver's policy decides (host_policy.h), as long as the bytes were not used: inline they are used
+ * at once, so the first stay; else they wait for their acknowledgement, and spans.h keeps the borders
+ * of their segments. Bytes that differ raise an event. */
 #include "lib/flow/tcp.h"
 
 struct sek_segment {
     struct sek_segment *next;
     uint64_t offset;
     uint32_t len;
-    uint8_t data[];
+    uint32_t skip, size; /* bytes cut off in front, and bytes of the block */
+    uint8_t bytes[];
+};
+
+/* A segment on its way into the stream. */
+struct arrival {
+    struct sek_pool *pool;
+    const struct sek_tcp_settings *settings;
+    struct sek_stream *s;
+    struct sek_packet *p;
+    struct sek_claim claim;
 };
 
 static size_t segment_size(uint32_t len)
@@ -15,16 +27,23 @@ static size_t segment_size(uint32_t len)
     return sizeof(struct sek_segment) + len;
 }
 
+static void segment_free(struct sek_pool *pool, struct sek_stream *s, struct sek_segment *g)
+{
+    s->piece_bytes -= g->size;
+    sek_pool_put(pool, g, segment_size(g->size));
+}
+
 void sek_stream_free(struct sek_pool *pool, struct sek_stream *s)
 {
     while (s->pieces) {
         struct sek_segment *g = s->pieces;
         s->pieces = g->next;
-        sek_pool_put(pool, g, segment_size(g->len));
+        segment_free(pool, s, g);
     }
     sek_pool_put(pool, s->buf, s->cap);
+    sek_spans_free(pool, &s->spans);
     s->buf = NULL;
-    s->filled = s->cap = s->piece_bytes = 0;
+    s->filled = s->cap = 0;
 }
 
 static bool stream_append(struct sek_pool *pool, struct sek_stream *s, const uint8_t *data,
@@ -55,60 +74,151 @@ static void overlap_check(struct sek_stream *s, struct sek_packet *p, uint64_t o
         sek_packet_stream_event(p, SEK_STREAM_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
 }
 
-/* Keep an early piece, cut where other pieces already have the bytes. */
-static bool piece_insert(struct sek_pool *pool, const struct sek_tcp_settings *settings,
-                         struct sek_stream *s, struct sek_packet *p, uint64_t offset,
-                         const uint8_t *data, uint32_t len)
+/* Bytes before this one were used, or will be as they are. */
+static uint64_t settled(const struct sek_stream *s)
 {
-    bool added = false;
-    struct sek_segment **link = &s->pieces;
-    while (len) {
-        while (*link && (*link)->offset + (*link)->len <= offset)
-            link = &(*link)->next;
-        uint32_t take = len;
-        if (*link && (*link)->offset <= offset) { /* already held: compare, skip */
-            uint64_t have = (*link)->offset + (*link)->len - offset;
-            take = have < len ? (uint32_t)have : len;
-            if (memcmp((*link)->data + (offset - (*link)->offset), data, take))
-                sek_packet_stream_event(p, SEK_STREAM_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
-        } else {
-            if (*link && (*link)->offset - offset < len)
-                take = (uint32_t)((*link)->offset - offset);
-            if (s->piece_bytes + take > settings->piece_limit)
-                return added;
-            struct sek_segment *g = sek_pool_get(pool, segment_size(take));
-            if (!g)
-                return added;
-            g->offset = offset;
-            g->len = take;
-            memcpy(g->data, data, take);
-            g->next = *link;
-            *link = g;
-            link = &g->next;
-            s->piece_bytes += take;
-            added = true;
-        }
-        offset += take;
-        data += take;
-        len -= take;
+    uint64_t used = s->app_offset > s->raw_offset ? s->app_offset : s->raw_offset;
+    return s->acked > used ? s->acked : used;
+}
+
+/* The part of an arrival that lies in the buffer, under the receiver's policy. True when it owns
+ * the last byte of the buffer. */
+static bool buffer_claim(struct arrival *a, uint64_t offset, const uint8_t *data, uint32_t len)
+{
+    struct sek_stream *s = a->s;
+    uint64_t edge = s->base + s->filled, from = settled(s);
+    uint64_t to = offset + len < edge ? offset + len : edge;
+    if (from < s->base)
+        from = s->base;
+    if (from < offset)
+        from = offset;
+    if (a->settings->inline_mode || from >= to)
+        return false;
+    struct sek_spans_change c =
+        sek_spans_claim(a->pool, &s->spans, &a->claim, (uint32_t)from, (uint32_t)to,
+                        s->buf + (from - s->base), data + (from - offset));
+    return c.last && to == edge;
+}
+
+static bool stream_extend(struct arrival *a, const uint8_t *data, uint32_t len, bool joined)
+{
+    struct sek_stream *s = a->s;
+    uint64_t edge = s->base + s->filled;
+    if (!stream_append(a->pool, s, data, len))
+        return false;
+    if (!a->settings->inline_mode) {
+        sek_spans_settle(&s->spans, (uint32_t)(settled(s) < edge ? settled(s) : edge));
+        sek_spans_append(a->pool, &s->spans, (uint32_t)edge, (uint32_t)edge + len, joined);
     }
-    return added;
+    return true;
+}
+
+/* A piece in front of *LINK; false when memory is out. */
+static bool piece_put(struct arrival *a, struct sek_segment **link, uint64_t offset,
+                      const uint8_t *data, uint32_t len)
+{
+    struct sek_segment *g = sek_pool_get(a->pool, segment_size(len));
+    if (!g)
+        return false;
+    *g = (struct sek_segment){.next = *link, .offset = offset, .len = len, .size = len};
+    memcpy(g->bytes, data, len);
+    *link = g;
+    a->s->piece_bytes += len;
+    return true;
+}
+
+static bool piece_fits(const struct arrival *a, uint64_t len)
+{
+    return a->s->piece_bytes + len <= a->settings->piece_limit;
+}
+
+/* Take FROM..TO out of the piece at *LINK. False when what is left behind it finds no room. */
+static bool piece_cut(struct arrival *a, struct sek_segment **link, uint64_t from, uint64_t to)
+{
+    struct sek_segment *g = *link;
+    uint64_t end = g->offset + g->len;
+    if (g->offset < from) {
+        if (to < end && (!piece_fits(a, end - to) ||
+                         !piece_put(a, &g->next, to, g->bytes + g->skip + (to - g->offset),
+                                    (uint32_t)(end - to))))
+            return false;
+        g->len = (uint32_t)(from - g->offset);
+    } else if (to < end) {
+        g->skip += (uint32_t)(to - g->offset);
+        g->offset = to;
+        g->len = (uint32_t)(end - to);
+    } else {
+        *link = g->next;
+        segment_free(a->pool, a->s, g);
+    }
+    return true;
+}
+
+/* Whether the arrival gets what it has in common with piece G. */
+static bool piece_yields(const struct arrival *a, const struct sek_segment *g)
+{
+    uint32_t begin = (uint32_t)g->offset, end = begin + g->len;
+    return a->claim.rule(a->claim.policy, (int32_t)(a->claim.begin - begin),
+                         (int32_t)(a->claim.end - end));
+}
+
+static void piece_check(struct arrival *a, const struct sek_segment *g, uint64_t offset,
+                        const uint8_t *data, uint64_t from, uint64_t to)
+{
+    if (memcmp(g->bytes + g->skip + (from - g->offset), data + (from - offset), to - from))
+        sek_packet_stream_event(a->p, SEK_STREAM_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
+}
+
+/* Keep bytes that came early, among the pieces that are there; true when some are new. */
+static bool piece_insert(struct arrival *a, uint64_t offset, const uint8_t *data, uint32_t len)
+{
+    struct sek_segment **link = &a->s->pieces;
+    uint64_t at = offset, end = offset + len, held = 0;
+    if (offset > a->s->base + a->s->filled && !piece_fits(a, len))
+        return false;
+    while (*link && (*link)->offset < end) {
+        struct sek_segment *g = *link;
+        uint64_t piece_end = g->offset + g->len;
+        if (piece_end <= at) {
+            link = &g->next;
+            continue;
+        }
+        uint64_t from = g->offset > at ? g->offset : at, to = piece_end < end ? piece_end : end;
+        bool head = g->offset < from;
+        piece_check(a, g, offset, data, from, to);
+        held += to - from;
+        if (piece_yields(a, g) && piece_cut(a, link, from, to)) {
+            if (head)
+                link = &g->next;
+            continue;
+        }
+        if (at < g->offset) {
+            if (!piece_put(a, link, at, data + (at - offset), (uint32_t)(g->offset - at)))
+                return false;
+            link = &(*link)->next;
+        }
+        at = piece_end;
+        link = &g->next;
+    }
+    if (at < end && !piece_put(a, link, at, data + (at - offset), (uint32_t)(end - at)))
+        return false;
+    return held < len;
 }
 
 /* Move pieces that have become contiguous into the buffer. */
-static void pieces_join(struct sek_pool *pool, struct sek_stream *s)
+static void pieces_join(struct arrival *a)
 {
+    struct sek_stream *s = a->s;
     while (s->pieces && s->pieces->offset <= s->base + s->filled) {
         struct sek_segment *g = s->pieces;
         uint64_t edge = s->base + s->filled;
         if (g->offset + g->len > edge) {
             uint32_t skip = (uint32_t)(edge - g->offset);
-            if (!stream_append(pool, s, g->data + skip, g->len - skip))
+            if (!stream_extend(a, g->bytes + g->skip + skip, g->len - skip, false))
                 return;
         }
         s->pieces = g->next;
-        s->piece_bytes -= g->len;
-        sek_pool_put(pool, g, segment_size(g->len));
+        segment_free(a->pool, s, g);
     }
 }
 
@@ -117,6 +227,16 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
                        const uint8_t *data, uint32_t len)
 {
     int64_t at = sek_stream_offset(s, seq);
+    struct arrival a = {
+        .pool = pool,
+        .settings = settings,
+        .s = s,
+        .p = p,
+        .claim = {.rule = sek_host_takes_segment,
+                  .policy = settings->inline_mode ? SEK_HOST_FIRST : s->receiver,
+                  .begin = (uint32_t)at,
+                  .end = (uint32_t)at + len},
+    };
     if (at < 0) {
         if (-at >= len)
             return false;
@@ -140,6 +260,7 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
         }
     }
     overlap_check(s, p, offset, data, len);
+    bool joined = offset < edge && buffer_claim(&a, offset, data, len);
     if (offset + len <= edge)
         return false;
     if (offset < edge) {
@@ -149,13 +270,13 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
         offset = edge;
     }
     if (offset > edge || (s->pieces && s->pieces->offset < offset + len)) {
-        bool added = piece_insert(pool, settings, s, p, offset, data, len);
-        pieces_join(pool, s);
+        bool added = piece_insert(&a, offset, data, len);
+        pieces_join(&a);
         return added;
     }
-    if (!stream_append(pool, s, data, len))
+    if (!stream_extend(&a, data, len, joined))
         return false;
-    pieces_join(pool, s);
+    pieces_join(&a);
     return true;
 }
 
@@ -187,7 +308,8 @@ uint64_t sek_stream_skip_gap(const struct sek_tcp_settings *settings, struct sek
     s->base = target;
     s->filled = 0;
     s->app_offset = s->raw_offset = target;
-    pieces_join(pool, s);
+    sek_spans_clear(&s->spans);
+    pieces_join(&(struct arrival){.pool = pool, .settings = settings, .s = s});
     return target - edge;
 }
 

@@ -38,11 +38,21 @@ void sek_session_free(struct sek_pool *pool, struct sek_session *ssn)
     sek_pool_put(pool, ssn, sizeof *ssn);
 }
 
+/* Who receives a direction's bytes decides how overlapping ones are put together. */
+static void learn_receivers(struct step *st)
+{
+    const struct sek_flow *f = st->flow;
+    for (int d = 0; d < 2; d++)
+        st->ssn->stream[d].receiver = (uint8_t)sek_host_policy_of(st->settings->hosts, f->ip_version,
+                                                                  &f->addr[!d]);
+}
+
 static bool session_new(struct step *st)
 {
     st->ssn = st->flow->tcp = sek_pool_get_zero(st->pool, sizeof *st->ssn);
     if (!st->ssn)
         return false;
+    learn_receivers(st);
     step_direction(st, st->dir);
     return true;
 }
@@ -195,6 +205,7 @@ static void no_session(struct step *st)
             return;
         sek_flow_reverse(st->flow); /* the sender of a SYN/ACK is the server */
         st->r->reversed = true;
+        learn_receivers(st);
         step_direction(st, SEK_TOCLIENT);
         stream_begin(st->out, p->tcp.seq);
         stream_begin(st->in, p->tcp.ack - 1);
@@ -223,7 +234,7 @@ static void on_syn(struct step *st)
                 if (++ssn->syn_count > 10)
                     event(st, SEK_STREAM__3WHS_SYN_FLOOD);
                 sek_stream_free(st->pool, &ssn->stream[0]);
-                ssn->stream[0] = (struct sek_stream){0};
+                ssn->stream[0] = (struct sek_stream){.receiver = ssn->stream[0].receiver};
                 stream_begin(st->out, p->tcp.seq);
                 st->out->seen_syn = true;
                 handshake_options(st->out, p);

@@ -11,6 +11,7 @@ struct sek_tcp_settings {
     bool urgent_inline; /* urgent bytes are part of the stream */
     uint32_t depth;  /* bytes of each direction that are reassembled; 0: no limit */
     uint32_t piece_limit; /* bytes held beyond a hole, for each direction */
+    const struct sek_host_policies *hosts; /* which system each receiver is; may be NULL */
 };
 
 struct sek_tcp_result {

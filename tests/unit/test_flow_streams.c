@@ -39,7 +39,7 @@ static void fragments_in_any_order_become_one_datagram(void **state)
     const uint8_t *ip;
     uint32_t len;
     (void)state;
-    sek_defrag_open(&d, &pool);
+    sek_defrag_open(&d, &pool, NULL);
     fragment(&f, 5, 16, false, "last");
     assert_false(sek_defrag_packet(&d, &packets[0], &ip, &len));
     fragment(&f, 5, 8, true, "BBBBBBBB");
@@ -60,7 +60,7 @@ static void an_overlapping_fragment_does_not_rewrite_what_came_first(void **stat
     const uint8_t *ip;
     uint32_t len;
     (void)state;
-    sek_defrag_open(&d, &pool);
+    sek_defrag_open(&d, &pool, NULL);
     fragment(&f, 5, 0, true, "AAAAAAAABBBBBBBB");
     assert_false(sek_defrag_packet(&d, &packets[0], &ip, &len));
     fragment(&f, 5, 8, false, "XXXXXXXXend");
