@@ -367,8 +367,8 @@ static void slide(struct sek_engine *e, struct sek_flow *f)
     for (int d = 0; d < 2; d++) {
         struct sek_stream *s = &f->tcp->stream[d];
         uint64_t app = s->app_offset, raw = s->raw_offset;
-        if (f->app == SEK_APP_FAILED)
-            s->app_offset = app = s->base + s->filled;
+        if (f->app == SEK_APP_FAILED) /* nobody parses what is ready */
+            app = s->app_offset += sek_stream_ready(&e->tcp, s, app, false).len;
         uint64_t least = app < raw ? app : raw;
         if (least - s->base < 2 * STREAM_BACK)
             continue;

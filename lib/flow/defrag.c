@@ -1,5 +1,6 @@
 /* Fragments are written into one buffer per datagram; a list of spans says which bytes arrived and
- * which fragment each came from. The finished buffer carries a header in front, so that it decodes like any packet. */
+ * which fragment each came from. The finished buffer carries a header in front, so that it decodes
+ * like any packet. */
 #include "lib/flow/defrag.h"
 #include "lib/flow/spans.h"
 

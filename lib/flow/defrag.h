@@ -1,5 +1,6 @@
 /* IP defragmentation (RFC 791, RFC 8200 section 4.5). Of overlapping fragments the receiver's policy
- * (host_policy.h) says which bytes stay. A tracker per datagram; the oldest is dropped when there are too many. */
+ * (host_policy.h) says which bytes stay. A tracker per datagram; the oldest is dropped when there
+ * are too many. */
 #ifndef SEK_FLOW_DEFRAG_H
 #define SEK_FLOW_DEFRAG_H
 

@@ -41,6 +41,7 @@ struct sek_stream {
     uint32_t last_ts;
     uint32_t urgent_seq, urgent_taken; /* bytes taken out of band: behind the last, and how many */
     uint8_t wscale;
+    uint8_t receiver;  /* enum sek_host_policy: how it takes overlapping segments */
     bool seen_syn, seen_fin, has_isn, gap, depth_reached, closed, fin_acked;
     bool inspect_now; /* the application parser asks for raw inspection now */
     uint8_t *buf;     /* contiguous bytes from offset `base` */
@@ -53,8 +54,7 @@ struct sek_stream {
     uint64_t fin_offset; /* where the stream ends; valid when seen_fin */
     struct sek_segment *pieces; /* beyond a hole, sorted */
     uint32_t piece_bytes;
-    uint8_t receiver;       /* enum sek_host_policy: how it takes overlapping segments */
-    struct sek_spans spans; /* segments of bytes in buf that are not settled; none when inline */
+    struct sek_spans spans; /* segments in buf that may still change, when they are several */
 };
 
 struct sek_session {

@@ -81,6 +81,29 @@ static uint64_t settled(const struct sek_stream *s)
     return s->acked > used ? s->acked : used;
 }
 
+/* Make the spans hold all that is not settled: of one segment alone nothing was noted. */
+static void spans_complete(struct arrival *a, uint64_t from, uint64_t edge)
+{
+    struct sek_stream *s = a->s;
+    if (!s->spans.count)
+        sek_spans_append(a->pool, &s->spans, (uint32_t)(from > s->base ? from : s->base),
+                         (uint32_t)edge, false);
+}
+
+/* A segment of LEN bytes came behind EDGE, where the buffer ended. */
+static void spans_note(struct arrival *a, uint64_t edge, uint32_t len, bool joined)
+{
+    struct sek_spans *spans = &a->s->spans;
+    uint64_t from = settled(a->s);
+    if (from >= edge) {
+        sek_spans_clear(spans);
+        return;
+    }
+    sek_spans_settle(spans, (uint32_t)from);
+    spans_complete(a, from, edge);
+    sek_spans_append(a->pool, spans, (uint32_t)edge, (uint32_t)edge + len, joined);
+}
+
 /* The part of an arrival that lies in the buffer, under the receiver's policy. True when it owns
  * the last byte of the buffer. */
 static bool buffer_claim(struct arrival *a, uint64_t offset, const uint8_t *data, uint32_t len)
@@ -94,6 +117,7 @@ static bool buffer_claim(struct arrival *a, uint64_t offset, const uint8_t *data
         from = offset;
     if (a->settings->inline_mode || from >= to)
         return false;
+    spans_complete(a, settled(s), edge);
     struct sek_spans_change c =
         sek_spans_claim(a->pool, &s->spans, &a->claim, (uint32_t)from, (uint32_t)to,
                         s->buf + (from - s->base), data + (from - offset));
@@ -106,10 +130,8 @@ static bool stream_extend(struct arrival *a, const uint8_t *data, uint32_t len, 
     uint64_t edge = s->base + s->filled;
     if (!stream_append(a->pool, s, data, len))
         return false;
-    if (!a->settings->inline_mode) {
-        sek_spans_settle(&s->spans, (uint32_t)(settled(s) < edge ? settled(s) : edge));
-        sek_spans_append(a->pool, &s->spans, (uint32_t)edge, (uint32_t)edge + len, joined);
-    }
+    if (!a->settings->inline_mode)
+        spans_note(a, edge, len, joined);
     return true;
 }
 
@@ -184,14 +206,10 @@ static bool piece_insert(struct arrival *a, uint64_t offset, const uint8_t *data
             continue;
         }
         uint64_t from = g->offset > at ? g->offset : at, to = piece_end < end ? piece_end : end;
-        bool head = g->offset < from;
         piece_check(a, g, offset, data, from, to);
         held += to - from;
-        if (piece_yields(a, g) && piece_cut(a, link, from, to)) {
-            if (head)
-                link = &g->next;
-            continue;
-        }
+        if (piece_yields(a, g) && piece_cut(a, link, from, to))
+            continue; /* with what took its place */
         if (at < g->offset) {
             if (!piece_put(a, link, at, data + (at - offset), (uint32_t)(g->offset - at)))
                 return false;

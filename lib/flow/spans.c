@@ -10,23 +10,24 @@ static bool before(uint32_t a, uint32_t b)
 /* Room for MORE spans behind those that are there. */
 static bool spans_room(struct sek_pool *pool, struct sek_spans *s, uint32_t more)
 {
-    if (s->first + s->count + more <= s->cap)
+    uint32_t count = s->count + more;
+    if (s->first + count <= s->cap)
         return true;
     if (s->first) {
         memmove(s->list, s->list + s->first, s->count * sizeof *s->list);
         s->first = 0;
-        if (s->count + more <= s->cap / 4 * 3) /* else the next ones would move it again */
+        if (count <= s->cap / 4u * 3) /* else the next ones would move it again */
             return true;
     }
-    if (s->count + more > SEK_SPANS_MAX)
-        return s->count + more <= s->cap;
-    size_t want = sek_pool_size((s->count + more) * sizeof *s->list);
+    if (count > SEK_SPANS_MAX)
+        return count <= s->cap;
+    size_t want = sek_pool_size(count * sizeof *s->list);
     struct sek_span *list = sek_pool_grow(pool, s->list, s->cap * sizeof *s->list, want,
                                           s->count * sizeof *s->list);
     if (!list)
-        return s->count + more <= s->cap;
+        return count <= s->cap;
     s->list = list;
-    s->cap = (uint32_t)(want / sizeof *s->list);
+    s->cap = (uint16_t)(want / sizeof *s->list);
     return true;
 }
 
@@ -99,7 +100,7 @@ struct sek_spans_change sek_spans_claim(struct sek_pool *pool, struct sek_spans 
     if (tail.end != to)
         *w++ = tail;
     memmove(w, stop, rest * sizeof *w);
-    s->count = (uint32_t)(w - (s->list + s->first)) + rest;
+    s->count = (uint16_t)((uint32_t)(w - (s->list + s->first)) + rest);
     return change;
 }
 

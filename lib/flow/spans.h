@@ -16,7 +16,7 @@ struct sek_span {
 
 struct sek_spans {
     struct sek_span *list; /* a block of the pool, kept until sek_spans_free */
-    uint32_t first, count, cap;
+    uint16_t first, count, cap;
 };
 
 /* A later segment as it arrived, and the rule that decides. */

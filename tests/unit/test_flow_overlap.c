@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/flow/defrag.h"
-#include "lib/flow/tcp.h"
+#include "lib/detect/engine.h"
 #include "tests/unit/frames.h"
 
 #define UNITS 6 /* the earlier segment has units 1 to 4 */
@@ -97,15 +97,28 @@ static void expect(const char *got, size_t count, const char *wanted, enum sek_h
 
 static struct sek_tcp_settings passive = {.piece_limit = 1u << 20};
 
-static bool add(const struct sek_tcp_settings *settings, struct sek_stream *s, uint64_t offset,
-                char byte, uint32_t len)
+/* LEN bytes, each by STEP more than the one before. */
+static void run(char *bytes, char byte, unsigned step, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++)
+        bytes[i] = (char)((unsigned)byte + i * step);
+}
+
+static bool add_run(const struct sek_tcp_settings *settings, struct sek_stream *s, uint64_t offset,
+                    char byte, unsigned step, uint32_t len)
 {
     char bytes[256];
     assert_true(len <= sizeof bytes);
-    memset(bytes, byte, len);
+    run(bytes, byte, step, len);
     memset(&packets[0], 0, sizeof packets[0]);
     return sek_stream_insert(&pool, settings, s, &packets[0], s->isn + 1 + (uint32_t)offset,
                              (const uint8_t *)bytes, len);
+}
+
+static bool add(const struct sek_tcp_settings *settings, struct sek_stream *s, uint64_t offset,
+                char byte, uint32_t len)
+{
+    return add_run(settings, s, offset, byte, 0, len);
 }
 
 static bool different(void)
@@ -265,6 +278,7 @@ static void unacknowledged_borders_are_bounded(void **state)
 /* --- against a model that knows the owner of every byte --- */
 
 #define SPACE 64u
+#define STEP  37u
 
 struct model {
     char byte[SPACE];
@@ -285,7 +299,7 @@ static void model_add(struct model *m, sek_overlap_rule *rule, enum sek_host_pol
             b++;
         if (old.owner[i] && !rule(policy, (int32_t)(begin - a), (int32_t)(end - b)))
             continue;
-        m->byte[i] = byte;
+        m->byte[i] = (char)((unsigned)byte + (i - begin) * STEP);
         m->owner[i] = m->segments;
     }
 }
@@ -305,12 +319,12 @@ static void streams_agree_with_the_model(void **state)
             unsigned len = 1 + (unsigned)random() % (SPACE - begin), at = begin % (edge + 1);
             char byte = (char)('a' + i);
             model_add(&m, sek_host_takes_segment, policy, begin, begin + len, byte);
-            add(&passive, &early, 1 + begin, byte, len);
+            add_run(&passive, &early, 1 + begin, byte, STEP, len);
             len = 1 + len % 20;
             if (at + len > SPACE)
                 continue;
             model_add(&o, sek_host_takes_segment, policy, at, at + len, byte);
-            add(&passive, &order, at, byte, len);
+            add_run(&passive, &order, at, byte, STEP, len);
             edge = at + len > edge ? at + len : edge;
         }
         struct sek_bytes b = sek_stream_ready(&passive, &order, 0, true);
@@ -341,7 +355,7 @@ static void spans_agree_with_the_model(void **state)
             char bytes[SPACE];
             for (unsigned k = begin; k < begin + len; k++)
                 covered += m.owner[k] != 0;
-            memset(bytes, 'a' + (int)i, sizeof bytes);
+            run(bytes, (char)('a' + i), STEP, len);
             struct sek_claim claim = {sek_host_takes_fragment, policy, zero + begin,
                                       zero + begin + len};
             struct sek_spans_change c =
@@ -453,6 +467,148 @@ static void what_is_not_a_network_is_refused_by_name(void **state)
     }
 }
 
+/* --- the whole engine --- */
+
+struct sensor {
+    struct sek_rules *rules;
+    struct sek_compiled *compiled;
+    struct sek_config *config;
+    struct sek_engine *engine;
+    uint64_t now;
+    unsigned alerts;
+};
+
+static void on_alert(void *ctx, struct sek_engine *engine, const struct sek_event *event)
+{
+    (void)engine, (void)event;
+    ((struct sensor *)ctx)->alerts++;
+}
+
+/* A sensor that looks for EVIL on the way to 192.0.2.2, a host with POLICY. */
+static void sensor_open(struct sensor *n, const char *policy)
+{
+    static const char *const rule =
+        "alert ip any any -> 192.0.2.2 any (content:\"EVIL\"; sid:1;)"
+        "\nalert tcp-stream any any -> 192.0.2.2 any (content:\"EVIL\"; sid:2;)";
+    struct sek_engine_options options;
+    struct sek_fault fault;
+    char key[40];
+    *n = (struct sensor){.config = sek_config_new("settings")};
+    snprintf(key, sizeof key, "host-os-policy.%s", policy);
+    sek_config_set(n->config, key, "192.0.2.2");
+    sek_config_set(n->config, "host-os-policy.solaris", "10.0.0.0/8"); /* the sender's: no matter */
+    n->rules = sek_rules_new(NULL, &fault);
+    assert_int_equal(sek_rules_load_text(n->rules, "t.rules", rule, strlen(rule), &fault), SEK_OK);
+    assert_int_equal(sek_rules_finish(n->rules, &fault), SEK_OK);
+    n->compiled = sek_compile(n->rules, &fault);
+    assert_non_null(n->compiled);
+    sek_engine_options_default(&options);
+    options.verify_checksum = false;
+    options.config = n->config;
+    options.on_alert = on_alert;
+    options.ctx = n;
+    n->engine = sek_engine_new(&options, n->compiled, &fault);
+    assert_non_null(n->engine);
+}
+
+static unsigned sensor_close(struct sensor *n)
+{
+    unsigned alerts;
+    sek_engine_free(n->engine);
+    alerts = n->alerts;
+    sek_compiled_free(n->compiled);
+    sek_config_free(n->config);
+    return alerts;
+}
+
+static void sensor_frame(struct sensor *n, const struct frame *f)
+{
+    n->now += 1000;
+    sek_engine_packet(n->engine, SEK_LINK_ETHERNET, f->bytes, f->len, n->now, n->now / 1000);
+}
+
+static void segment(struct sensor *n, bool back, int flags, uint32_t seq, uint32_t ack,
+                    const char *bytes)
+{
+    struct frame f;
+    ethernet(&f, 0x800);
+    ipv4(&f, 1, 2, IPPROTO_TCP, 20 + (uint32_t)strlen(bytes), 1, 0);
+    tcp(&f, back ? 7777 : 40000, back ? 40000 : 7777, seq, ack, flags, bytes);
+    if (back) {
+        uint8_t swap[4];
+        memcpy(swap, f.bytes + 26, 4);
+        memcpy(f.bytes + 26, f.bytes + 30, 4);
+        memcpy(f.bytes + 30, swap, 4);
+    }
+    sensor_frame(n, &f);
+}
+
+/* BEFORE goes both ways first and is acknowledged, so that the engine knows that nobody parses it. */
+static unsigned alerts_for_segments(const char *policy, const char *before)
+{
+    struct sensor n;
+    uint32_t c = 1001, s = 9001, len = (uint32_t)strlen(before);
+    sensor_open(&n, policy);
+    segment(&n, false, SEK_TCP_SYN, 1000, 0, "");
+    segment(&n, true, SEK_TCP_SYN | SEK_TCP_ACK, 9000, c, "");
+    segment(&n, false, SEK_TCP_ACK, c, s, "");
+    if (len) {
+        segment(&n, false, SEK_TCP_ACK, c, s, before);
+        segment(&n, true, SEK_TCP_ACK, s, c + len, before);
+        segment(&n, false, SEK_TCP_ACK, c + len, s + len, "");
+    }
+    segment(&n, false, SEK_TCP_ACK, c + len, s + len, "a GOOD day");
+    segment(&n, false, SEK_TCP_ACK, c + len, s + len, "a EV");
+    segment(&n, false, SEK_TCP_ACK, c + len + 4, s + len, "IL day");
+    segment(&n, true, SEK_TCP_ACK, s + len, c + len + 10, "");
+    return sensor_close(&n);
+}
+
+static void an_attack_is_found_where_the_receiver_joins_one(void **state)
+{
+    char before[1500];
+    (void)state;
+    memset(before, '\x81', sizeof before);
+    before[sizeof before - 1] = '\0';
+    for (unsigned known = 0; known < 2; known++) {
+        const char *first_bytes = known ? before : "";
+        assert_int_equal(alerts_for_segments("last", first_bytes), 2);
+        assert_int_equal(alerts_for_segments("first", first_bytes), 0);
+        assert_int_equal(alerts_for_segments("bsd", first_bytes), 0);
+    }
+}
+
+static unsigned alerts_for_fragments(const char *policy)
+{
+    static const struct {
+        unsigned offset;
+        bool more;
+        const char *bytes;
+    } sent[] = {{1, true, "GOOD day"},
+                {1, true, "the EVIL"},
+                {2, false, "end"},
+                {0, true, "\x9c\x40\x1f\x40\0\x13\0\0"}}; /* UDP's header, 19 bytes in all */
+    struct sensor n;
+    sensor_open(&n, policy);
+    for (unsigned i = 0; i < sizeof sent / sizeof *sent; i++) {
+        struct frame f;
+        uint32_t len = sent[i].offset ? (uint32_t)strlen(sent[i].bytes) : 8;
+        ethernet(&f, 0x800);
+        ipv4(&f, 1, 2, IPPROTO_UDP, len, 5, (sent[i].more ? 0x2000u : 0) | sent[i].offset);
+        put(&f, sent[i].bytes, len);
+        sensor_frame(&n, &f);
+    }
+    return sensor_close(&n);
+}
+
+static void an_attack_is_found_where_the_receiver_joins_one_from_fragments(void **state)
+{
+    (void)state;
+    unsigned raw = alerts_for_fragments("first"); /* EVIL stands in one fragment, too */
+    assert_int_equal(alerts_for_fragments("linux"), raw + 1);
+    assert_int_equal(alerts_for_fragments("windows"), raw);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +626,8 @@ int main(void)
         cmocka_unit_test(fragments_are_joined_as_the_receiver_joins_them),
         cmocka_unit_test(the_narrowest_network_that_holds_a_host_decides),
         cmocka_unit_test(what_is_not_a_network_is_refused_by_name),
+        cmocka_unit_test(an_attack_is_found_where_the_receiver_joins_one),
+        cmocka_unit_test(an_attack_is_found_where_the_receiver_joins_one_from_fragments),
     };
     return cmocka_run_group_tests(tests, NULL, close_pool);
 }
