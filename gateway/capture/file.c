@@ -114,22 +114,20 @@ enum sek_error capture_file_open(const char *path, struct capture_file **out,
     return SEK_OK;
 }
 
-/* The end of a capture that was cut while it was written, or whose next header makes no sense, is an
- * end like any other: what came before it is whole. */
 static enum sek_error map_next(struct capture_file *f, const uint8_t **data, uint32_t *len,
-                               uint64_t *ts_us)
+                               uint64_t *ts_us, struct sek_fault *fault)
 {
-    if (f->size - f->at < PACKET_HEADER)
+    size_t left = f->size - f->at;
+    if (!left)
         return SEK_EAGAIN;
-    uint32_t seconds = word(f, f->at), part = word(f, f->at + 4), size = word(f, f->at + 8);
-    if (size > f->size - f->at - PACKET_HEADER || size > PACKET_LIMIT) {
-        fprintf(stderr,
-                "sekisho-gateway: %s: packet %llu: found %u bytes, expected at most %u and what is "
-                "left of the file; it ends here\n",
-                f->path, (unsigned long long)f->number + 1, size, PACKET_LIMIT);
-        f->at = f->size;
-        return SEK_EAGAIN;
-    }
+    uint32_t size = left < PACKET_HEADER ? 0 : word(f, f->at + 8);
+    if (size > PACKET_LIMIT)
+        return sek_fail(fault, SEK_EINVAL, "%s: packet %llu: found %u bytes, expected at most %u",
+                        f->path, (unsigned long long)f->number + 1, size, PACKET_LIMIT);
+    if (left < PACKET_HEADER || left - PACKET_HEADER < size)
+        return sek_fail(fault, SEK_EINVAL, "%s: packet %llu: truncated: found %zu bytes, expected %zu",
+                        f->path, (unsigned long long)f->number + 1, left, PACKET_HEADER + (size_t)size);
+    uint32_t seconds = word(f, f->at), part = word(f, f->at + 4);
     *data = f->map + f->at + PACKET_HEADER;
     *len = size;
     *ts_us = seconds * 1000000ull + (f->nanoseconds ? part / 1000 : part);
@@ -143,7 +141,7 @@ enum sek_error capture_file_next(struct capture_file *f, const uint8_t **data, u
 {
     struct pcap_pkthdr *h;
     if (!f->pcap)
-        return map_next(f, data, len, ts_us);
+        return map_next(f, data, len, ts_us, fault);
     int rc = pcap_next_ex(f->pcap, &h, data);
     if (rc == PCAP_ERROR_BREAK)
         return SEK_EAGAIN;

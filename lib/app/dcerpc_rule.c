@@ -3,7 +3,7 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/error.h"
-#include "lib/rules/rule.h"
+#include "lib/base/compare.h"
 
 #include <ctype.h>
 #include <stdlib.h>

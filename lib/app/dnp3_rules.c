@@ -1,6 +1,5 @@
 /* DNP3 keywords and records. */
 #include "lib/app/dnp3.h"
-#include "lib/rules/rule.h"
 
 #include <stdlib.h>
 #include <string.h>

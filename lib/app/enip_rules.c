@@ -1,6 +1,5 @@
 /* EtherNet/IP and CIP keywords and records. */
 #include "lib/app/enip.h"
-#include "lib/rules/rule.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #include "lib/app/http2.h"
 
 #include "lib/base/error.h"
-#include "lib/rules/rule.h"
+#include "lib/base/compare.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* IKE keywords and records. */
 #include "lib/app/ike.h"
 #include "lib/base/encode.h"
-#include "lib/rules/rule.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 /* Kerberos 5 (RFC 4120) over UDP and TCP: each message of a KDC exchange is a transaction of its own. */
 #include "lib/app/ber.h"
 #include "lib/app/kit.h"
-#include "lib/rules/rule.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The modbus keyword (`modbus: unit 10, access write holding, address >500, value 1`) and the record. */
 #include "lib/app/modbus.h"
-#include "lib/rules/rule.h"
+#include "lib/base/compare.h"
 
 #include <ctype.h>
 #include <stdlib.h>

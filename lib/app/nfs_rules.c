@@ -1,6 +1,6 @@
 /* NFS keywords and records. */
 #include "lib/app/nfs.h"
-#include "lib/rules/rule.h"
+#include "lib/base/compare.h"
 
 #include <ctype.h>
 #include <stdio.h>

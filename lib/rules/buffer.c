@@ -102,7 +102,7 @@ static enum sek_error inflate_transform(struct builder *b, char *arg, enum sek_t
     int64_t v = 0;
     if (rc || !arg)
         return rc;
-    if (strncmp(arg, "max-size", 8) || !text_int(arg + 8, 1, 1 << 20, &v))
+    if (strncmp(arg, "max-size", 8) || !sek_text_int(arg + 8, 1, 1 << 20, &v))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected max-size 1..1048576", arg);
     t->bytes = (uint32_t)v;
     return SEK_OK;
@@ -165,10 +165,10 @@ static enum sek_error kw_from_base64(struct builder *b, char *arg)
         char *value = item + strcspn(item, " \t");
         if (*value)
             *value++ = '\0';
-        value = text_trim(value);
-        if (!strcmp(item, "bytes") && text_int(value, 1, 65535, &v))
+        value = sek_text_trim(value);
+        if (!strcmp(item, "bytes") && sek_text_int(value, 1, 65535, &v))
             t->bytes = (uint32_t)v;
-        else if (!strcmp(item, "offset") && text_int(value, 0, 65535, &v))
+        else if (!strcmp(item, "offset") && sek_text_int(value, 0, 65535, &v))
             t->offset = (uint32_t)v;
         else if (!strcmp(item, "mode") && !strcasecmp(value, "strict"))
             t->mode = 0;

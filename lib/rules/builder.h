@@ -86,13 +86,8 @@ bool rule_keyword_known(const char *name);
 enum sek_error rule_finish(struct builder *b);
 
 /* --- values.c --- */
-
-char *text_trim(char *s);
 /* Next item of a comma-separated list, trimmed; NULL at the end. */
 char *text_next(char **list);
-bool text_int(const char *s, int64_t low, int64_t high, int64_t *out);
-/* ">5", "<5", "5-10", "5<>10", "!5", ">=5", words; false when malformed. */
-bool compare_parse(const char *s, const char *const *words, struct sek_compare *out);
 /* Content text with |hex| and escapes. *OUT is in the arena. */
 enum sek_error content_bytes(struct builder *b, const char *text, size_t len, uint8_t **out,
                              uint16_t *out_len);

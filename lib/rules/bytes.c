@@ -49,12 +49,12 @@ static enum sek_error common_option(struct sek_bytes_op *op, char *item)
     if (!value)
         return SEK_ENOTFOUND;
     *value++ = '\0';
-    value = text_trim(value);
-    if (!strcmp(item, "bitmask") && text_int(value, 1, UINT32_MAX, &v)) {
+    value = sek_text_trim(value);
+    if (!strcmp(item, "bitmask") && sek_text_int(value, 1, UINT32_MAX, &v)) {
         op->bitmask = (uint64_t)v;
-    } else if (!strcmp(item, "multiplier") && text_int(value, 1, 65535, &v)) {
+    } else if (!strcmp(item, "multiplier") && sek_text_int(value, 1, 65535, &v)) {
         op->multiplier = (uint32_t)v;
-    } else if (!strcmp(item, "post_offset") && text_int(value, -65535, 65535, &v)) {
+    } else if (!strcmp(item, "post_offset") && sek_text_int(value, -65535, 65535, &v)) {
         op->post_offset = (int32_t)v;
     } else if (!strcmp(item, "align") && (!strcmp(value, "2") || !strcmp(value, "4"))) {
         op->flags |= SEK_BYTE_ALIGN;
@@ -128,7 +128,7 @@ static enum sek_error kw_byte_test(struct builder *b, char *arg)
         return builder_fail(b, SEK_EINVAL, "expected bytes,operator,value,offset[,options]");
     if (*sign == '!') {
         op->flags |= SEK_BYTE_NEGATED;
-        sign = text_trim(sign + 1);
+        sign = sek_text_trim(sign + 1);
     }
     bool known = !*sign; /* "!" alone means not equal */
     op->op = SEK_BYTE_EQ;
@@ -189,7 +189,7 @@ static enum sek_error kw_byte_math(struct builder *b, char *arg)
         char *value = item + strcspn(item, " \t");
         if (*value) {
             *value++ = '\0';
-            value = text_trim(value);
+            value = sek_text_trim(value);
         }
         if (!strcmp(item, "bytes")) {
             rc = value_parse(b, value, 1, 23, &op->count);
@@ -227,9 +227,9 @@ static enum sek_error kw_base64_decode(struct builder *b, char *arg)
     for (char *item = arg ? text_next(&arg) : NULL; item; item = text_next(&arg)) {
         if (!strcmp(item, "relative"))
             d->base64.relative = true;
-        else if (!strncmp(item, "bytes", 5) && text_int(item + 5, 1, 65535, &v))
+        else if (!strncmp(item, "bytes", 5) && sek_text_int(item + 5, 1, 65535, &v))
             d->base64.bytes = (uint32_t)v;
-        else if (!strncmp(item, "offset", 6) && text_int(item + 6, 0, 65535, &v))
+        else if (!strncmp(item, "offset", 6) && sek_text_int(item + 6, 0, 65535, &v))
             d->base64.offset = (uint32_t)v;
         else
             return builder_fail(b, SEK_EINVAL,

@@ -9,7 +9,7 @@
 static enum sek_error kw_content(struct builder *b, char *arg)
 {
     bool negated;
-    char *text = text_trim(arg);
+    char *text = sek_text_trim(arg);
     if ((*text != '"' && *text != '!') || !text_unquote(&text, &negated))
         return builder_fail(b, SEK_EINVAL, "expected text in double quotes, found '%.60s'", arg);
     struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_CONTENT);
@@ -140,8 +140,8 @@ static enum sek_error kw_fast_pattern(struct builder *b, char *arg)
         return SEK_OK;
     }
     char *list = arg, *first = text_next(&list), *second = text_next(&list);
-    if (!second || !text_int(first, 0, c->len, &offset) ||
-        !text_int(second, 1, c->len - offset, &len))
+    if (!second || !sek_text_int(first, 0, c->len, &offset) ||
+        !sek_text_int(second, 1, c->len - offset, &len))
         return builder_fail(b, SEK_EINVAL, "expected `only` or offset,length inside the content");
     c->chop_offset = (uint16_t)offset;
     c->chop_len = (uint16_t)len;
@@ -183,7 +183,7 @@ static enum sek_error kw_isdataat(struct builder *b, char *arg)
     if (!d)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     d->isdataat.negated = negated;
-    enum sek_error rc = value_parse(b, text_trim(item + negated), 0, 65535, &d->isdataat.at);
+    enum sek_error rc = value_parse(b, sek_text_trim(item + negated), 0, 65535, &d->isdataat.at);
     while (!rc && (item = text_next(&arg))) {
         if (!strcmp(item, "relative"))
             d->isdataat.relative = true;
@@ -202,7 +202,7 @@ static enum sek_error kw_bsize(struct builder *b, char *arg)
     struct sek_detector *d = builder_detector(b, b->current, SEK_DETECT_SIZE);
     if (!d)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
-    if (!compare_parse(arg, NULL, &d->size))
+    if (!sek_compare_parse(arg, NULL, &d->size))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected N, <N, >N, N<>M", arg);
     return SEK_OK;
 }
@@ -234,17 +234,17 @@ static enum sek_error kw_entropy(struct builder *b, char *arg)
     if (!d)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     for (char *item = text_next(&arg); item; item = text_next(&arg)) {
-        if (!strncmp(item, "bytes", 5) && text_int(item + 5, 0, UINT32_MAX, &v)) {
+        if (!strncmp(item, "bytes", 5) && sek_text_int(item + 5, 0, UINT32_MAX, &v)) {
             d->entropy.bytes = (uint32_t)v;
-        } else if (!strncmp(item, "offset", 6) && text_int(item + 6, 0, UINT32_MAX, &v)) {
+        } else if (!strncmp(item, "offset", 6) && sek_text_int(item + 6, 0, UINT32_MAX, &v)) {
             d->entropy.offset = (uint32_t)v;
         } else if (!strncmp(item, "value", 5)) {
-            char *t = text_trim(item + 5), *end;
+            char *t = sek_text_trim(item + 5), *end;
             d->entropy.op = SEK_EQ;
             for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
                 if (!strncmp(t, ops[i].text, strlen(ops[i].text))) {
                     d->entropy.op = ops[i].op;
-                    t = text_trim(t + strlen(ops[i].text));
+                    t = sek_text_trim(t + strlen(ops[i].text));
                     break;
                 }
             }

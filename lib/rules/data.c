@@ -49,7 +49,7 @@ static enum sek_error set_option(struct builder *b, struct set_options *o, char 
     char *value = item + strcspn(item, " \t");
     if (*value)
         *value++ = '\0';
-    value = text_trim(value);
+    value = sek_text_trim(value);
     if (!strcmp(item, "type") && type_of(value, &o->type))
         o->have_type = true;
     else if (!strcmp(item, "load") || !strcmp(item, "state"))
@@ -147,7 +147,7 @@ static enum sek_error kw_datarep(struct builder *b, char *arg)
     d->dataset.set = set;
     strcpy(text, op);
     strcat(text, number);
-    if (!compare_parse(text, NULL, &d->dataset.reputation))
+    if (!sek_compare_parse(text, NULL, &d->dataset.reputation))
         return builder_fail(b, SEK_EINVAL, "'%s' is not a comparison", text);
     return SEK_OK;
 }
@@ -179,7 +179,7 @@ static enum sek_error kw_iprep(struct builder *b, char *arg)
         return SEK_OK;
     }
     snprintf(text, sizeof text, "%s%s", op, number ? number : "");
-    if (!number || !compare_parse(text, NULL, &c->compare))
+    if (!number || !sek_compare_parse(text, NULL, &c->compare))
         return builder_fail(b, SEK_EINVAL, "'%s' is not a comparison", text);
     return SEK_OK;
 }
@@ -192,7 +192,7 @@ static enum sek_error file_hash(struct builder *b, char *arg, enum sek_dataset_t
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     if (*arg == '!') {
         c->negated = true;
-        arg = text_trim(arg + 1);
+        arg = sek_text_trim(arg + 1);
     }
     enum sek_error rc = sek_dataset_open(&b->rules->datasets, arg, type, &c->set, &why);
     if (rc)

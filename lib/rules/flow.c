@@ -56,7 +56,7 @@ static enum sek_error kw_stream_size(struct builder *b, char *arg)
             c->side = i;
     strcpy(text, op);
     strcat(text, n);
-    if (c->side == 255 || !compare_parse(text, NULL, &c->compare))
+    if (c->side == 255 || !sek_compare_parse(text, NULL, &c->compare))
         return builder_fail(b, SEK_EINVAL, "expected server|client|both|either,operator,number");
     return SEK_OK;
 }
@@ -64,7 +64,7 @@ static enum sek_error kw_stream_size(struct builder *b, char *arg)
 static enum sek_error kw_flow_age(struct builder *b, char *arg)
 {
     struct sek_condition *c = builder_condition(b, SEK_IF_FLOW_AGE);
-    if (!c || !compare_parse(arg, NULL, &c->compare))
+    if (!c || !sek_compare_parse(arg, NULL, &c->compare))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected seconds: N, <N, >N", arg);
     return SEK_OK;
 }
@@ -82,7 +82,7 @@ static enum sek_error counter(struct builder *b, char *arg, enum sek_condition_k
             return builder_fail(b, SEK_EINVAL, "expected toserver|toclient|both|either,number");
     }
     c->side = (uint8_t)side;
-    if (!compare_parse(arg, NULL, &c->compare))
+    if (!sek_compare_parse(arg, NULL, &c->compare))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected N, <N, >N, N<>M", arg);
     return SEK_OK;
 }
@@ -127,7 +127,7 @@ static enum sek_error kw_app_layer_protocol(struct builder *b, char *arg)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
     if (*arg == '!') {
         c->negated = true;
-        arg = text_trim(arg + 1);
+        arg = sek_text_trim(arg + 1);
     }
     char *name = text_next(&arg), *mode = arg ? text_next(&arg) : NULL;
     const struct sek_app_ops *ops = sek_app_find(name);
@@ -183,7 +183,7 @@ static enum sek_error kw_app_layer_state(struct builder *b, char *arg)
     ops = sek_app_ops(__builtin_ctzll(b->rule->apps));
     c->compare.op = *arg == '<' ? SEK_LT : *arg == '>' ? SEK_GT : SEK_EQ;
     if (c->compare.op != SEK_EQ)
-        arg = text_trim(arg + 1);
+        arg = sek_text_trim(arg + 1);
     for (const struct sek_state_name *s = ops->states; s && s->name; s++) {
         if (!strcmp(s->name, arg)) {
             c->names_dir = s->dir;

@@ -150,7 +150,7 @@ enum sek_error rule_header(struct builder *b, char *text)
     if (!rule_protocol(r, word))
         return sek_fail(b->fault, SEK_EUNSUPPORTED, "protocol '%.40s' is not known", word);
     char *src = header_word(&p), *src_port = header_word(&p), *arrow = header_word(&p);
-    char *dst = header_word(&p), *dst_port = header_word(&p), *rest = text_trim(p);
+    char *dst = header_word(&p), *dst_port = header_word(&p), *rest = sek_text_trim(p);
     if (!*dst_port || *rest)
         return sek_fail(b->fault, SEK_EINVAL,
                         "header must be: action protocol source port -> destination port");

@@ -13,7 +13,7 @@ static char *keep(struct builder *b, const char *s)
 static enum sek_error number(struct builder *b, const char *arg, uint32_t *out)
 {
     int64_t v;
-    if (!text_int(arg, 0, UINT32_MAX, &v))
+    if (!sek_text_int(arg, 0, UINT32_MAX, &v))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected a number 0..4294967295", arg);
     *out = (uint32_t)v;
     return SEK_OK;
@@ -76,7 +76,7 @@ static enum sek_error kw_classtype(struct builder *b, char *arg)
 static enum sek_error kw_priority(struct builder *b, char *arg)
 {
     int64_t v;
-    if (!text_int(arg, 1, 255, &v))
+    if (!sek_text_int(arg, 1, 255, &v))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected 1..255", arg);
     b->rule->priority = (uint8_t)v;
     return SEK_OK;
@@ -93,7 +93,7 @@ static enum sek_error kw_reference(struct builder *b, char *arg)
         {"osvdb", "http://osvdb.org/show/osvdb/"},
         {"md5", "http://www.threatexpert.com/report.aspx?md5="},
     };
-    char *type = text_next(&arg), *value = arg ? text_trim(arg) : NULL;
+    char *type = text_next(&arg), *value = arg ? sek_text_trim(arg) : NULL;
     if (!value || !*value)
         return builder_fail(b, SEK_EINVAL, "expected type,value");
     const char *prefix = NULL;
@@ -133,7 +133,7 @@ static enum sek_error kw_metadata(struct builder *b, char *arg)
         if (space)
             *space++ = '\0';
         m->key = keep(b, item);
-        m->value = keep(b, space ? text_trim(space) : "");
+        m->value = keep(b, space ? sek_text_trim(space) : "");
         *tail = m;
         tail = &m->next;
     }
@@ -172,7 +172,7 @@ static enum sek_error kw_requires(struct builder *b, char *arg)
     static const unsigned language = 9; /* major version of the language that we read */
     for (char *item = text_next(&arg); item; item = text_next(&arg)) {
         if (!strncmp(item, "version", 7)) {
-            char *rest = text_trim(item + 7);
+            char *rest = sek_text_trim(item + 7);
             bool any = false;
             for (char *alt = strtok(rest, "|"); alt; alt = strtok(NULL, "|")) {
                 struct sek_compare c;
@@ -199,13 +199,13 @@ static enum sek_error kw_requires(struct builder *b, char *arg)
                 return SEK_EAGAIN;
         } else if (!strncmp(item, "feature", 7)) {
             static const char *const features[] = {"output::file-store", "true_packet_direction", "ja3", "ja4"};
-            char *name = text_trim(item + 7);
+            char *name = sek_text_trim(item + 7);
             bool known = false;
             for (size_t i = 0; i < sizeof features / sizeof *features; i++)
                 known |= !strcmp(features[i], name);
             if (!known)
                 return SEK_EAGAIN;
-        } else if (strncmp(item, "keyword", 7) || !rule_keyword_known(text_trim(item + 7))) {
+        } else if (strncmp(item, "keyword", 7) || !rule_keyword_known(sek_text_trim(item + 7))) {
             return SEK_EAGAIN; /* a demand that we do not know cannot be met */
         }
     }

@@ -172,7 +172,7 @@ static bool picking_parse(const char *compare, char *rest, struct sek_picking *o
     *out = (struct sek_picking){0};
     if (!strncmp(compare, "count", 5) && !isalnum((unsigned char)compare[5])) {
         out->pick = SEK_PICK_COUNT;
-        return !rest && compare_parse(compare + 5, NULL, &out->times);
+        return !rest && sek_compare_parse(compare + 5, NULL, &out->times);
     }
     char *how = text_next(&rest), *slice = text_next(&rest), *colon;
     if (rest)
@@ -181,8 +181,8 @@ static bool picking_parse(const char *compare, char *rest, struct sek_picking *o
         if (!(colon = strchr(slice, ':')))
             return false;
         *colon = '\0';
-        if (!text_int(slice, INT32_MIN, INT32_MAX, &from) ||
-            !text_int(colon + 1, INT32_MIN, INT32_MAX, &to))
+        if (!sek_text_int(slice, INT32_MIN, INT32_MAX, &from) ||
+            !sek_text_int(colon + 1, INT32_MIN, INT32_MAX, &to))
             return false;
         out->sliced = true;
         out->from = (int32_t)from;
@@ -198,10 +198,10 @@ static bool picking_parse(const char *compare, char *rest, struct sek_picking *o
     }
     if (!strncmp(how, "nb", 2)) {
         out->pick = SEK_PICK_TIMES;
-        return compare_parse(how + 2, NULL, &out->times);
+        return sek_compare_parse(how + 2, NULL, &out->times);
     }
     bool beyond = !strncmp(how, "oob_or", 6);
-    if (!text_int(beyond ? how + 6 : how, INT32_MIN, INT32_MAX, &from))
+    if (!sek_text_int(beyond ? how + 6 : how, INT32_MIN, INT32_MAX, &from))
         return false;
     out->pick = beyond ? SEK_PICK_INDEX_OR_BEYOND : SEK_PICK_INDEX;
     out->index = (int32_t)from;
@@ -222,7 +222,7 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
     char *comma = strchr(copy, ',');
     if (comma && !strcmp(name, "urilen")) {
         *comma = '\0';
-        if (!strcmp(text_trim(comma + 1), "raw"))
+        if (!strcmp(sek_text_trim(comma + 1), "raw"))
             row = sek_number_find("urilen.raw");
         comma = NULL;
     }
@@ -247,7 +247,7 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
     if (c->picking.pick == SEK_PICK_COUNT)
         return demand_apps(b, apps);
     if (!(d->bits && d->words && bits_parse(copy, d->words, &c->compare)) &&
-        !compare_parse(copy, d->bits ? NULL : d->words, &c->compare))
+        !sek_compare_parse(copy, d->bits ? NULL : d->words, &c->compare))
         return builder_fail(b, SEK_EINVAL,
                             "found '%s', expected a number, <N, >N, N<>M, !N or a known word", arg);
     return demand_apps(b, apps);
@@ -267,9 +267,9 @@ enum sek_error rule_option(struct builder *b, char *option)
         colon++;
     if (*colon) {
         *colon = '\0';
-        arg = text_trim(colon + 1);
+        arg = sek_text_trim(colon + 1);
     }
-    char *name = text_trim(option);
+    char *name = sek_text_trim(option);
     b->option = name;
     const struct keyword *k = keyword_find(name);
     if (k) {

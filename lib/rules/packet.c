@@ -13,7 +13,7 @@ static enum sek_error compare(struct builder *b, enum sek_condition_kind kind, c
     struct sek_condition *c = builder_condition(b, kind);
     if (!c)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
-    if (!compare_parse(arg, NULL, &c->compare) || c->compare.low > most + 1)
+    if (!sek_compare_parse(arg, NULL, &c->compare) || c->compare.low > most + 1)
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected N, <N, >N, N<>M up to %llu", arg,
                             (unsigned long long)most);
     return SEK_OK;
@@ -59,7 +59,7 @@ static enum sek_error kw_vlan_id(struct builder *b, char *arg)
     while (c->next)
         c = c->next;
     c->mode = layer && !strcmp(layer, "all") ? 2 : layer && strcmp(layer, "any") ? 1 : 0;
-    if (c->mode == 1 && !text_int(layer, -SEK_VLAN_MAX, SEK_VLAN_MAX - 1, &n))
+    if (c->mode == 1 && !sek_text_int(layer, -SEK_VLAN_MAX, SEK_VLAN_MAX - 1, &n))
         return builder_fail(b, SEK_EINVAL, "found layer '%.20s', expected any, all or -%d..%d", layer,
                             SEK_VLAN_MAX, SEK_VLAN_MAX - 1);
     c->bits.number = n;
@@ -78,7 +78,7 @@ static enum sek_error kw_sctp_chunk_type(struct builder *b, char *arg)
     struct sek_condition *c = builder_condition(b, SEK_IF_SCTP_CHUNK_TYPE);
     if (!c)
         return builder_fail(b, SEK_ENOMEM, "out of memory");
-    if (!compare_parse(arg, words, &c->compare))
+    if (!sek_compare_parse(arg, words, &c->compare))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected a chunk type or its number", arg);
     return SEK_OK;
 }
@@ -144,7 +144,7 @@ static enum sek_error kw_rpc(struct builder *b, char *arg)
             return builder_fail(b, SEK_EINVAL, "expected program[,version[,procedure]]");
         if (!item || !strcmp(item, "*"))
             *out[i] = (struct sek_compare){.op = SEK_GE};
-        else if (!compare_parse(item, NULL, out[i]))
+        else if (!sek_compare_parse(item, NULL, out[i]))
             return builder_fail(b, SEK_EINVAL, "found '%.20s', expected a number or *", item);
     }
     return SEK_OK;
@@ -161,15 +161,15 @@ static enum sek_error kw_asn1(struct builder *b, char *arg)
         char *value = item + strcspn(item, " \t");
         if (*value)
             *value++ = '\0';
-        value = text_trim(value);
+        value = sek_text_trim(value);
         if (!strcmp(item, "bitstring_overflow"))
             c->asn1.bitstring_overflow = true;
         else if (!strcmp(item, "double_overflow"))
             c->asn1.double_overflow = true;
-        else if (!strcmp(item, "oversize_length") && text_int(value, 1, UINT32_MAX, &v))
+        else if (!strcmp(item, "oversize_length") && sek_text_int(value, 1, UINT32_MAX, &v))
             c->asn1.oversize = (uint32_t)v;
         else if ((!strcmp(item, "absolute_offset") || !strcmp(item, "relative_offset")) &&
-                 text_int(value, -65535, 65535, &v))
+                 sek_text_int(value, -65535, 65535, &v))
             c->asn1.offset = (int32_t)v;
         else
             return builder_fail(b, SEK_EINVAL,
@@ -193,7 +193,7 @@ static enum sek_error kw_ip_proto(struct builder *b, char *arg)
         c->compare.op = *arg == '!' ? SEK_NE : *arg == '<' ? SEK_LT : *arg == '>' ? SEK_GT : SEK_EQ;
         return SEK_OK;
     }
-    if (!compare_parse(arg, NULL, &c->compare) || c->compare.low > 255)
+    if (!sek_compare_parse(arg, NULL, &c->compare) || c->compare.low > 255)
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected a protocol name or 0..255", arg);
     return SEK_OK;
 }

@@ -159,7 +159,7 @@ enum sek_error pcre_keyword(struct builder *b, char *arg)
         return builder_fail(b, SEK_EINVAL, "found '%.60s', expected /expression/flags", arg);
     if ((names = strchr(end, ',')))
         *names++ = '\0';
-    for (const char *f = text_trim(end + 1); *f; f++) {
+    for (const char *f = sek_text_trim(end + 1); *f; f++) {
         const char *buffer = flag_buffer(*f);
         switch (*f) {
         case 'i':

@@ -6,6 +6,7 @@
 
 #include "lib/app/app.h"
 #include "lib/base/arena.h"
+#include "lib/base/compare.h"
 #include "lib/base/error.h"
 #include "lib/rules/sets.h"
 
@@ -42,49 +43,6 @@ static inline bool sek_target_is_buffer(int target)
 {
     return target >= SEK_TARGET_APP && target < SEK_TARGET_FRAME;
 }
-
-enum sek_compare_op { SEK_EQ, SEK_NE, SEK_LT, SEK_GT, SEK_LE, SEK_GE, SEK_RANGE, SEK_NOT_RANGE,
-                      SEK_BITS_ANY, SEK_BITS_NONE, SEK_BITS_ALL_NONE,
-                      SEK_MASK_IS, SEK_MASK_IS_NOT };
-struct sek_compare {
-    enum sek_compare_op op;
-    uint64_t low, high; /* RANGE: low <= v <= high; MASK: value and mask */
-};
-static inline bool sek_compare(const struct sek_compare *c, uint64_t v)
-{
-    switch (c->op) {
-    case SEK_EQ:
-        return v == c->low;
-    case SEK_NE:
-        return v != c->low;
-    case SEK_LT:
-        return v < c->low;
-    case SEK_GT:
-        return v > c->low;
-    case SEK_LE:
-        return v <= c->low;
-    case SEK_GE:
-        return v >= c->low;
-    case SEK_RANGE:
-        return v >= c->low && v <= c->high;
-    case SEK_NOT_RANGE:
-        return v < c->low || v > c->high;
-    case SEK_BITS_ANY:
-        return v & c->low;
-    case SEK_BITS_NONE:
-        return !(v & c->low);
-    case SEK_BITS_ALL_NONE: /* all of LOW set, none of HIGH */
-        return (v & c->low) == c->low && !(v & c->high);
-    case SEK_MASK_IS:
-        return (v & c->high) == c->low;
-    case SEK_MASK_IS_NOT:
-        return (v & c->high) != c->low;
-    }
-    return false;
-}
-
-/* A comparison as rules write it ("5", "<5", "!2-7", a word); for keywords of protocols. */
-bool sek_compare_parse(const char *text, const char *const *words, struct sek_compare *out);
 
 /* --- detectors: look at one buffer, in the order of the rule --- */
 

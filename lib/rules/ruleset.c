@@ -241,7 +241,7 @@ static enum sek_error rule_parse(struct sek_rules *rules, const char *file, uint
     r->line = line;
     r->text = sek_arena_strndup(&rules->arena, text, strlen(text));
     char *open = strchr(text, '('), *close = strrchr(text, ')');
-    if (!open || !close || close < open || *text_trim(close + 1))
+    if (!open || !close || close < open || *sek_text_trim(close + 1))
         return sek_fail(fault, SEK_EINVAL, "found no options, expected '(' ... ')' after the header");
     *open = *close = '\0';
     enum sek_error rc = rule_header(&b, text);
@@ -318,7 +318,7 @@ enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, co
             error_add(rules, file, first, 0, "found a NUL byte, expected text");
             continue;
         }
-        char *rule = text_trim(joined);
+        char *rule = sek_text_trim(joined);
         if (!*rule || *rule == '#')
             continue;
         struct sek_fault why;

@@ -23,7 +23,7 @@ static enum sek_error bits_names(struct builder *b, struct sek_condition *c, cha
     for (char *n = strtok_r(names, "|", &save); n; n = strtok_r(NULL, "|", &save)) {
         if (c->bits.count == sizeof c->bits.names / sizeof *c->bits.names)
             return builder_fail(b, SEK_ELIMIT, "more than 8 names");
-        n = text_trim(n);
+        n = sek_text_trim(n);
         if (!*n || strlen(n) > 180)
             return builder_fail(b, SEK_EINVAL, "a name is empty or too long");
         strcpy(full, scope);
@@ -90,9 +90,9 @@ static enum sek_error kw_xbits(struct builder *b, char *arg)
     c->bits.track = SEK_TRACK_SRC;
     c->bits.expire_s = 30;
     for (char *item = text_next(&arg); item; item = text_next(&arg)) {
-        if (!strncmp(item, "track", 5) && track_of(text_trim(item + 5), &c->bits.track))
+        if (!strncmp(item, "track", 5) && track_of(sek_text_trim(item + 5), &c->bits.track))
             continue;
-        if (!strncmp(item, "expire", 6) && text_int(item + 6, 1, UINT32_MAX, &v)) {
+        if (!strncmp(item, "expire", 6) && sek_text_int(item + 6, 1, UINT32_MAX, &v)) {
             c->bits.expire_s = (uint32_t)v;
             continue;
         }
@@ -158,7 +158,7 @@ static enum sek_error kw_flowint(struct builder *b, char *arg)
             return SEK_OK;
         if (!value)
             return builder_fail(b, SEK_EINVAL, "needs a value");
-        if (!text_int(value, 0, UINT32_MAX, &c->bits.number)) {
+        if (!sek_text_int(value, 0, UINT32_MAX, &c->bits.number)) {
             strcpy(full, "int.");
             strncat(full, value, 180);
             c->bits.other = builder_name(b, full) + 1;
@@ -181,7 +181,7 @@ static enum sek_error variable(struct builder *b, char *arg, bool flow)
     *comma++ = '\0';
     if (!text_unquote(&comma, &c->negated))
         return builder_fail(b, SEK_EINVAL, "quotes do not match");
-    snprintf(full, sizeof full, "text.%.180s", text_trim(arg));
+    snprintf(full, sizeof full, "text.%.180s", sek_text_trim(arg));
     c->side = flow;
     c->bits.names[0] = builder_name(b, full);
     enum sek_error rc = content_bytes(b, comma, strlen(comma), &bytes, &c->bytes_len);

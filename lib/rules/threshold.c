@@ -29,7 +29,7 @@ static enum sek_error parse(struct builder *b, char *arg, struct sek_threshold *
         char *value = item + strcspn(item, " \t");
         if (*value)
             *value++ = '\0';
-        value = text_trim(value);
+        value = sek_text_trim(value);
         bool good = true;
         if (!strcmp(item, "type") && typed) {
             good = false;
@@ -42,13 +42,13 @@ static enum sek_error parse(struct builder *b, char *arg, struct sek_threshold *
         } else if (!strcmp(item, "track")) {
             good = have_track = track_of(value, &t->track);
         } else if (!strcmp(item, "count")) {
-            good = text_int(value, 1, UINT32_MAX, &v);
+            good = sek_text_int(value, 1, UINT32_MAX, &v);
             t->count = good ? (uint32_t)v : 0;
         } else if (!strcmp(item, "seconds")) {
-            good = text_int(value, 1, UINT32_MAX, &v);
+            good = sek_text_int(value, 1, UINT32_MAX, &v);
             t->seconds = good ? (uint32_t)v : 0;
         } else if (!strcmp(item, "multiplier")) {
-            good = text_int(value, 2, UINT32_MAX, &v);
+            good = sek_text_int(value, 2, UINT32_MAX, &v);
             t->multiplier = good ? (uint32_t)v : 0;
         } else if (!strcmp(item, "unique_on")) {
             t->unique = !strcmp(value, "src_port") ? 1 : !strcmp(value, "dst_port") ? 2 : 0;
@@ -92,7 +92,7 @@ static enum sek_error kw_tag(struct builder *b, char *arg)
     bool host = !strcmp(scope, "host");
     if (!host && strcmp(scope, "session"))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected session or host", scope);
-    if (count && !text_int(count, 0, UINT32_MAX, &v))
+    if (count && !sek_text_int(count, 0, UINT32_MAX, &v))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected a count", count);
     if (unit && strcmp(unit, "packets") && strcmp(unit, "seconds") && strcmp(unit, "bytes"))
         return builder_fail(b, SEK_EINVAL, "found '%.40s', expected packets, seconds or bytes", unit);

@@ -17,7 +17,7 @@ static char *value_of(char *item, const char *key)
     size_t n = strlen(key);
     if (!item || strncmp(item, key, n) || !isspace((unsigned char)item[n]))
         return NULL;
-    return text_trim(item + n);
+    return sek_text_trim(item + n);
 }
 
 /* Which rules an entry is about: gen_id and sig_id, 0 is every one. */
@@ -47,15 +47,15 @@ static enum sek_error suppress(const struct entry *e, int64_t gid, int64_t sid, 
     while (ip && ip != rest && ip[-1] != ' ' && ip[-1] != ',' && ip[-1] != '\t')
         ip = strstr(ip + 1, "ip ");
     if (ip) {
-        char *addresses = text_trim(ip + 3);
+        char *addresses = sek_text_trim(ip + 3);
         if (ip > rest)
             ip[-1] = '\0';
         enum sek_error rc = sek_address_set_parse(&e->rules->arena, e->rules->variables, addresses,
                                                   &s.addresses, e->fault);
         if (rc)
-            return sek_fail_context(e->fault, rc, e->path);
+            return sek_fail_context(e->fault, rc, "%s", e->path);
     }
-    char *track = rest ? value_of(text_trim(strtok(rest, ",")), "track") : NULL;
+    char *track = rest ? value_of(sek_text_trim(strtok(rest, ",")), "track") : NULL;
     if (track && !strcmp(track, "by_src"))
         s.side = 0;
     else if (track && !strcmp(track, "by_dst"))
@@ -106,7 +106,7 @@ static enum sek_error threshold_line(const struct entry *e, char *line)
         if (!rest)
             continue;
         char *g = value_of(text_next(&rest), "gen_id"), *s = value_of(text_next(&rest), "sig_id");
-        if (!g || !s || !text_int(g, 0, UINT32_MAX, &gid) || !text_int(s, 0, UINT32_MAX, &sid))
+        if (!g || !s || !sek_text_int(g, 0, UINT32_MAX, &gid) || !sek_text_int(s, 0, UINT32_MAX, &sid))
             return wrong(e, "expected gen_id NUMBER, sig_id NUMBER");
         return kinds[i].parse(e, gid, sid, rest);
     }
@@ -120,7 +120,7 @@ static enum sek_error class_line(const struct entry *e, char *line)
     if (!colon || strncmp(line, "config classification", 21))
         return wrong(e, "expected config classification: name,text,priority");
     char *rest = colon + 1, *name = text_next(&rest), *text = text_next(&rest), *number = text_next(&rest);
-    if (!number || !text_int(number, 1, 255, &priority))
+    if (!number || !sek_text_int(number, 1, 255, &priority))
         return wrong(e, "expected config classification: name,text,priority 1..255");
     return sek_rules_class(e->rules, name, text, (uint8_t)priority)
                ? SEK_OK : sek_fail(e->fault, SEK_ENOMEM, "out of memory");
@@ -138,7 +138,7 @@ static enum sek_error each_line(struct sek_rules *rules, const char *path,
         return rc;
     for (rest = text; !rc && (line = strsep(&rest, "\n"));) {
         e.line++;
-        line = text_trim(line);
+        line = sek_text_trim(line);
         if (*line && *line != '#')
             rc = parse(&e, line);
     }
