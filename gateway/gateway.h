@@ -72,6 +72,7 @@ struct gateway {
     int from;                 /* link of the frame at hand */
     struct live_frame *frame; /* the frame at hand */
     bool link_up;
+    bool open; /* frames are handled */
 };
 
 /* --- pipeline.c --- */

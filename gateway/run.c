@@ -61,9 +61,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 void gateway_serve(struct gateway *g, int fd)
 {
     struct pollfd p[3] = {{.fd = fd, .events = POLLIN}};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) /* nothing passes before the last bundle is in force again */
         p[i + 1] = (struct pollfd){.fd = live_fd(g->link[i]), .events = POLLIN};
-    if (poll(p, 3, 100) < 0)
+    if (poll(p, g->open ? 3 : 1, 100) < 0)
         return;
     for (int i = 0; i < 2; i++)
         if (p[i + 1].revents)
@@ -238,7 +238,8 @@ static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
     g->base = event_base_new();
     if (!g->behaviour || !g->base || !blocklist_open(&g->blocked))
         return sek_fail(fault, SEK_ENOMEM, "out of memory");
-    if ((rc = compiler_open(&g->compiler, fault)) || (rc = read_local_rules(g, fault)) || (rc = gateway_engine_open(g, fault)) ||
+    if ((rc = compiler_open(&g->compiler, fault)) || (rc = read_local_rules(g, fault)) ||
+        (rc = gateway_engine_open(g, fault)) ||
         (rc = live_open(g->interface[0], &g->link[0], fault)) ||
         (rc = live_open(g->interface[1], &g->link[1], fault)) ||
         (rc = gateway_control_open(g, fault)) || (rc = open_client(g, fault)))
@@ -252,6 +253,7 @@ static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
     if (!g->tick || event_add(g->tick, &every))
         return sek_fail(fault, SEK_ENOMEM, "out of memory");
     malloc_trim(0);
+    g->open = true;
     return SEK_OK;
 }
 

@@ -532,6 +532,8 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
             tcp_packet(&in, result);
         else
             datagram(&in);
+        if (in.flow->tcp && p->payload_len) /* the packet that opened the session may bring bytes */
+            in.established = in.flow->flags & SEK_FLOW_ESTABLISHED;
         if (result->verdict == SEK_VERDICT_DROP) {
             drop_flow(&in, result, SEK_DROP_STREAM);
             return;
