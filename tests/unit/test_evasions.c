@@ -363,6 +363,15 @@ static void lost_handshake_ack(struct world *w)
     server(w, FIRST + sizeof ATTACK - 1);
 }
 
+static void joined_midstream(struct world *w)
+{
+    /* What is sent again when the engine is new and the client has closed: bytes and FIN in one. */
+    w->needed++;
+    w->passed += send_segment(w, &(struct segment){false, SEK_TCP_ACK | SEK_TCP_PSH | SEK_TCP_FIN, FIRST, SERVER,
+                                                   ATTACK, sizeof ATTACK - 1, 0});
+    server(w, FIRST + sizeof ATTACK);
+}
+
 /* --- IP --- */
 
 static void fragments_of(struct world *w, uint32_t size, bool reverse)
@@ -790,8 +799,8 @@ static void dns_over_tcp_in_pieces(struct world *w)
 
 /* --- the table --- */
 
-#define URI    "drop http any any -> any any (http.uri; content:\"/cgi-bin/attack.sh\"; sid:1;)"
-#define RAW    "drop tcp any any -> any any (content:\"/cgi-bin/attack.sh\"; sid:1;)"
+#define URI    "drop http any any -> any any (flow:established,to_server; http.uri; content:\"/cgi-bin/attack.sh\"; sid:1;)"
+#define RAW    "drop tcp any any -> any any (flow:established,to_server; content:\"/cgi-bin/attack.sh\"; sid:1;)"
 #define FIELD  "drop http any any -> any any (http.header; pcre:\"/at ?tack-/\"; sid:1;)"
 #define TWICE  "drop http any any -> any any (app-layer-event:http.double_encoded_uri; sid:1;)"
 #define BODY   "drop http any any -> any any (http.request_body; content:\"attack-in-body\"; sid:1;)"
@@ -824,6 +833,7 @@ static const struct evasion {
     {"decoy with an old timestamp", URI, old_timestamp_decoy},
     {"data on the ACK of the handshake", URI, data_on_the_handshake_ack},
     {"ACK of the handshake lost", URI, lost_handshake_ack},
+    {"a session that was open before", URI, joined_midstream},
     {"fragments", URI, fragments},
     {"fragments of eight bytes, backwards", URI, fragments_backwards},
     {"late overlapping fragment", URI, fragment_overlap},
@@ -883,6 +893,7 @@ static struct world play(const struct evasion *e, bool inline_mode)
     struct sek_compiled *c = compile(e->rule);
     sek_engine_options_default(&options);
     options.ips = inline_mode;
+    options.midstream = true;
     options.flow_limit = 64;
     options.on_alert = on_alert;
     options.ctx = &w;
