@@ -306,7 +306,14 @@ struct sek_app_state *sek_app_state_of(const struct sek_flow *flow, const struct
 /* Free what hangs on FLOW. FREE_DETECT (may be NULL) is told of each transaction first. */
 void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
                    void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
-/* Free transactions at the front that are complete and inspected in both directions. */
+/* DIR has ended: nothing more comes for any transaction. */
+static inline void sek_tx_complete_all(struct sek_app_state *state, enum sek_dir dir)
+{
+    for (struct sek_tx *t = state->first; t; t = t->next)
+        t->complete[dir] = true;
+}
+
+/* Free transactions that are complete and inspected in both directions. */
 void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
 

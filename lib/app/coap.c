@@ -203,17 +203,8 @@ static void coap_eve(struct sek_app_state *state, struct sek_tx *base, struct se
         sek_json_uint(out, "payload_length", tx->payload.len);
 }
 
-#define BUFFER_GETTER(fn, field)                                                                   \
-    static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
-                   struct sek_bytes *out)                                                          \
-    {                                                                                              \
-        (void)s, (void)dir;                                                                        \
-        *out = sek_buffer_view(&((struct coap_tx *)tx)->field);                                    \
-        return !i && out->data;                                                                    \
-    }
-
-BUFFER_GETTER(get_path, path)
-BUFFER_GETTER(get_query, query)
+SEK_BUFFER_GETTER(get_path, coap_tx, path)
+SEK_BUFFER_GETTER(get_query, coap_tx, query)
 SEK_SLICE_GETTER(get_host, coap_tx, host)
 SEK_SLICE_GETTER(get_proxy, coap_tx, proxy)
 SEK_SLICE_GETTER(get_payload, coap_tx, payload)

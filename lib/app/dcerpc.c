@@ -167,8 +167,7 @@ static struct sek_app_result dce_parse(struct sek_app_state *state, enum sek_dir
     while (pos < len && (n = stream_pdu(s, dir, data + pos, len - pos, &bad)))
         pos += n;
     if (flags & SEK_APP_END)
-        for (struct sek_tx *t = state->first; t; t = t->next)
-            t->complete[dir] = true;
+        sek_tx_complete_all(state, dir);
     return (struct sek_app_result){.consumed = pos, .error = bad};
 }
 

@@ -303,8 +303,7 @@ static struct sek_app_result ftp_parse(struct sek_app_state *state, enum sek_dir
     if (s->change)
         return (struct sek_app_result){.consumed = pos, .change = SEK_APP_TLS};
     if (flags & SEK_APP_END)
-        for (struct sek_tx *t = state->first; t; t = t->next)
-            t->complete[dir] = true;
+        sek_tx_complete_all(state, dir);
     return (struct sek_app_result){.consumed = pos};
 }
 

@@ -60,6 +60,16 @@ static inline void sek_slice_json(struct sek_text *out, const char *key,
         return !index && sek_slice_give(&tx->text, tx->field, out);                                \
     }
 
+/* ... of a struct sek_buffer. */
+#define SEK_BUFFER_GETTER(fn, type, field)                                                         \
+    static bool fn(struct sek_app_state *state, struct sek_tx *base, enum sek_dir dir,             \
+                   uint32_t index, struct sek_bytes *out)                                          \
+    {                                                                                              \
+        (void)state, (void)dir;                                                                    \
+        *out = sek_buffer_view(&((struct type *)base)->field);                                     \
+        return !index && out->data;                                                                \
+    }
+
 /* The first of the "name", "value" pairs that has VALUE; NULL when none does. */
 const char *sek_word(const char *const *words, uint64_t value);
 /* The name of VALUE, or its number when it has none, into a record. */

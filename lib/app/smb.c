@@ -353,8 +353,7 @@ static struct sek_app_result smb_parse(struct sek_app_state *state, enum sek_dir
     }
     side->next = s->base.data_offset[dir] + pos;
     if (flags & SEK_APP_END)
-        for (struct sek_tx *t = state->first; t; t = t->next)
-            t->complete[dir] = true;
+        sek_tx_complete_all(state, dir);
     return (struct sek_app_result){.consumed = pos};
 }
 

@@ -140,17 +140,23 @@ static void data_end(struct smtp_state *s, uint32_t at)
     mail_end(s);
 }
 
+/* The next line, or the piece of an endless one that is looked at; 0: its rest is to come. */
+static uint32_t line_or_piece(const uint8_t *data, uint32_t len, struct sek_bytes *line)
+{
+    uint32_t n = sek_line_next(data, len, line);
+    if (n || len < LINE_KEEP)
+        return n;
+    *line = (struct sek_bytes){data, len};
+    return len;
+}
+
 /* A line of DATA; a single dot ends it, a leading dot is doubled (RFC 5321 section 4.5.2). */
 static uint32_t data_line(struct smtp_state *s, const uint8_t *data, uint32_t len, uint32_t at)
 {
     struct sek_bytes line;
-    uint32_t n = sek_line_next(data, len, &line);
-    if (!n && len < LINE_KEEP)
+    uint32_t n = line_or_piece(data, len, &line);
+    if (!n)
         return 0;
-    if (!n) {
-        line = (struct sek_bytes){data, len};
-        n = len;
-    }
     s->data_lines++;
     if (line.len == 1 && *line.data == '.') {
         data_end(s, at + n);
@@ -281,13 +287,9 @@ static bool ends_mail(struct sek_bytes line)
 static uint32_t command_line(struct smtp_state *s, const uint8_t *data, uint32_t len, uint32_t at)
 {
     struct sek_bytes line;
-    uint32_t n = sek_line_next(data, len, &line);
-    if (!n && len < LINE_KEEP)
+    uint32_t n = line_or_piece(data, len, &line);
+    if (!n)
         return 0;
-    if (!n) {
-        line = (struct sek_bytes){data, len};
-        n = len;
-    }
     if (!(s->tx && ends_mail(line)) && !tx_open(s))
         return n;
     sek_frame_add(&s->base, SEK_TOSERVER, FRAME_COMMAND, at, n, &s->tx->base);
@@ -347,13 +349,9 @@ static void answered(struct smtp_state *s, unsigned code)
 static uint32_t reply_line(struct smtp_state *s, const uint8_t *data, uint32_t len, uint32_t at)
 {
     struct sek_bytes line;
-    uint32_t n = sek_line_next(data, len, &line);
-    if (!n && len < LINE_KEEP)
+    uint32_t n = line_or_piece(data, len, &line);
+    if (!n)
         return 0;
-    if (!n) {
-        line = (struct sek_bytes){data, len};
-        n = len;
-    }
     if (!s->tx && !tx_open(s))
         return n;
     sek_frame_add(&s->base, SEK_TOCLIENT, FRAME_RESPONSE, at, n, &s->tx->base);

@@ -198,17 +198,8 @@ static void telnet_eve(struct sek_app_state *state, struct sek_tx *base, struct 
     sek_json_close(out, ']');
 }
 
-#define BUFFER_GETTER(fn, field)                                                                   \
-    static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \
-                   struct sek_bytes *out)                                                          \
-    {                                                                                              \
-        (void)s, (void)dir;                                                                        \
-        *out = sek_buffer_view(&((struct telnet_tx *)tx)->field);                                  \
-        return !i && out->data;                                                                    \
-    }
-
-BUFFER_GETTER(get_line, line)
-BUFFER_GETTER(get_subnegotiation, subnegotiation)
+SEK_BUFFER_GETTER(get_line, telnet_tx, line)
+SEK_BUFFER_GETTER(get_subnegotiation, telnet_tx, subnegotiation)
 
 #define OPTION_GETTER(fn, field)                                                                   \
     static bool fn(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,       \

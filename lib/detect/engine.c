@@ -65,7 +65,6 @@ static void read_settings(struct sek_engine *e)
     sek_app_settings_read(&e->app, c);
     e->app.expectations = &e->expectations;
     e->app.body_inline = e->tcp.inline_mode;
-    e->app.expectations = &e->expectations;
     e->flows.vlan_tracking = !setting_is(c, "vlan.use-for-tracking", "true", "false");
     e->midstream_policy = policy_of(c, "stream.midstream-policy", e->options.ips);
     number = 15;
