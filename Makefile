@@ -128,7 +128,11 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $$(call unit_objects,tests/fuzz/$$*.c) $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,$(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
-FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC)) $(BUILD)/fuzz/protocols
+# One target for each protocol: the same program, which goes by its name.
+$(BUILD)/fuzz/protocols: $(BUILD)/fuzz/fuzz_app_protocols
+	$(Q)$< --protocols > $@
+	$(Q)while read -r name; do ln -f $< $(BUILD)/fuzz/fuzz_app_$$name; done < $@
 .PHONY: fuzzers test demo bench fuzz lint format deb clean deps install
 fuzzers: $(FUZZERS)
 

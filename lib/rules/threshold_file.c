@@ -55,7 +55,7 @@ static enum sek_error suppress(const struct entry *e, int64_t gid, int64_t sid, 
         if (rc)
             return sek_fail_context(e->fault, rc, "%s", e->path);
     }
-    char *track = rest ? value_of(sek_text_trim(strtok(rest, ",")), "track") : NULL;
+    char *track = rest ? value_of(text_next(&rest), "track") : NULL;
     if (track && !strcmp(track, "by_src"))
         s.side = 0;
     else if (track && !strcmp(track, "by_dst"))

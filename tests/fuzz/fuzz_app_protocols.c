@@ -1,11 +1,12 @@
-/* Every application protocol by itself. The first byte chooses the protocol, the second the transport;
- * then come messages: a byte of direction and end, two of length, and the bytes. Parsers get them as
+/* Application protocols, each by itself. Under the name fuzz_app_PROTOCOL only that one is tried, otherwise
+ * the first byte chooses. The second byte is the transport; then come messages: a byte of direction and end, two of length, and the bytes. Parsers get them as
  * reassembly gives them: what is not consumed comes again. After each message every buffer, number and
  * record of every transaction is read. */
 #include "lib/app/buffers.h"
 #include "lib/base/text.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ static struct sek_app_settings settings;
 static struct sek_expectations expectations;
 static struct sek_text out;
 static volatile uint8_t sink;
+static const struct sek_app_ops *only; /* the protocol of this program's name; NULL: any */
 
 static void read_bytes(struct sek_bytes b)
 {
@@ -48,7 +50,7 @@ static void read_all(struct sek_app_state *state)
 
 static void open_protocol(struct sek_flow *f, const uint8_t *data)
 {
-    int app = data[0] % SEK_APP_COUNT;
+    int app = only ? (int)only->id : data[0] % SEK_APP_COUNT;
     const struct sek_app_ops *ops = sek_app_ops(app);
     f->ip_version = 4;
     f->proto = data[1] & 1 ? IPPROTO_UDP : IPPROTO_TCP;
@@ -61,6 +63,19 @@ static void open_protocol(struct sek_flow *f, const uint8_t *data)
         expectations.slots[0] = (struct sek_expected){.until_us = UINT64_MAX, .ip_version = 4,
                                                       .app = (uint8_t)app, .server_port = f->port[1]};
     }
+}
+
+/* `--protocols` prints what names there are. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    const char *name = strstr((*argv)[0], "fuzz_app_");
+    only = name ? sek_app_find(name + strlen("fuzz_app_")) : NULL;
+    if (*argc < 2 || strcmp((*argv)[1], "--protocols"))
+        return 0;
+    for (int i = 0; i < SEK_APP_COUNT; i++)
+        if (sek_app_ops(i))
+            puts(sek_app_ops(i)->name);
+    exit(0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

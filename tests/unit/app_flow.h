@@ -12,12 +12,50 @@
 #include "lib/app/buffers.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
 
 static struct sek_pool pool;
 static struct sek_app_settings settings;
 static struct sek_expectations expectations;
 static struct sek_flow flow;
 static struct sek_session session;
+
+/* What is fed becomes a seed of the protocols' fuzz targets, in their form, when the folder
+ * SEKISHO_SEEDS is set. */
+static struct sek_text seed;
+
+static inline void seed_open(void)
+{
+    sek_text_clear(&seed);
+    sek_text_add(&seed, (uint8_t[]){0, flow.tcp ? 0 : 1}, 2);
+}
+
+static inline void seed_add(enum sek_dir dir, const uint8_t *bytes, uint32_t len)
+{
+    for (uint32_t at = 0, n; at < len; at += n) {
+        n = len - at < 4095 ? len - at : 4095;
+        sek_text_add(&seed, (uint8_t[]){(uint8_t)dir, (uint8_t)(n >> 8), (uint8_t)n}, 3);
+        sek_text_add(&seed, (const char *)bytes + at, n);
+    }
+}
+
+static inline void seed_close(void)
+{
+    const char *folder = getenv("SEKISHO_SEEDS");
+    char path[512];
+    if (!folder || !sek_app_ops(flow.app) || seed.len > 16384)
+        return;
+    seed.data[0] = (char)flow.app;
+    snprintf(path, sizeof path, "%s/%s-%08lx", folder, sek_app_name(flow.app),
+             crc32(0, (const uint8_t *)seed.data, (uint32_t)seed.len));
+    FILE *f = fopen(path, "wb");
+    if (f) {
+        fwrite(seed.data, 1, seed.len, f);
+        fclose(f);
+    }
+}
 
 static void flow_open(uint8_t proto, uint16_t port)
 {
@@ -30,10 +68,12 @@ static void flow_open(uint8_t proto, uint16_t port)
     flow = (struct sek_flow){.ip_version = 4, .proto = proto, .port = {40000, port},
                              .addr = {client, server},
                              .tcp = proto == IPPROTO_TCP ? &session : NULL};
+    seed_open();
 }
 
 static void flow_close(void)
 {
+    seed_close();
     sek_app_close(&pool, &flow, NULL);
     assert_int_equal(pool.used, 0); /* nothing is forgotten */
     sek_pool_trim(&pool);
@@ -43,6 +83,7 @@ static void flow_close(void)
 static void feed(enum sek_dir dir, const void *bytes, uint32_t len, uint32_t step)
 {
     uint32_t done = 0;
+    seed_add(dir, bytes, len);
     for (uint32_t end = 0; end < len;) {
         end = step < len - end ? end + step : len;
         for (uint32_t before = UINT32_MAX; done < end && before != done;) {

@@ -1,80 +1,23 @@
 /* What parsers of HTTP, TLS and DNS put into the buffers that rules look at. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "lib/app/buffers.h"
-
-#include <netinet/in.h>
-
-static struct sek_pool pool;
-static struct sek_app_settings settings;
-static struct sek_flow flow;
+#include "app_flow.h"
 
 static int open_flow(void **state)
 {
     (void)state;
-    sek_app_settings_default(&settings);
-    flow = (struct sek_flow){.ip_version = 4, .proto = IPPROTO_TCP, .port = {4000, 80}};
+    flow_open(IPPROTO_TCP, 80);
     return 0;
 }
 
 static int close_flow(void **state)
 {
     (void)state;
-    sek_app_close(&pool, &flow, NULL);
-    assert_int_equal(pool.used, 0); /* nothing is forgotten */
-    sek_pool_trim(&pool);
+    flow_close();
     return 0;
-}
-
-/* Feed BYTES in pieces of STEP, as reassembly does: what is not consumed comes again. */
-static void feed(enum sek_dir dir, const void *bytes, uint32_t len, uint32_t step)
-{
-    uint32_t done = 0;
-    for (uint32_t end = 0; end < len;) {
-        end = end + step < len ? end + step : len;
-        struct sek_app_result r = sek_app_data(&pool, &settings, &flow, dir,
-                                               (const uint8_t *)bytes + done, end - done,
-                                               done ? 0 : SEK_APP_START);
-        assert_true(r.consumed <= end - done);
-        assert_false(r.error);
-        done += r.consumed;
-    }
 }
 
 static void feed_text(enum sek_dir dir, const char *text, uint32_t step)
 {
     feed(dir, text, (uint32_t)strlen(text), step);
-}
-
-static struct sek_tx *tx(unsigned index)
-{
-    struct sek_tx *t = flow.app_state ? ((struct sek_app_state *)flow.app_state)->first : NULL;
-    while (t && index--)
-        t = t->next;
-    assert_non_null(t);
-    return t;
-}
-
-static bool get(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
-                struct sek_bytes *out)
-{
-    int id = sek_buffer_find(name, SEK_BUFFER_STICKY);
-    assert_true(id >= 0);
-    const struct sek_buffer_def *d = sek_buffer_in(id, tx(at)->app);
-    assert_non_null(d);
-    return d->get(flow.app_state, tx(at), dir, index, out);
-}
-
-static void expect(unsigned at, enum sek_dir dir, const char *name, uint32_t index,
-                   const char *value)
-{
-    struct sek_bytes b = {0};
-    if (!get(at, dir, name, index, &b) || b.len != strlen(value) || memcmp(b.data, value, b.len))
-        fail_msg("%s: found '%.*s', expected '%s'", name, (int)b.len, (const char *)b.data, value);
 }
 
 static void http_buffers_are_the_same_however_the_bytes_are_cut(void **state)
@@ -134,12 +77,11 @@ static void dns_names_come_with_dots_and_a_loop_of_pointers_ends(void **state)
     static const uint8_t loop[] = "\x12\x35\1\0\0\1\0\0\0\0\0\0" "\1a\xc0\x0c\0\1\0\1";
     struct sek_bytes b;
     (void)state;
-    flow.proto = IPPROTO_UDP;
-    flow.port[1] = 53;
-    sek_app_data(&pool, &settings, &flow, SEK_TOSERVER, query, sizeof query - 1, SEK_APP_START);
+    flow_open(IPPROTO_UDP, 53);
+    FEED(SEK_TOSERVER, query, sizeof query);
     expect(0, SEK_TOSERVER, "dns.query", 0, "www.evil.test");
-    assert_false(get(0, SEK_TOSERVER, "dns.query", 1, &b));
-    sek_app_data(&pool, &settings, &flow, SEK_TOSERVER, loop, sizeof loop - 1, 0);
+    assert_false(get_buffer(0, SEK_TOSERVER, "dns.query", 1, &b));
+    FEED(SEK_TOSERVER, loop, sizeof loop);
 }
 
 int main(void)
