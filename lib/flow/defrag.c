@@ -127,11 +127,11 @@ static bool tracker_add(struct sek_defrag *d, struct sek_defrag_tracker *t, stru
 /* Every byte up to the end is there. */
 static bool tracker_whole(const struct sek_defrag_tracker *t)
 {
-    uint32_t at = 0;
-    const struct sek_span *s = t->spans.list + t->spans.first;
+    uint32_t at = 0, count;
+    const struct sek_span *s = sek_spans_list(&t->spans, &count);
     if (!t->end || t->have < t->end || !t->header_len)
         return false;
-    for (uint32_t i = 0; i < t->spans.count && s[i].begin == at; i++)
+    for (uint32_t i = 0; i < count && s[i].begin == at; i++)
         at = s[i].end;
     return at >= t->end;
 }

@@ -40,10 +40,11 @@ struct sek_stream {
     uint32_t window;   /* of the receiver of these bytes, scaled */
     uint32_t last_ts;
     uint32_t urgent_seq, urgent_taken; /* bytes taken out of band: behind the last, and how many */
+    uint32_t piece_bytes; /* of all pieces beyond a hole */
     uint8_t wscale;
     uint8_t receiver;  /* enum sek_host_policy: how it takes overlapping segments */
-    bool seen_syn, seen_fin, has_isn, gap, depth_reached, closed, fin_acked;
-    bool inspect_now; /* the application parser asks for raw inspection now */
+    bool seen_syn : 1, seen_fin : 1, has_isn : 1, gap : 1, depth_reached : 1, closed : 1, fin_acked : 1;
+    bool inspect_now : 1; /* the application parser asks for raw inspection now */
     uint8_t *buf;     /* contiguous bytes from offset `base` */
     uint32_t filled, cap;
     uint64_t base;
@@ -53,7 +54,6 @@ struct sek_stream {
     uint64_t acked;      /* offset acknowledged by the peer */
     uint64_t fin_offset; /* where the stream ends; valid when seen_fin */
     struct sek_segment *pieces; /* beyond a hole, sorted */
-    uint32_t piece_bytes;
     struct sek_spans spans; /* segments in buf that may still change, when they are several */
 };
 

@@ -85,7 +85,8 @@ static uint64_t settled(const struct sek_stream *s)
 static void spans_complete(struct arrival *a, uint64_t from, uint64_t edge)
 {
     struct sek_stream *s = a->s;
-    if (!s->spans.count)
+    uint32_t count;
+    if (!sek_spans_list(&s->spans, &count))
         sek_spans_append(a->pool, &s->spans, (uint32_t)(from > s->base ? from : s->base),
                          (uint32_t)edge, false);
 }

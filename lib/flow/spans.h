@@ -14,10 +14,22 @@ struct sek_span {
     uint32_t begin, end;
 };
 
-struct sek_spans {
-    struct sek_span *list; /* a block of the pool, kept until sek_spans_free */
+struct sek_span_block {
     uint16_t first, count, cap;
+    struct sek_span list[];
 };
+
+/* Nearly every stream never has one, so it costs a pointer. */
+struct sek_spans {
+    struct sek_span_block *block; /* of the pool, made when needed, kept until sek_spans_free */
+};
+
+/* The first of *COUNT spans. */
+static inline const struct sek_span *sek_spans_list(const struct sek_spans *s, uint32_t *count)
+{
+    *count = s->block ? s->block->count : 0;
+    return *count ? s->block->list + s->block->first : NULL;
+}
 
 /* A later segment as it arrived, and the rule that decides. */
 struct sek_claim {

@@ -22,7 +22,6 @@ static void feed_text(enum sek_dir dir, const char *text, uint32_t step)
 
 static void http_buffers_are_the_same_however_the_bytes_are_cut(void **state)
 {
-    static const uint32_t steps[] = {1, 2, 7, 64, 100000};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         open_flow(state);
         feed_text(SEK_TOSERVER, "POST /a%2Fb?q=1 HTTP/1.1\r\nHost: Cam.Example:8080\r\nUser-Agent: test/1\r\n"
