@@ -101,7 +101,7 @@ static double median(double *v, unsigned n)
 int main(int argc, char **argv)
 {
     struct sek_fault fault;
-    struct gateway_rules_summary summary;
+    struct gateway_rules_summary summary = {0};
     struct sek_engine_options options;
     unsigned rounds = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : 5;
     double engine[ROUNDS_MAX], alone[ROUNDS_MAX];

@@ -17,6 +17,7 @@ struct sek_compiled *gateway_load_rules(char *const *files, unsigned count,
     struct sek_rules *rules = sek_rules_new(config, fault);
     if (!rules)
         return NULL;
+    rules->keep_text = summary->keep_text;
     rules->matcher_cache = sek_config_get(config, "rules.cache", NULL);
     for (unsigned i = 0; i < count; i++) {
         if (sek_rules_load_file(rules, files[i], fault)) {

@@ -5,6 +5,7 @@
 #include "lib/detect/compiled.h"
 
 struct gateway_rules_summary {
+    bool keep_text; /* asked for: rules keep what was written */
     uint32_t loaded, failed;
 };
 

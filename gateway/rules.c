@@ -54,7 +54,7 @@ static void print_keywords(const struct sek_rules *rules)
 
 static int rules_explain(const char *sid_text, char *const *files, unsigned count)
 {
-    struct gateway_rules_summary summary = {0};
+    struct gateway_rules_summary summary = {.keep_text = true};
     struct sek_fault fault;
     struct sek_text out = {0};
     char *end;

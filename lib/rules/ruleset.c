@@ -239,7 +239,8 @@ static enum sek_error rule_parse(struct sek_rules *rules, const char *file, uint
     b.effects_tail = &r->effects;
     r->file = file;
     r->line = line;
-    r->text = sek_arena_strndup(&rules->arena, text, strlen(text));
+    if (rules->keep_text)
+        r->text = sek_arena_strndup(&rules->arena, text, strlen(text));
     char *open = strchr(text, '('), *close = strrchr(text, ')');
     if (!open || !close || close < open || *sek_text_trim(close + 1))
         return sek_fail(fault, SEK_EINVAL, "found no options, expected '(' ... ')' after the header");

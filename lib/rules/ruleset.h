@@ -43,6 +43,7 @@ struct sek_rules {
     void *pcre_codes; /* list of what must be freed with the rules */
     uint8_t action_order[4]; /* rank of alert, pass, drop, reject */
     const char *matcher_cache; /* file that keeps compiled matchers between loads; NULL: none */
+    bool keep_text;          /* each rule keeps what was written: a fifth more memory */
     const char *folder;      /* relative file names in rules are looked up here; NULL: as they are */
 };
 
