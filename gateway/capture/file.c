@@ -2,6 +2,8 @@
  * a ring on the wire; everything else (pcapng, pipes) is read by libpcap. */
 #include "gateway/capture/file.h"
 
+#include "lib/base/log.h"
+
 #include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -121,9 +123,14 @@ static enum sek_error map_next(struct capture_file *f, const uint8_t **data, uin
     if (!left)
         return SEK_EAGAIN;
     uint32_t size = left < PACKET_HEADER ? 0 : word(f, f->at + 8);
-    if (size > PACKET_LIMIT)
-        return sek_fail(fault, SEK_EINVAL, "%s: packet %llu: found %u bytes, expected at most %u",
-                        f->path, (unsigned long long)f->number + 1, size, PACKET_LIMIT);
+    if (size > PACKET_LIMIT) { /* a wrong length before it, or lost bytes: no packet can be found from here on */
+        sek_fail(fault, SEK_EINVAL, "%s: packet %llu: found %u bytes, expected at most %u", f->path,
+                 (unsigned long long)f->number + 1, size, PACKET_LIMIT);
+        if (!f->number)
+            return SEK_EINVAL;
+        sek_warning("%s: the capture is damaged and ends here", fault->message);
+        return SEK_EAGAIN;
+    }
     if (left < PACKET_HEADER || left - PACKET_HEADER < size)
         return sek_fail(fault, SEK_EINVAL, "%s: packet %llu: truncated: found %zu bytes, expected %zu",
                         f->path, (unsigned long long)f->number + 1, left, PACKET_HEADER + (size_t)size);

@@ -9,8 +9,9 @@ struct capture_file;
 
 enum sek_error capture_file_open(const char *path, struct capture_file **out,
                                  struct sek_fault *fault);
-/* The next frame; *DATA is valid until the next call. SEK_EAGAIN at the end of the file. A cut or
- * damaged capture ends before the packet that is not whole, with a warning that names it. */
+/* The next frame; *DATA is valid until the next call. SEK_EAGAIN at the end of the file. At a
+ * packet whose length is impossible the capture ends with a warning that names it, at one that is cut off
+ * with an error. */
 enum sek_error capture_file_next(struct capture_file *f, const uint8_t **data, uint32_t *len,
                                  uint64_t *ts_us, struct sek_fault *fault);
 enum sek_link capture_file_link(const struct capture_file *f);

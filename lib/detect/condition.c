@@ -462,7 +462,8 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
                c->test[in->tx->app]->match(in->app, in->tx, in->dir, c->test_arg);
     case SEK_IF_APP_EVENT:
         return in->tx && c->apps >> in->tx->app & 1 &&
-               (in->tx->events[0] | in->tx->events[1]) >> c->event & 1;
+               (in->tx->events[in->dir] | (c->side ? in->tx->events[!in->dir] : 0)) >>
+                       c->event & 1;
     case SEK_IF_IPREP:
         return p->ip_version && iprep_test(in, c);
     case SEK_IF_CHECKSUM:

@@ -67,7 +67,7 @@ static struct sek_defrag_tracker *tracker_find(struct sek_defrag *d, const struc
     for (uint32_t probe = 0; probe < 8; probe++) {
         uint32_t i = (hash + probe) % SEK_DEFRAG_TRACKERS;
         struct sek_defrag_tracker *t = d->trackers[i];
-        if (t && (t->done || p->ts_us - t->last_us > SEK_DEFRAG_TIMEOUT_US)) {
+        if (t && (t->done || (p->ts_us > t->last_us && p->ts_us - t->last_us > SEK_DEFRAG_TIMEOUT_US))) {
             d->dropped += !t->done;
             tracker_free(d, i);
             t = NULL;
@@ -179,7 +179,8 @@ bool sek_defrag_packet(struct sek_defrag *d, struct sek_packet *p, const uint8_t
     struct sek_defrag_tracker *t = tracker_find(d, p, &slot);
     if (!t)
         return false;
-    t->last_us = p->ts_us;
+    if (p->ts_us > t->last_us)
+        t->last_us = p->ts_us;
     if (!offset) {
         t->header_len = p->ip_version == 4 ? p->ip_header_len : 40;
         memcpy(t->header, p->ip, t->header_len);

@@ -116,7 +116,8 @@ static unsigned flow_list(const struct sek_flow *f)
 void sek_flow_touch(struct sek_flow_table *t, struct sek_flow *f, uint64_t now_us)
 {
     list_remove(t, f);
-    f->last_us = now_us;
+    if (now_us > f->last_us) /* a clock may be set back */
+        f->last_us = now_us;
     f->list = (uint8_t)flow_list(f);
     list_append(t, f);
 }

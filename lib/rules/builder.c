@@ -255,6 +255,9 @@ enum sek_error rule_finish(struct builder *b)
             r->flags |= SEK_RULE_TX;
         if (c->kind == SEK_IF_DECODE_EVENT)
             r->flags |= SEK_RULE_DECODER;
+        /* of both directions, a rule speaks once: where the event was */
+        if (c->kind == SEK_IF_APP_EVENT && !(r->flags & SEK_RULE_TOSERVER) != !(r->flags & SEK_RULE_TOCLIENT))
+            c->side = 1;
     }
     if (r->flags & SEK_RULE_FILESTORE)
         r->flags |= SEK_RULE_TX;

@@ -248,7 +248,7 @@ struct sek_condition {
     bool negated;
     struct sek_compare compare;
     uint8_t flags, mask, mode; /* TCP flags, fragment bits: flags, ignored bits, '+', '*', '!' */
-    uint8_t side;              /* 0 server, 1 client, 2 both, 3 either */
+    uint8_t side;              /* 0 server, 1 client, 2 both, 3 either; APP_EVENT: 1 where the other direction counts, too */
     struct {
         uint8_t command; /* enum sek_bits_command or sek_int_command */
         uint8_t track;
