@@ -385,13 +385,16 @@ static void ip_only(struct inspect *in)
 static void proto_only(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
-    if (!in->flow || !c->proto_only_count || in->flow->app == SEK_APP_UNKNOWN ||
-        in->fd->proto_seen[in->dir] == in->flow->app)
+    const struct sek_flow *f = in->flow;
+    if (!f || !c->proto_only_count || f->app == SEK_APP_UNKNOWN || in->fd->proto_seen[in->dir] == f->app)
         return;
+    /* a change, or a protocol inside the one that was recognised, is news once, not each way */
+    bool once = f->app != f->app_dir[0] && f->app != f->app_dir[1];
     for (int d = 0; d < 2; d++)
-        if (in->fd->proto_seen[d] && in->fd->proto_seen[d] != in->flow->app)
-            in->fd->proto_seen[!in->dir] = in->flow->app; /* a change is news once, not each way */
-    in->fd->proto_seen[in->dir] = in->flow->app;
+        once |= in->fd->proto_seen[d] && in->fd->proto_seen[d] != f->app;
+    in->fd->proto_seen[in->dir] = f->app;
+    if (once)
+        in->fd->proto_seen[!in->dir] = f->app;
     for (uint32_t i = 0; i < c->proto_only_count; i++)
         try_rule(in, c->proto_only[i]);
 }
