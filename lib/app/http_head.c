@@ -282,10 +282,10 @@ static bool number_at(const uint8_t **p, const uint8_t *end, uint64_t *out)
 
 bool http_range_good(struct sek_bytes v)
 {
-    const uint8_t *p = v.data, *end = v.data + v.len;
     uint64_t first = 0, last = 0, size;
     if (!v.len)
         return true;
+    const uint8_t *p = v.data, *end = v.data + v.len;
     if (v.len < 7 || strncasecmp((const char *)p, "bytes ", 6))
         return false;
     p += 6;

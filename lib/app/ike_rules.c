@@ -94,13 +94,7 @@ static const void *parse_vendor(struct sek_arena *arena, char *arg, struct sek_f
     size_t n = arg ? strlen(arg) : 0;
     struct sek_bytes *want = sek_arena_alloc(arena, sizeof *want);
     uint8_t *bytes = sek_arena_alloc(arena, n / 2 + 1);
-    bool good = want && bytes && n && n % 2 == 0;
-    for (size_t i = 0; good && i < n; i += 2) {
-        int high = sek_hex_digit(arg[i]), low = sek_hex_digit(arg[i + 1]);
-        good = high >= 0 && low >= 0;
-        bytes[i / 2] = (uint8_t)(high << 4 | low);
-    }
-    if (good) {
+    if (want && bytes && n && n % 2 == 0 && sek_hex_decode(arg, bytes, n / 2)) {
         *want = (struct sek_bytes){bytes, (uint32_t)(n / 2)};
         return want;
     }

@@ -275,12 +275,11 @@ void smb_pipe_data(struct smb_state *s, struct smb_handle *h, struct smb_tx *tx,
         pdu(s, tx, version, dir, &dce,
             (struct sek_bytes){body.data + DCE_HEADER, body.len - DCE_HEADER});
     }
-    if (!pending->len) {
-        sek_buffer_add(s->base.pool, pending, r.data + r.pos, h ? sek_reader_left(&r) : 0,
-                       PDU_LIMIT);
-    } else if (r.pos) {
+    if (pending->len) {
         pending->len -= r.pos;
         memmove(pending->data, pending->data + r.pos, pending->len);
+    } else if (h && sek_reader_left(&r)) {
+        sek_buffer_add(s->base.pool, pending, r.data + r.pos, sek_reader_left(&r), PDU_LIMIT);
     }
     if (!pending->len)
         sek_buffer_free(s->base.pool, pending);

@@ -1,3 +1,4 @@
+/* objects: gateway/capture/file.c */
 /* Captures: each packet's bytes lie inside the file, and every file ends. */
 #include "gateway/capture/file.h"
 
