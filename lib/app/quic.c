@@ -156,10 +156,10 @@ static struct quic_tx *tx_new(struct quic_state *s, enum sek_dir dir, uint32_t v
 static void quic_tx_free(struct sek_app_state *state, struct sek_tx *base)
 {
     struct quic_tx *tx = (struct quic_tx *)base;
-    struct sek_buffer *all[] = {&tx->ua, &tx->sni, &tx->cyu, &tx->hello.text, &tx->hello.alt_names,
-                                &tx->hello.certs, &tx->hello.random[0], &tx->hello.random[1]};
+    struct sek_buffer *all[] = {&tx->ua, &tx->sni, &tx->cyu};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         sek_buffer_free(state->pool, all[i]);
+    tls_tx_clear(state->pool, &tx->hello);
     sek_pool_put(state->pool, tx, sizeof *tx);
 }
 

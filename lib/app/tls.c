@@ -283,14 +283,20 @@ static struct sek_app_result tls_parse(struct sek_app_state *state, enum sek_dir
     return (struct sek_app_result){.consumed = pos};
 }
 
+void tls_tx_clear(struct sek_pool *pool, struct tls_tx *tx)
+{
+    sek_buffer_free(pool, &tx->text);
+    for (int dir = 0; dir < 2; dir++) {
+        sek_buffer_free(pool, &tx->chain[dir].alt_names);
+        sek_buffer_free(pool, &tx->chain[dir].certs);
+        sek_buffer_free(pool, &tx->random[dir]);
+    }
+}
+
 static void tls_tx_free(struct sek_app_state *state, struct sek_tx *base)
 {
     struct tls_tx *tx = (struct tls_tx *)base;
-    sek_buffer_free(state->pool, &tx->text);
-    sek_buffer_free(state->pool, &tx->alt_names);
-    sek_buffer_free(state->pool, &tx->certs);
-    sek_buffer_free(state->pool, &tx->random[0]);
-    sek_buffer_free(state->pool, &tx->random[1]);
+    tls_tx_clear(state->pool, tx);
     sek_pool_put(state->pool, tx, sizeof *tx);
 }
 
@@ -354,18 +360,23 @@ static void eve_alpns(struct sek_text *out, const char *key, struct sek_bytes li
     sek_json_close(out, ']');
 }
 
+static void eve_chain(struct sek_text *out, const struct tls_tx *tx, const struct tls_chain *chain)
+{
+    eve_text(out, "subject", tx, chain->subject);
+    eve_text(out, "issuerdn", tx, chain->issuer);
+    eve_text(out, "serial", tx, chain->serial);
+    eve_text(out, "fingerprint", tx, chain->fingerprint);
+    eve_text(out, "notbefore", tx, chain->not_before);
+    eve_text(out, "notafter", tx, chain->not_after);
+}
+
 static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek_text *out)
 {
     const struct tls_tx *tx = (const struct tls_tx *)base;
     (void)state;
-    eve_text(out, "subject", tx, tx->subject);
-    eve_text(out, "issuerdn", tx, tx->issuer);
-    eve_text(out, "serial", tx, tx->serial);
-    eve_text(out, "fingerprint", tx, tx->fingerprint);
+    eve_chain(out, tx, &tx->chain[SEK_TOCLIENT]);
     eve_text(out, "sni", tx, tx->sni);
     sek_json_str(out, "version", version_name(tx->version));
-    eve_text(out, "notbefore", tx, tx->not_before);
-    eve_text(out, "notafter", tx, tx->not_after);
     eve_ja3(out, "ja3", tx->ja3_hash, tx, tx->ja3);
     eve_ja3(out, "ja3s", tx->ja3s_hash, tx, tx->ja3s);
     const char *ja4 = tls_ja4((struct tls_tx *)base, 't');
@@ -373,6 +384,11 @@ static void tls_eve(struct sek_app_state *state, struct sek_tx *base, struct sek
         sek_json_str(out, "ja4", ja4);
     eve_alpns(out, "client_alpns", tls_text(tx, tx->alpn[0]));
     eve_alpns(out, "server_alpns", tls_text(tx, tx->alpn[1]));
+    if (tx->chain[SEK_TOSERVER].count) {
+        sek_json_open(out, "client", '{');
+        eve_chain(out, tx, &tx->chain[SEK_TOSERVER]);
+        sek_json_close(out, '}');
+    }
 }
 
 /* --- what rules can name --- */
@@ -413,8 +429,8 @@ static bool get_ja4(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir
                    struct sek_bytes *out)                                                          \
     {                                                                                              \
         (void)s;                                                                                   \
-        *out = tls_text((struct tls_tx *)tx, ((struct tls_tx *)tx)->field);                        \
-        return !i && out->data && ((struct tls_tx *)tx)->cert_dir == dir;                          \
+        *out = tls_text((struct tls_tx *)tx, ((struct tls_tx *)tx)->chain[dir].field);             \
+        return !i && out->data;                                                                    \
     }
 
 CERT_GETTER(get_subject, subject)
@@ -437,21 +453,21 @@ HASH_GETTER(get_ja3s_hash, ja3s_hash)
 static bool get_cert(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
                      struct sek_bytes *out)
 {
-    const struct tls_tx *tx = (const struct tls_tx *)base;
-    (void)s, (void)dir;
-    if (i >= tx->cert_count)
+    const struct tls_chain *chain = &((const struct tls_tx *)base)->chain[dir];
+    (void)s;
+    if (i >= chain->count)
         return false;
-    uint32_t at = i ? tx->cert_end[i - 1] : 0;
-    *out = (struct sek_bytes){tx->certs.data + at, tx->cert_end[i] - at};
+    uint32_t at = i ? chain->end[i - 1] : 0;
+    *out = (struct sek_bytes){chain->certs.data + at, chain->end[i] - at};
     return true;
 }
 
 static bool get_alt_name(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir, uint32_t i,
                          struct sek_bytes *out)
 {
-    const struct tls_tx *tx = (const struct tls_tx *)base;
-    const uint8_t *p = tx->alt_names.data, *end = p ? p + tx->alt_names.len : NULL;
-    (void)s, (void)dir;
+    const struct tls_chain *chain = &((const struct tls_tx *)base)->chain[dir];
+    const uint8_t *p = chain->alt_names.data, *end = p ? p + chain->alt_names.len : NULL;
+    (void)s;
     for (; p && p < end; i--) {
         size_t n = strnlen((const char *)p, (size_t)(end - p));
         if (!i) {
@@ -500,8 +516,8 @@ static bool get_version(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir
 static bool get_chain_len(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, uint32_t i,
                           uint64_t *out)
 {
-    (void)s, (void)dir;
-    *out = ((struct tls_tx *)tx)->cert_count;
+    (void)s;
+    *out = ((struct tls_tx *)tx)->chain[dir].count;
     return !i && *out;
 }
 

@@ -38,12 +38,14 @@ struct tls_tx {
     struct sek_buffer text; /* holds the strings below; they are offsets into it */
     struct tls_slice {
         uint32_t at, len;
-    } sni, ja3, ja3s, hello, alpn[2], subject, issuer, serial, fingerprint, not_before, not_after;
-    struct sek_buffer alt_names; /* NUL-separated */
-    struct sek_buffer certs;     /* DER, one after the other */
-    uint32_t cert_end[TLS_CERTS_MAX];
-    unsigned cert_count;
-    uint8_t cert_dir; /* who sent them */
+    } sni, ja3, ja3s, hello, alpn[2];
+    struct tls_chain {
+        struct tls_slice subject, issuer, serial, fingerprint, not_before, not_after; /* of the leaf */
+        struct sek_buffer alt_names; /* NUL-separated */
+        struct sek_buffer certs;     /* DER, one after the other */
+        uint32_t end[TLS_CERTS_MAX];
+        unsigned count;
+    } chain[2]; /* [dir]: certificates that travelled in that direction */
     struct sek_buffer random[2];
     char ja3_hash[33], ja3s_hash[33];
     char ja4[TLS_JA4_SIZE]; /* made when it is asked for: tls_ja4() */
@@ -57,6 +59,9 @@ struct tls_state {
     bool heartbeat_request;
     uint16_t heartbeat_len;
 };
+
+/* Let go of all that TX holds, not of TX itself. */
+void tls_tx_clear(struct sek_pool *pool, struct tls_tx *tx);
 
 /* tls_hello.c: bodies of ClientHello and ServerHello. */
 void tls_client_hello(struct tls_state *s, struct sek_reader r);

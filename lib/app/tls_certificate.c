@@ -139,7 +139,7 @@ static struct tls_slice keep_time(struct tls_state *s, const struct sek_ber *tim
 }
 
 /* The DNS names of subjectAltName among the EXTENSIONS. */
-static void keep_alt_names(struct tls_state *s, struct sek_reader extensions)
+static void keep_alt_names(struct tls_state *s, struct tls_chain *chain, struct sek_reader extensions)
 {
     struct sek_reader list, one, oid, value, names;
     struct sek_ber e;
@@ -157,17 +157,16 @@ static void keep_alt_names(struct tls_state *s, struct sek_reader extensions)
         while (sek_reader_left(&names) && sek_ber_next(&names, &e)) {
             if (e.tag != TAG_ALT_NAME_DNS)
                 continue;
-            sek_buffer_add(s->base.pool, &s->tx->alt_names, e.body.data, e.body.len, CERTS_LIMIT);
-            sek_buffer_add(s->base.pool, &s->tx->alt_names, "", 1, CERTS_LIMIT);
+            sek_buffer_add(s->base.pool, &chain->alt_names, e.body.data, e.body.len, CERTS_LIMIT);
+            sek_buffer_add(s->base.pool, &chain->alt_names, "", 1, CERTS_LIMIT);
         }
         return;
     }
 }
 
 /* TBSCertificate: version, serial, algorithm, issuer, validity, subject, key, extensions. */
-static bool read_fields(struct tls_state *s, struct sek_reader r)
+static bool read_fields(struct tls_state *s, struct tls_chain *chain, struct sek_reader r)
 {
-    struct tls_tx *tx = s->tx;
     struct sek_reader cert, tbs, serial, algorithm, issuer, validity, subject, key;
     struct sek_ber e, from, to;
     if (!sek_ber_open(&r, SEK_BER_SEQUENCE, &cert) || !sek_ber_open(&cert, SEK_BER_SEQUENCE, &tbs))
@@ -183,23 +182,24 @@ static bool read_fields(struct tls_state *s, struct sek_reader r)
         !sek_ber_open(&tbs, SEK_BER_SEQUENCE, &key))
         return false;
     uint32_t zero = serial.len > 1 && !serial.data[0]; /* sign octet */
-    tx->serial = keep_hex(s, serial.data + zero, serial.len - zero, true);
-    tx->issuer = keep_name(s, issuer);
-    tx->subject = keep_name(s, subject);
-    tx->not_before = keep_time(s, &from);
-    tx->not_after = keep_time(s, &to);
+    chain->serial = keep_hex(s, serial.data + zero, serial.len - zero, true);
+    chain->issuer = keep_name(s, issuer);
+    chain->subject = keep_name(s, subject);
+    chain->not_before = keep_time(s, &from);
+    chain->not_after = keep_time(s, &to);
     while (sek_reader_left(&tbs) && sek_ber_next(&tbs, &e))
         if (e.tag == SEK_BER_CONTEXT(3))
-            keep_alt_names(s, e.body);
+            keep_alt_names(s, chain, e.body);
     return true;
 }
 
 static void leaf(struct tls_state *s, enum sek_dir dir, struct sek_bytes der)
 {
     uint8_t digest[SEK_DIGEST_MAX];
+    struct tls_chain *chain = &s->tx->chain[dir];
     if (sek_digest(SEK_SHA1, der.data, der.len, digest))
-        s->tx->fingerprint = keep_hex(s, digest, 20, false);
-    if (read_fields(s, sek_reader_make(der.data, der.len)))
+        chain->fingerprint = keep_hex(s, digest, 20, false);
+    if (read_fields(s, chain, sek_reader_make(der.data, der.len)))
         return;
     /* Nothing but lengths that do not fit breaks the walk before the fields are told apart. */
     sek_tx_event(&s->tx->base, dir, TLS_EVENT_CERTIFICATE_LENGTH);
@@ -210,15 +210,15 @@ static void leaf(struct tls_state *s, enum sek_dir dir, struct sek_bytes der)
 void tls_certificates(struct tls_state *s, enum sek_dir dir, struct sek_reader r)
 {
     struct tls_tx *tx = s->tx;
-    if (tx->cert_count)
+    struct tls_chain *chain = &tx->chain[dir];
+    if (chain->count)
         return;
-    tx->cert_dir = (uint8_t)dir;
     if (tx->version == 0x0304)
         sek_reader_skip(&r, sek_reader_u8(&r)); /* request context */
     struct sek_reader list = sek_reader_sub(&r, sek_reader_u24(&r));
     if (list.failed)
         sek_tx_event(&tx->base, dir, TLS_EVENT_CERTIFICATE_LENGTH);
-    while (!list.failed && sek_reader_left(&list) >= 3 && tx->cert_count < TLS_CERTS_MAX) {
+    while (!list.failed && sek_reader_left(&list) >= 3 && chain->count < TLS_CERTS_MAX) {
         struct sek_bytes der = sek_reader_bytes(&list, sek_reader_u24(&list));
         if (list.failed || !der.len) {
             sek_tx_event(&tx->base, dir, TLS_EVENT_CERTIFICATE_LENGTH);
@@ -226,11 +226,11 @@ void tls_certificates(struct tls_state *s, enum sek_dir dir, struct sek_reader r
         }
         if (tx->version == 0x0304)
             sek_reader_skip(&list, sek_reader_u16(&list));
-        sek_buffer_add(s->base.pool, &tx->certs, der.data, der.len, CERTS_LIMIT);
-        if (tx->certs.cut)
+        sek_buffer_add(s->base.pool, &chain->certs, der.data, der.len, CERTS_LIMIT);
+        if (chain->certs.cut)
             return;
-        tx->cert_end[tx->cert_count++] = tx->certs.len;
-        if (tx->cert_count == 1)
+        chain->end[chain->count++] = chain->certs.len;
+        if (chain->count == 1)
             leaf(s, dir, der);
     }
 }

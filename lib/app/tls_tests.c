@@ -52,14 +52,13 @@ static const void *date_parse(struct sek_arena *arena, char *arg, struct sek_fau
     return NULL;
 }
 
-static bool date_matches(const struct tls_tx *tx, struct tls_slice slice, enum sek_dir dir,
-                         const void *test)
+static bool date_matches(const struct tls_tx *tx, struct tls_slice slice, const void *test)
 {
     const struct date_test *t = test;
     char text[32];
     int64_t v;
     struct sek_bytes b = tls_text(tx, slice);
-    if (!b.len || b.len >= sizeof text || tx->cert_dir != dir)
+    if (!b.len || b.len >= sizeof text)
         return false;
     memcpy(text, b.data, b.len);
     text[b.len] = '\0';
@@ -73,14 +72,14 @@ static bool not_before_matches(struct sek_app_state *s, struct sek_tx *tx, enum 
                                const void *test)
 {
     (void)s;
-    return date_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->not_before, dir, test);
+    return date_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->chain[dir].not_before, test);
 }
 
 static bool not_after_matches(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir,
                               const void *test)
 {
     (void)s;
-    return date_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->not_after, dir, test);
+    return date_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->chain[dir].not_after, test);
 }
 
 /* --- valid now, expired now --- */
@@ -194,12 +193,11 @@ static const void *text_parse(struct sek_arena *arena, char *arg, struct sek_fau
     return t->text ? t : NULL;
 }
 
-static bool text_matches(const struct tls_tx *tx, struct tls_slice slice, enum sek_dir dir,
-                         const void *test)
+static bool text_matches(const struct tls_tx *tx, struct tls_slice slice, const void *test)
 {
     const struct text_test *t = test;
     struct sek_bytes b = tls_text(tx, slice);
-    if (!b.len || tx->cert_dir != dir)
+    if (!b.len)
         return false;
     return (memmem(b.data, b.len, t->text, t->len) != NULL) != t->negated;
 }
@@ -208,14 +206,14 @@ static bool subject_matches(struct sek_app_state *s, struct sek_tx *tx, enum sek
                             const void *test)
 {
     (void)s;
-    return text_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->subject, dir, test);
+    return text_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->chain[dir].subject, test);
 }
 
 static bool issuer_matches(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir,
                            const void *test)
 {
     (void)s;
-    return text_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->issuer, dir, test);
+    return text_matches((struct tls_tx *)tx, ((struct tls_tx *)tx)->chain[dir].issuer, test);
 }
 
 static bool fingerprint_matches(struct sek_app_state *s, struct sek_tx *base, enum sek_dir dir,
@@ -223,9 +221,9 @@ static bool fingerprint_matches(struct sek_app_state *s, struct sek_tx *base, en
 {
     const struct tls_tx *tx = (const struct tls_tx *)base;
     const struct text_test *t = test;
-    struct sek_bytes b = tls_text(tx, tx->fingerprint);
+    struct sek_bytes b = tls_text(tx, tx->chain[dir].fingerprint);
     (void)s;
-    if (!b.len || tx->cert_dir != dir)
+    if (!b.len)
         return false;
     return (b.len == t->len && !strncasecmp((const char *)b.data, t->text, t->len)) != t->negated;
 }
@@ -234,8 +232,8 @@ static bool fingerprint_matches(struct sek_app_state *s, struct sek_tx *base, en
 static bool store_matches(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir,
                           const void *test)
 {
-    (void)s, (void)dir, (void)test;
-    return ((struct tls_tx *)tx)->cert_count;
+    (void)s, (void)test;
+    return ((struct tls_tx *)tx)->chain[dir].count;
 }
 
 #define CERT {TLS_CERTIFICATE, TLS_CERTIFICATE}
