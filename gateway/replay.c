@@ -5,21 +5,27 @@
 #include "gateway/load.h"
 #include "gateway/metrics.h"
 #include "lib/base/clock.h"
+#include "lib/base/digest.h"
+#include "lib/base/encode.h"
+#include "lib/base/file.h"
 #include "lib/eve/eve.h"
 #include "lib/eve/stats.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define RULE_FILES_MAX 256
 
 struct replay {
     char *rule_files[RULE_FILES_MAX];
     unsigned rule_file_count;
-    const char *eve_path, *stats_path, *metrics_path, *capture;
+    const char *eve_path, *stats_path, *metrics_path, *capture, *filestore;
     bool skip_bad_rules, eve_stats;
     uint64_t last_us; /* time of the last packet */
     struct sek_config *config;
@@ -44,6 +50,7 @@ static const char help[] =
     "  --stats FILE       write packets, bytes and seconds as JSON\n"
     "  --cache FILE       keep compiled rules here, so that they load faster the next time\n"
     "  --profile          measure each rule, and print the costliest\n"
+    "  --filestore DIR    keep files that `filestore` rules ask for, by the SHA-256 of what was kept\n"
     "  --metrics FILE     write statistics in OpenMetrics form\n"
     "  --eve-stats        end the EVE records with one of the statistics\n";
 
@@ -58,6 +65,39 @@ static void on_alert(void *ctx, struct sek_engine *engine, const struct sek_even
     struct replay *r = ctx;
     sek_text_clear(&r->line);
     sek_eve_alert(&r->line, &r->eve, engine, event);
+    write_line(r);
+}
+
+/* DIR/ab/abcd...: a file that was seen before is there already. */
+static bool store(const char *folder, const char *name, const struct sek_buffer *content)
+{
+    char path[PATH_MAX];
+    struct sek_fault fault;
+    snprintf(path, sizeof path, "%s/%.2s", folder, name);
+    if (mkdir(path, 0700) && errno != EEXIST) {
+        fprintf(stderr, "sekisho-gateway: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/%.2s/%s", folder, name, name);
+    if (!access(path, F_OK) || !sek_file_replace(path, content->data, content->len, 0600, &fault))
+        return true;
+    fprintf(stderr, "sekisho-gateway: %s\n", fault.message);
+    return false;
+}
+
+static void on_file(void *ctx, struct sek_engine *engine, struct sek_flow *flow, const struct sek_tx *tx,
+                    const struct sek_file *file)
+{
+    struct replay *r = ctx;
+    uint8_t digest[SEK_DIGEST_MAX];
+    char name[2 * SEK_DIGEST_MAX + 1];
+    (void)engine;
+    if (!sek_digest(SEK_SHA256, file->content->data, file->content->len, digest))
+        return;
+    sek_hex_encode(digest, sek_digest_size(SEK_SHA256), name);
+    bool stored = store(r->filestore, name, file->content);
+    sek_text_clear(&r->line);
+    sek_eve_file(&r->line, &r->eve, flow, tx, file, name, stored);
     write_line(r);
 }
 
@@ -103,7 +143,7 @@ static bool set_option(struct replay *r, const char *text)
 
 static int parse_options(struct replay *r, int argc, char **argv)
 {
-    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, CACHE, PROFILE, METRICS, EVE_STATS, HELP };
+    enum { RULES = 1, EVE, IPS, MIDSTREAM, INLINE, NO_CHECKSUM, SET, SKIP, STATS, CACHE, PROFILE, METRICS, FILESTORE, EVE_STATS, HELP };
     static const struct option options[] = {
         {"rules", required_argument, NULL, RULES},
         {"eve", required_argument, NULL, EVE},
@@ -116,6 +156,7 @@ static int parse_options(struct replay *r, int argc, char **argv)
         {"stats", required_argument, NULL, STATS},
         {"cache", required_argument, NULL, CACHE},
         {"profile", no_argument, NULL, PROFILE},
+        {"filestore", required_argument, NULL, FILESTORE},
         {"metrics", required_argument, NULL, METRICS},
         {"eve-stats", no_argument, NULL, EVE_STATS},
         {"help", no_argument, NULL, HELP},
@@ -154,6 +195,10 @@ static int parse_options(struct replay *r, int argc, char **argv)
             break;
         case STATS:
             r->stats_path = optarg;
+            break;
+        case FILESTORE:
+            r->options.on_file = on_file;
+            r->filestore = optarg;
             break;
         case METRICS:
             r->metrics_path = optarg;

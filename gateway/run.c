@@ -4,6 +4,7 @@
 #include "gateway/compiler.h"
 #include "gateway/gateway.h"
 
+#include "lib/app/file_magic.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -187,7 +188,9 @@ static int parse_options(struct gateway *g, int argc, char **argv)
 static enum sek_error drop_rights(struct gateway *g, bool *enrolled, struct sek_fault *fault)
 {
     bool landlock;
+    struct sek_fault none;
     enum sek_error rc = SEK_OK;
+    sek_file_magic_open(&none); /* where it is installed, rules that come later may ask for it */
     *enrolled = !chdir(g->state) && !access("identity.json", F_OK);
     if (!*enrolled && chdir("/"))
         return sek_fail(fault, SEK_EIO, "/: %s", strerror(errno));

@@ -77,7 +77,7 @@ struct sek_file {
     struct sek_buffer *content; /* what is kept of it, borrowed from the message */
     uint64_t size;
     bool closed, truncated;
-    bool stored; /* a filestore rule matched */
+    bool storing; /* a filestore rule matched: it is handed out when its transaction ends */
     uint64_t id;
 };
 
@@ -303,9 +303,10 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
                                    uint32_t len, unsigned flags);
 /* The state that TX belongs to: FLOW's, or the one of the protocol before a change. */
 struct sek_app_state *sek_app_state_of(const struct sek_flow *flow, const struct sek_tx *tx);
-/* Free what hangs on FLOW. FREE_DETECT (may be NULL) is told of each transaction first. */
-void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
-                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
+/* Told of a transaction before it is freed. */
+typedef void sek_tx_forget(void *ctx, struct sek_flow *flow, struct sek_tx *tx);
+/* Free what hangs on FLOW. FORGET may be NULL. */
+void sek_app_close(struct sek_pool *pool, struct sek_flow *flow, sek_tx_forget *forget, void *ctx);
 /* DIR has ended: nothing more comes for any transaction. */
 static inline void sek_tx_complete_all(struct sek_app_state *state, enum sek_dir dir)
 {
@@ -314,8 +315,7 @@ static inline void sek_tx_complete_all(struct sek_app_state *state, enum sek_dir
 }
 
 /* Free transactions that are complete and inspected in both directions. */
-void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
-                  void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx));
+void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow, sek_tx_forget *forget, void *ctx);
 
 /* For parsers: a new transaction of SIZE bytes at the end of the list; NULL when memory is out or the
  * flow has too many that wait. */

@@ -1,5 +1,8 @@
 /* Files inside protocols: the list of a transaction, and the getters that rules use. */
 #include "lib/app/file.h"
+#include "lib/app/file_magic.h"
+
+#include <string.h>
 
 #define FILES_MAX 256u        /* of one transaction */
 #define NAME_KEEP 4096u
@@ -79,6 +82,17 @@ bool sek_app_file_name(struct sek_app_state *state, struct sek_tx *tx, enum sek_
     if (f)
         *out = f->name;
     return f;
+}
+
+bool sek_app_file_magic(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,
+                        uint32_t index, struct sek_bytes *out)
+{
+    const struct sek_file *f = file_at(tx, dir, index, true);
+    const char *text = f ? sek_file_magic(f) : NULL;
+    (void)state;
+    if (text)
+        *out = (struct sek_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
+    return text;
 }
 
 bool sek_app_file_size(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,

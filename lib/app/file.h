@@ -28,6 +28,9 @@ bool sek_app_file_data(struct sek_app_state *state, struct sek_tx *tx, enum sek_
                        uint32_t index, struct sek_bytes *out);
 bool sek_app_file_name(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,
                        uint32_t index, struct sek_bytes *out);
+/* What file(1) would say of it: file_magic.h. */
+bool sek_app_file_magic(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,
+                        uint32_t index, struct sek_bytes *out);
 bool sek_app_file_size(struct sek_app_state *state, struct sek_tx *tx, enum sek_dir dir,
                        uint32_t index, uint64_t *out);
 

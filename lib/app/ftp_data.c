@@ -104,6 +104,7 @@ static bool get_kind(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir di
 
 static const struct sek_buffer_def data_buffers[] = {
     {"file.data", "file_data", NULL, 3, RUNNING, true, true, sek_app_file_data},
+    {"file.magic", NULL, NULL, 3, RUNNING, true, true, sek_app_file_magic},
     {"file.name", "filename", NULL, 3, RUNNING, true, false, sek_app_file_name},
     {0},
 };

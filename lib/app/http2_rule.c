@@ -1,6 +1,7 @@
 /* What rules can name of HTTP/2: the http2.* keywords, and the http.* buffers with the same meaning
  * as over HTTP/1. The EVE object. */
 #include "lib/app/http2.h"
+#include "lib/app/file.h"
 
 #include "lib/base/error.h"
 #include "lib/base/compare.h"
@@ -252,6 +253,7 @@ const struct sek_buffer_def h2_buffers[] = {
     {"http.request_body", "http_client_body", "http_client_body", 1, BODY, false, true, get_body},
     {"http.response_body", "http_server_body", "http_server_body", 2, BODY, false, true, get_body},
     {"file.data", "file_data", NULL, 3, BODY, false, true, get_body},
+    {"file.magic", NULL, NULL, 3, BODY, true, true, sek_app_file_magic},
     {"file.name", "filename", NULL, 3, DONE, false, false, get_file_name},
     {0},
 };

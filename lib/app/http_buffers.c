@@ -272,6 +272,7 @@ const struct sek_buffer_def http_buffers[] = {
     {"http.request_body", "http_client_body", "http_client_body", 1, BODY, false, true, get_body},
     {"http.response_body", "http_server_body", "http_server_body", 2, BODY, false, true, get_body},
     {"file.data", "file_data", NULL, 3, BODY, true, true, get_file_data},
+    {"file.magic", NULL, NULL, 3, BODY, true, true, sek_app_file_magic},
     {"file.name", "filename", NULL, 3, DONE, true, false, get_file_name},
     {0},
 };

@@ -1,5 +1,6 @@
 /* NFS keywords and records. */
 #include "lib/app/nfs.h"
+#include "lib/app/file.h"
 #include "lib/base/compare.h"
 
 #include <ctype.h>
@@ -134,6 +135,7 @@ SEK_NUMBER_GETTER(get_version, nfs_tx, tx->version, tx->version)
 
 const struct sek_buffer_def nfs_buffers[] = {
     {"file.data", "file_data", NULL, 3, {1, 1}, false, true, get_content},
+    {"file.magic", NULL, NULL, 3, {1, 1}, true, true, sek_app_file_magic},
     {"file.name", "filename", NULL, 3, {1, 1}, false, false, get_name},
     {0},
 };

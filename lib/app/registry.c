@@ -526,23 +526,22 @@ struct sek_tx *sek_tx_new(struct sek_app_state *state, size_t size, enum sek_app
     return tx;
 }
 
-static void tx_release(struct sek_pool *pool, struct sek_app_state *state, struct sek_tx *tx,
-                       void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+static void tx_release(struct sek_app_state *state, struct sek_tx *tx, sek_tx_forget *forget, void *ctx)
 {
-    if (free_detect)
-        free_detect(pool, tx);
+    if (forget)
+        forget(ctx, state->flow, tx);
     state->live--;
     protocols[tx->app]->tx_free(state, tx);
 }
 
 static void state_close(struct sek_pool *pool, struct sek_app_state *state, uint16_t app,
-                        void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+                        sek_tx_forget *forget, void *ctx)
 {
     const struct sek_app_ops *ops = protocols[app];
     while (state->first) {
         struct sek_tx *tx = state->first;
         state->first = tx->next;
-        tx_release(pool, state, tx, free_detect);
+        tx_release(state, tx, forget, ctx);
     }
     if (ops->close)
         ops->close(state);
@@ -550,22 +549,20 @@ static void state_close(struct sek_pool *pool, struct sek_app_state *state, uint
     sek_pool_put(pool, state, ops->state_size);
 }
 
-void sek_app_close(struct sek_pool *pool, struct sek_flow *flow,
-                   void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+void sek_app_close(struct sek_pool *pool, struct sek_flow *flow, sek_tx_forget *forget, void *ctx)
 {
     struct sek_app_state *state = flow->app_state, *before = flow->app_earlier;
     if (state) {
         before = state->before;
-        state_close(pool, state, flow->app, free_detect);
+        state_close(pool, state, flow->app, forget, ctx);
     }
     if (before)
-        state_close(pool, before, flow->app_before, free_detect);
+        state_close(pool, before, flow->app_before, forget, ctx);
     flow->app_state = flow->app_earlier = NULL;
 }
 
 /* True when nothing is left of STATE that inspection may ask for. */
-static bool state_reap(struct sek_pool *pool, struct sek_app_state *state, bool last_too,
-                       void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+static bool state_reap(struct sek_app_state *state, bool last_too, sek_tx_forget *forget, void *ctx)
 {
     struct sek_tx **link, *kept = NULL;
     if (state->frames)
@@ -583,21 +580,20 @@ static bool state_reap(struct sek_pool *pool, struct sek_app_state *state, bool 
         *link = tx->next;
         if (tx == state->last)
             state->last = kept;
-        tx_release(pool, state, tx, free_detect);
+        tx_release(state, tx, forget, ctx);
     }
     return !state->first;
 }
 
-void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow,
-                  void (*free_detect)(struct sek_pool *pool, struct sek_tx *tx))
+void sek_app_reap(struct sek_pool *pool, struct sek_flow *flow, sek_tx_forget *forget, void *ctx)
 {
     struct sek_app_state *state = flow->app_state;
     struct sek_app_state **before =
         state ? &state->before : (struct sek_app_state **)&flow->app_earlier;
     if (state)
-        state_reap(pool, state, protocols[flow->app]->lets_go, free_detect);
-    if (*before && state_reap(pool, *before, true, free_detect)) {
-        state_close(pool, *before, flow->app_before, free_detect);
+        state_reap(state, protocols[flow->app]->lets_go, forget, ctx);
+    if (*before && state_reap(*before, true, forget, ctx)) {
+        state_close(pool, *before, flow->app_before, forget, ctx);
         *before = NULL;
     }
 }

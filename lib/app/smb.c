@@ -2,6 +2,7 @@
  * record that is longer than LONG_RECORD is taken piece by piece, so that a read or write of
  * megabytes never has to fit the stream's buffer. */
 #include "lib/app/smb.h"
+#include "lib/app/file.h"
 
 #include <netinet/in.h>
 #include <strings.h>
@@ -436,6 +437,7 @@ static const struct sek_buffer_def smb_buffers[] = {
     {"smb.ntlmssp_domain", "smb_ntlmssp_domain", NULL, 1, DONE, false, false, get_domain},
     {"dcerpc.stub_data", "dce_stub_data", NULL, 3, DONE, false, false, get_stub},
     {"file.data", "file_data", NULL, 3, DONE, true, true, sek_app_file_data},
+    {"file.magic", NULL, NULL, 3, DONE, true, true, sek_app_file_magic},
     {"file.name", "filename", NULL, 3, DONE, true, false, sek_app_file_name},
     {0},
 };

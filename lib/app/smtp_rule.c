@@ -1,5 +1,6 @@
 /* What rules can name of SMTP: the envelope, fields of the mail, its attachments; the EVE objects. */
 #include "lib/app/smtp.h"
+#include "lib/app/file.h"
 
 /* --- EVE --- */
 
@@ -156,6 +157,7 @@ const struct sek_buffer_def smtp_buffers[] = {
     {"email.url", NULL, NULL, 1, STEP(SMTP_COMPLETE), true, false, get_url},
     {"email.body_md5", NULL, NULL, 1, STEP(SMTP_COMPLETE), false, false, get_md5},
     {"file.data", "file_data", NULL, 1, STEP(SMTP_BODY), true, true, sek_app_file_data},
+    {"file.magic", NULL, NULL, 1, STEP(SMTP_BODY), true, true, sek_app_file_magic},
     {"file.name", "filename", NULL, 1, STEP(SMTP_COMPLETE), true, false, sek_app_file_name},
     {0},
 };

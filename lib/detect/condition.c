@@ -1,6 +1,8 @@
 /* The cheap part of a rule: header, flow state, and conditions on packet, flow and memory. */
 #include "lib/detect/internal.h"
 
+#include "lib/app/file_magic.h"
+
 #include "lib/app/buffers.h"
 #include "lib/base/digest.h"
 #include "lib/base/endian.h"
@@ -209,15 +211,26 @@ static bool file_name_has(const struct sek_file *f, const struct sek_condition *
            !strncasecmp((const char *)f->name.data + f->name.len - n, c->text, n);
 }
 
+static bool file_is(const struct sek_file *f, const struct sek_condition *c)
+{
+    switch (c->kind) {
+    case SEK_IF_FILE:
+        return true;
+    case SEK_IF_FILE_HASH:
+        return file_hash_in_set(f, c->set);
+    case SEK_IF_FILE_MAGIC: {
+        const char *what = sek_file_magic(f);
+        return what ? strcasestr(what, c->text) != NULL : c->negated; /* not known yet: no match either way */
+    }
+    default:
+        return file_name_has(f, c);
+    }
+}
+
 static bool file_test(const struct inspect *in, const struct sek_condition *c)
 {
     for (const struct sek_file *f = in->tx ? in->tx->files : NULL; f; f = f->next) {
-        if (f->dir != in->dir)
-            continue;
-        bool hit = c->kind == SEK_IF_FILE        ? true
-                   : c->kind == SEK_IF_FILE_HASH ? file_hash_in_set(f, c->set)
-                                                 : file_name_has(f, c);
-        if (hit != c->negated)
+        if (f->dir == in->dir && file_is(f, c) != c->negated)
             return true;
     }
     return false;
@@ -499,6 +512,7 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
         return in->flow && two_sides(c, in->flow->bytes[0], in->flow->bytes[1]);
     case SEK_IF_FILE_HASH:
     case SEK_IF_FILE_EXT:
+    case SEK_IF_FILE_MAGIC:
     case SEK_IF_FILE:
         return file_test(in, c);
     }

@@ -559,7 +559,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
     if (in.closed)
         close_session(e, in.flow);
     if (in.flow) {
-        sek_app_reap(&e->pool, in.flow, tx_detect_free);
+        sek_app_reap(&e->pool, in.flow, tx_forget, e);
         if (in.flow->tcp && in.flow->tcp->state != state) /* another timeout holds now */
             sek_flow_touch(&e->flows, in.flow, p->ts_us);
     }
@@ -612,10 +612,8 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
 
 /* --- the end of a flow --- */
 
-/* NUMBER: of the packet that is the reason; 0: none. */
-static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
+struct sek_packet sek_engine_flow_packet(const struct sek_flow *f, enum sek_dir dir, uint64_t number)
 {
-    struct sek_result result = {0};
     struct sek_packet p = {
         .source = SEK_SOURCE_STREAM_END,
         .number = number,
@@ -628,9 +626,17 @@ static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir
         .dst_port = f->port[!dir],
         .vlan_count = f->vlan_count,
     };
+    memcpy(p.vlan, f->vlan, sizeof p.vlan);
+    return p;
+}
+
+/* NUMBER: of the packet that is the reason; 0: none. */
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
+{
+    struct sek_result result = {0};
+    struct sek_packet p = sek_engine_flow_packet(f, dir, number);
     struct inspect in = {.e = e, .p = &p, .flow = f, .fd = f->detect, .dir = dir,
                          .stream_added = true, .established = f->flags & SEK_FLOW_ESTABLISHED};
-    memcpy(p.vlan, f->vlan, sizeof p.vlan);
     choose_stream(&in, true);
     struct sek_app_state *state = f->app_state;
     bool open = false;
@@ -663,7 +669,7 @@ static void finish_streams(struct sek_engine *e, struct sek_flow *f)
 static void close_session(struct sek_engine *e, struct sek_flow *f)
 {
     finish_streams(e, f);
-    sek_app_close(&e->pool, f, tx_detect_free);
+    sek_app_close(&e->pool, f, tx_forget, e);
     for (int d = 0; d < 2; d++)
         sek_stream_free(&e->pool, &f->tcp->stream[d]);
 }
@@ -676,7 +682,7 @@ static void on_flow_end(void *ctx, struct sek_flow *f)
     finish_streams(e, f);
     if (e->options.on_flow_end)
         e->options.on_flow_end(e->options.ctx, e, f);
-    sek_app_close(&e->pool, f, tx_detect_free);
+    sek_app_close(&e->pool, f, tx_forget, e);
     struct flow_detect *fd = f->detect;
     if (fd) {
         flow_detect_clear(e, fd);

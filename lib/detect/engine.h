@@ -72,6 +72,10 @@ struct sek_engine_options {
      * BYTES. The frame is the program's: it changes it and mends checksums. NULL: nothing is replaced. */
     void (*on_replace)(void *ctx, const struct sek_packet *packet, uint32_t at, const uint8_t *bytes,
                        uint32_t len);
+    /* A file that a `filestore` rule asked for, when its transaction ends; valid during the call. What was kept
+     * of it may be less than its size (`truncated`). NULL: nothing is stored. */
+    void (*on_file)(void *ctx, struct sek_engine *engine, struct sek_flow *flow, const struct sek_tx *tx,
+                    const struct sek_file *file);
     /* First packet of a flow, and first packet of the answering side. True: drop the flow. */
     bool (*on_flow_start)(void *ctx, struct sek_engine *engine, struct sek_flow *flow,
                           const struct sek_packet *packet);
@@ -144,5 +148,9 @@ const char *sek_engine_flowint(const struct sek_engine *engine, const struct sek
 const char *sek_engine_text(const struct sek_engine *engine, const struct sek_flow *flow, bool of_flow,
                             unsigned index, struct sek_bytes *value);
 const char *sek_drop_reason_name(enum sek_drop_reason reason);
+
+/* A packet without content that stands for FLOW's direction DIR, in records about the flow as a whole. NUMBER: of
+ * the packet that is the reason; 0: none. */
+struct sek_packet sek_engine_flow_packet(const struct sek_flow *flow, enum sek_dir dir, uint64_t number);
 
 #endif

@@ -31,6 +31,7 @@ struct flow_detect {
     struct flow_text *texts;
     struct pending *pending[2]; /* by direction; NULL: none */
     enum sek_drop_reason reason;
+    uint8_t store; /* files of all transactions are stored: bit per direction */
 };
 
 struct alert {
@@ -182,6 +183,8 @@ bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const u
 /* --- transaction.c --- */
 void inspect_transactions(struct inspect *in);
 void tx_detect_free(struct sek_pool *pool, struct sek_tx *tx);
+/* sek_tx_forget of an engine (CTX): hands out its files that are to be stored. */
+void tx_forget(void *ctx, struct sek_flow *flow, struct sek_tx *tx);
 
 /* --- verdict.c: what the alerts of a packet mean --- */
 void alerts_finish(struct inspect *in, struct sek_result *result);

@@ -17,6 +17,16 @@ void tx_detect_free(struct sek_pool *pool, struct sek_tx *tx)
     }
 }
 
+void tx_forget(void *ctx, struct sek_flow *flow, struct sek_tx *tx)
+{
+    struct sek_engine *e = ctx;
+    const struct flow_detect *fd = flow->detect;
+    for (struct sek_file *f = e->options.on_file ? tx->files : NULL; f; f = f->next)
+        if (f->storing || (fd && fd->store >> f->dir & 1))
+            e->options.on_file(e->options.ctx, e, flow, tx, f);
+    tx_detect_free(&e->pool, tx);
+}
+
 static void candidate_put(struct inspect *in, struct sek_tx_detect *det, const struct sek_rule *r)
 {
     struct tx_candidate *list = det->candidates;

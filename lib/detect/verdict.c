@@ -173,6 +173,16 @@ static bool suppressed(const struct inspect *in, const struct sek_rule *r)
     return false;
 }
 
+/* filestore: the files of the transaction, or of the flow from now on, are to be kept. */
+static void store_files(struct inspect *in, const struct alert *a)
+{
+    uint8_t dirs = a->rule->store_dirs ? a->rule->store_dirs : (uint8_t)(1u << in->dir);
+    for (struct sek_file *f = a->tx ? a->tx->files : NULL; f; f = f->next)
+        f->storing |= dirs >> f->dir & 1;
+    if (a->rule->store_flow && in->fd)
+        in->fd->store |= dirs;
+}
+
 void alerts_finish(struct inspect *in, struct sek_result *result)
 {
     struct sek_engine *e = in->e;
@@ -209,6 +219,8 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
             (r->action == SEK_ACTION_PASS && !(r->flags & SEK_RULE_FORCE_ALERT)) ||
             suppressed(in, r) || !threshold_passes(in, r))
             continue;
+        if (r->flags & SEK_RULE_FILESTORE)
+            store_files(in, a);
         struct sek_event event = {
             .packet = in->p, .flow = in->flow, .dir = in->dir, .rule = r, .tx = a->tx,
             .stream_match = a->stream_match, .blocked = is_drop(r) && e->prevent,

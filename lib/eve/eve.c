@@ -1,6 +1,8 @@
 /* Alert and drop records. */
 #include "lib/eve/eve.h"
 
+#include "lib/app/file_magic.h"
+
 #include "lib/base/clock.h"
 
 #include <netinet/in.h>
@@ -350,6 +352,18 @@ static void frame_object(struct sek_text *out, const struct sek_event *e)
     sek_json_close(out, '}');
 }
 
+static void file_fields(struct sek_text *out, const struct sek_tx *tx, const struct sek_file *f)
+{
+    sek_json_bytes(out, "filename", f->name.data, f->name.len);
+    sek_json_bool(out, "gaps", false);
+    sek_json_str(out, "state", f->truncated ? "TRUNCATED" : f->closed ? "CLOSED" : "UNKNOWN");
+    sek_json_uint(out, "size", f->size);
+    sek_json_uint(out, "tx_id", tx->id);
+    const char *magic = sek_file_magic(f);
+    if (magic)
+        sek_json_str(out, "magic", magic);
+}
+
 static void files(struct sek_text *out, const struct sek_tx *tx, enum sek_dir dir)
 {
     bool any = false;
@@ -362,12 +376,10 @@ static void files(struct sek_text *out, const struct sek_tx *tx, enum sek_dir di
         if (f->dir != dir)
             continue;
         sek_json_open(out, NULL, '{');
-        sek_json_bytes(out, "filename", f->name.data, f->name.len);
-        sek_json_bool(out, "gaps", false);
-        sek_json_str(out, "state", f->truncated ? "TRUNCATED" : f->closed ? "CLOSED" : "UNKNOWN");
+        file_fields(out, tx, f);
         sek_json_bool(out, "stored", false);
-        sek_json_uint(out, "size", f->size);
-        sek_json_uint(out, "tx_id", tx->id);
+        if (f->storing)
+            sek_json_bool(out, "storing", true);
         sek_json_close(out, '}');
     }
     sek_json_close(out, ']');
@@ -510,6 +522,23 @@ void sek_eve_drop(struct sek_text *out, const struct sek_eve_options *o, struct 
     if (e->flow)
         flow_object(out, e->flow);
     verdict_object(out, e);
+    sek_json_close(out, '}');
+    sek_text_putc(out, '\n');
+}
+
+void sek_eve_file(struct sek_text *out, const struct sek_eve_options *o, const struct sek_flow *flow,
+                  const struct sek_tx *tx, const struct sek_file *file, const char *sha256, bool stored)
+{
+    struct sek_packet p = sek_engine_flow_packet(flow, file->dir, 0);
+    sek_eve_begin(out, "fileinfo", p.ts_us, &p, flow, file->dir);
+    if (o->capture)
+        sek_json_str(out, "pcap_filename", o->capture);
+    sek_json_str(out, "app_proto", sek_app_name(tx->app));
+    sek_json_open(out, "fileinfo", '{');
+    file_fields(out, tx, file);
+    sek_json_str(out, "sha256", sha256);
+    sek_json_bool(out, "stored", stored);
+    sek_json_close(out, '}');
     sek_json_close(out, '}');
     sek_text_putc(out, '\n');
 }

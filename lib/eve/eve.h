@@ -26,6 +26,10 @@ void sek_eve_alert(struct sek_text *out, const struct sek_eve_options *options,
 void sek_eve_drop(struct sek_text *out, const struct sek_eve_options *options,
                   struct sek_engine *engine, const struct sek_event *event);
 
+/* A file that was handed out for storing; SHA256 in hex, of what was kept of it. */
+void sek_eve_file(struct sek_text *out, const struct sek_eve_options *options, const struct sek_flow *flow,
+                  const struct sek_tx *tx, const struct sek_file *file, const char *sha256, bool stored);
+
 /* The fields that every record about a packet or flow begins with (no closing brace). */
 void sek_eve_begin(struct sek_text *out, const char *event_type, uint64_t ts_us,
                    const struct sek_packet *packet, const struct sek_flow *flow, enum sek_dir dir);

@@ -251,7 +251,7 @@ enum sek_error rule_finish(struct builder *b)
     for (struct sek_condition *c = r->conditions; c; c = c->next) {
         if (c->kind == SEK_IF_NUMBER || c->kind == SEK_IF_TEST || c->kind == SEK_IF_APP_EVENT ||
             c->kind == SEK_IF_APP_STATE || c->kind == SEK_IF_FILE_HASH ||
-            c->kind == SEK_IF_FILE_EXT || c->kind == SEK_IF_FILE)
+            c->kind == SEK_IF_FILE_EXT || c->kind == SEK_IF_FILE_MAGIC || c->kind == SEK_IF_FILE)
             r->flags |= SEK_RULE_TX;
         if (c->kind == SEK_IF_DECODE_EVENT)
             r->flags |= SEK_RULE_DECODER;

@@ -1,5 +1,7 @@
 /* Keywords that test against sets: dataset, datarep, file hashes and extensions. */
 #include "lib/rules/builder.h"
+
+#include "lib/app/file_magic.h"
 #include "lib/rules/dataset.h"
 #include "lib/rules/iprep.h"
 
@@ -217,33 +219,48 @@ static enum sek_error kw_filesha256(struct builder *b, char *arg)
 
 static enum sek_error kw_filestore(struct builder *b, char *arg)
 {
-    (void)arg;
+    static const char *const dirs[] = {"request", "to_server", "response", "to_client", "both"};
+    static const uint8_t bits[] = {1, 1, 2, 2, 3};
+    char *dir = arg ? text_next(&arg) : NULL, *scope = arg ? text_next(&arg) : NULL;
+    for (size_t i = 0; dir && i < sizeof dirs / sizeof *dirs; i++)
+        if (!strcmp(dirs[i], dir))
+            b->rule->store_dirs = bits[i];
+    if (dir && !b->rule->store_dirs)
+        return builder_fail(b, SEK_EINVAL, "found '%.20s', expected request, response or both", dir);
+    b->rule->store_flow = scope && (!strcmp(scope, "ssn") || !strcmp(scope, "flow"));
+    if (scope && !b->rule->store_flow && strcmp(scope, "file") && strcmp(scope, "tx"))
+        return builder_fail(b, SEK_EINVAL, "found '%.20s', expected file, tx, ssn or flow", scope);
     b->rule->flags |= SEK_RULE_FILESTORE; /* there must be one to store */
     return builder_condition(b, SEK_IF_FILE) ? SEK_OK
                                              : builder_fail(b, SEK_ENOMEM, "out of memory");
 }
 
+static enum sek_error file_text(struct builder *b, char *arg, enum sek_condition_kind kind, uint8_t side)
+{
+    struct sek_condition *c = builder_condition(b, kind);
+    if (!c || !text_unquote(&arg, &c->negated) || !*arg)
+        return builder_fail(b, SEK_EINVAL, "expected a text in double quotes");
+    c->text = sek_arena_strndup(b->arena, arg, strlen(arg));
+    c->side = side;
+    return c->text ? SEK_OK : builder_fail(b, SEK_ENOMEM, "out of memory");
+}
+
 static enum sek_error kw_fileext(struct builder *b, char *arg)
 {
-    struct sek_condition *c = builder_condition(b, SEK_IF_FILE_EXT);
-    bool negated;
-    if (!c || !text_unquote(&arg, &negated))
-        return builder_fail(b, SEK_EINVAL, "expected an extension in double quotes");
-    c->negated = negated;
-    c->text = sek_arena_strndup(b->arena, arg, strlen(arg));
-    return SEK_OK;
+    return file_text(b, arg, SEK_IF_FILE_EXT, 0);
 }
 
 static enum sek_error kw_filename(struct builder *b, char *arg)
 {
-    enum sek_error rc = kw_fileext(b, arg);
-    if (!rc) {
-        struct sek_condition *c = b->rule->conditions;
-        while (c->next)
-            c = c->next;
-        c->side = 1; /* anywhere in the name */
-    }
-    return rc;
+    return file_text(b, arg, SEK_IF_FILE_EXT, 1); /* anywhere in the name */
+}
+
+static enum sek_error kw_filemagic(struct builder *b, char *arg)
+{
+    struct sek_fault why;
+    if (sek_file_magic_open(&why))
+        return builder_fail(b, SEK_EUNSUPPORTED, "%s", why.message);
+    return file_text(b, arg, SEK_IF_FILE_MAGIC, 0);
 }
 
 const struct keyword sek_data_keywords[] = {
@@ -253,8 +270,9 @@ const struct keyword sek_data_keywords[] = {
     {"filemd5", kw_filemd5, ARG_REQUIRED, "MD5 of a transferred file is in a list"},
     {"filesha1", kw_filesha1, ARG_REQUIRED, "SHA-1 of a transferred file is in a list"},
     {"filesha256", kw_filesha256, ARG_REQUIRED, "SHA-256 of a transferred file is in a list"},
-    {"filestore", kw_filestore, ARG_OPTIONAL, "mark transferred files for storing"},
+    {"filestore", kw_filestore, ARG_OPTIONAL, "store transferred files: where, is up to the program"},
     {"fileext", kw_fileext, ARG_REQUIRED, "extension of a transferred file"},
     {"filename", kw_filename, ARG_REQUIRED, "part of the name of a transferred file"},
+    {"filemagic", kw_filemagic, ARG_REQUIRED, "part of what file(1) says of a transferred file"},
     {0},
 };

@@ -2,6 +2,8 @@
  * application protocols, and content modifiers of older rules. */
 #include "lib/rules/builder.h"
 
+#include "lib/app/file_magic.h"
+
 #include "lib/app/buffers.h"
 
 #include <ctype.h>
@@ -89,6 +91,9 @@ static enum sek_error sticky_option(struct builder *b, const char *name, const c
         return SEK_ENOTFOUND;
     if (arg && strcmp(name, "filename"))
         return builder_fail(b, SEK_EINVAL, "takes no value, found '%.60s'", arg);
+    struct sek_fault why;
+    if (!strcmp(name, "file.magic") && sek_file_magic_open(&why))
+        return builder_fail(b, SEK_EUNSUPPORTED, "%s", why.message);
     return builder_sticky(b, SEK_TARGET_APP + id, sek_buffer_multi(id));
 }
 

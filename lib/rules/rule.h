@@ -209,7 +209,7 @@ enum sek_condition_kind {
     SEK_IF_STREAM_SIZE, SEK_IF_FLOW_AGE, SEK_IF_FLOW_PACKETS, SEK_IF_FLOW_BYTES,
     SEK_IF_APP_PROTOCOL, SEK_IF_FLOWBITS, SEK_IF_FLOWINT, SEK_IF_XBITS, SEK_IF_HOSTBITS,
     SEK_IF_NUMBER, SEK_IF_TEST, SEK_IF_APP_EVENT, SEK_IF_SCTP_VTAG, SEK_IF_FILE_HASH,
-    SEK_IF_FILE_EXT, SEK_IF_FILE, SEK_IF_CHECKSUM, SEK_IF_L3_PROTO, SEK_IF_ICMP_MTU, SEK_IF_IGMP_TYPE,
+    SEK_IF_FILE_EXT, SEK_IF_FILE_MAGIC, SEK_IF_FILE, SEK_IF_CHECKSUM, SEK_IF_L3_PROTO, SEK_IF_ICMP_MTU, SEK_IF_IGMP_TYPE,
     SEK_IF_VLAN_ID, SEK_IF_VLAN_LAYERS, SEK_IF_SCTP_CHUNK_TYPE, SEK_IF_SCTP_CHUNK_COUNT, SEK_IF_RPC,
     SEK_IF_VARIABLE, SEK_IF_FLOW_APP_EVENT, SEK_IF_APP_STATE, SEK_IF_FRAGMENT, SEK_IF_ELEPHANT,
     SEK_IF_ASN1, SEK_IF_IPREP,
@@ -348,6 +348,8 @@ struct sek_rule {
     struct sek_condition *effects;    /* flowbits:set and the like, done when the rule matches */
     struct sek_threshold threshold, filter;
     struct sek_suppression *suppressions;
+    uint8_t store_dirs; /* filestore: bit per direction; 0: the one that matched */
+    bool store_flow;    /* ... of all the flow's transactions */
     struct sek_threshold tag; /* track, count, seconds of `tag` */
     const char *msg, *classtype, *class_text;
     struct sek_reference *references;

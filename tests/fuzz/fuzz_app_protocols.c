@@ -117,9 +117,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         have[dir] -= r.consumed;
         memmove(stream[dir], stream[dir] + r.consumed, have[dir]);
         read_all(f.app_state);
-        sek_app_reap(&pool, &f, NULL);
+        sek_app_reap(&pool, &f, NULL, NULL);
     }
-    sek_app_close(&pool, &f, NULL);
+    sek_app_close(&pool, &f, NULL, NULL);
     if (pool.used)
         abort(); /* something was forgotten */
     return 0;

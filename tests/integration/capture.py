@@ -63,4 +63,5 @@ def main():
         capture.conversation(bytes([10, 0, n >> 8 & 255, n & 255]), bytes([192, 0, 2, n % 200 + 1]),
                              20000 + n % 40000, request, answer)
 
-main()
+if __name__ == "__main__":
+    main()

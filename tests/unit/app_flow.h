@@ -74,7 +74,7 @@ static void flow_open(uint8_t proto, uint16_t port)
 static void flow_close(void)
 {
     seed_close();
-    sek_app_close(&pool, &flow, NULL);
+    sek_app_close(&pool, &flow, NULL, NULL);
     assert_int_equal(pool.used, 0); /* nothing is forgotten */
     sek_pool_trim(&pool);
 }
