@@ -76,7 +76,7 @@ struct sek_file {
     struct sek_bytes name; /* owned by the transaction */
     struct sek_buffer *content; /* what is kept of it, borrowed from the message */
     uint64_t size;
-    bool closed, truncated;
+    bool closed, truncated, gaps; /* gaps: bytes in its middle were lost */
     bool storing; /* a filestore rule matched: it is handed out when its transaction ends */
     uint64_t id;
 };

@@ -333,6 +333,17 @@ static void chunk_line(struct http_state *h, enum sek_dir dir, const uint8_t *li
     s->step = n ? STEP_CHUNK_DATA : STEP_TRAILER;
 }
 
+static void body_took(struct http_state *h, enum sek_dir dir, uint64_t n)
+{
+    struct http_side *s = &h->side[dir];
+    if (s->step == STEP_BODY_CLOSE || (s->left -= n))
+        return;
+    if (s->step == STEP_CHUNK_DATA)
+        s->step = STEP_CHUNK_END;
+    else
+        message_done(h, dir);
+}
+
 static uint32_t body_bytes(struct http_state *h, enum sek_dir dir, const uint8_t *data,
                            uint32_t len)
 {
@@ -340,16 +351,21 @@ static uint32_t body_bytes(struct http_state *h, enum sek_dir dir, const uint8_t
     uint32_t n = s->step == STEP_BODY_CLOSE || s->left > len ? len : (uint32_t)s->left;
     http_body_add(h, s->tx, dir, data, n);
     s->at = (uint32_t)(data - s->data) + n;
-    if (s->step == STEP_BODY_CLOSE)
-        return n;
-    s->left -= n;
-    if (!s->left) {
-        if (s->step == STEP_CHUNK_DATA)
-            s->step = STEP_CHUNK_END;
-        else
-            message_done(h, dir);
-    }
+    body_took(h, dir, n);
     return n;
+}
+
+/* LOST bytes are missing. False: not all of them are of a body, so that nobody knows what follows. */
+static bool skip_gap(struct http_state *h, enum sek_dir dir, uint64_t lost)
+{
+    struct http_side *s = &h->side[dir];
+    bool counted = s->step == STEP_BODY_LENGTH || s->step == STEP_CHUNK_DATA;
+    if (s->step != STEP_BODY_CLOSE && (!counted || lost > s->left))
+        return false;
+    http_body_gap(s->tx, dir);
+    s->at = 0;
+    body_took(h, dir, lost);
+    return true;
 }
 
 /* A whole line in state STEP_LINE .. STEP_TRAILER. */
@@ -417,7 +433,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
     uint32_t pos = 0;
     s->data = data;
     s->at = 0;
-    if (flags & SEK_APP_GAP && s->step != STEP_BODY_CLOSE && s->step != STEP_BODY_LENGTH)
+    if (flags & SEK_APP_GAP && !skip_gap(h, dir, state->data_offset[dir] - s->next))
         return (struct sek_app_result){.consumed = len, .error = true};
     while (pos < len) {
         uint32_t left = len - pos, n, whole;
@@ -453,6 +469,7 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
             return (struct sek_app_result){.consumed = len, .error = true};
         pos += whole;
     }
+    s->next = state->data_offset[dir] + pos;
     if (flags & SEK_APP_END)
         on_end(h, dir);
     return (struct sek_app_result){.consumed = pos, .change = h->change};

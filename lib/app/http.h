@@ -133,6 +133,7 @@ struct http_side {
     struct sek_frame *frame; /* of the message at hand; NULL: no rule asks */
     const uint8_t *data;     /* what the parser was given */
     uint32_t at;             /* end in it of what was used last */
+    uint64_t next;           /* offset in the stream after what was used */
 };
 
 struct http_state {
@@ -186,6 +187,8 @@ void http_host_normalize(struct sek_pool *pool, struct sek_bytes authority, stru
 void http_body_begin(struct http_state *h, struct http_tx *tx, enum sek_dir dir);
 void http_body_add(struct http_state *h, struct http_tx *tx, enum sek_dir dir, const uint8_t *data,
                    uint32_t len);
+/* Bytes of the body are missing: what is compressed ends here. */
+void http_body_gap(struct http_tx *tx, enum sek_dir dir);
 void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir);
 void http_body_free(struct http_state *h, struct http_message *m);
 

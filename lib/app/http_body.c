@@ -145,6 +145,17 @@ void http_body_add(struct http_state *h, struct http_tx *tx, enum sek_dir dir, c
     tx->file[dir].size = m->body_total;
 }
 
+void http_body_gap(struct http_tx *tx, enum sek_dir dir)
+{
+    struct http_decoder *d = tx->message[dir].decoder;
+    for (unsigned i = 0; d && i < d->count; i++) {
+        if (d->layers[i].ready && !d->layers[i].dead)
+            sek_decoder_close(&d->layers[i]);
+        d->layers[i].dead = true;
+    }
+    tx->file[dir].gaps = true;
+}
+
 /* The name a user would save the body under: Content-Disposition, else the target's last part. */
 static void file_name(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
 {

@@ -355,7 +355,7 @@ static void frame_object(struct sek_text *out, const struct sek_event *e)
 static void file_fields(struct sek_text *out, const struct sek_tx *tx, const struct sek_file *f)
 {
     sek_json_bytes(out, "filename", f->name.data, f->name.len);
-    sek_json_bool(out, "gaps", false);
+    sek_json_bool(out, "gaps", f->gaps);
     sek_json_str(out, "state", f->truncated ? "TRUNCATED" : f->closed ? "CLOSED" : "UNKNOWN");
     sek_json_uint(out, "size", f->size);
     sek_json_uint(out, "tx_id", tx->id);
