@@ -142,7 +142,8 @@ struct sek_app_state {
     uint64_t data_offset[2]; /* of the first byte given to the parser, in the stream */
     uint64_t file_bytes;     /* kept of files; lib/app/file.c bounds it */
     struct sek_frame *frames; /* newest first */
-    uint32_t frame_count;
+    uint16_t frame_count;
+    bool stream_frame[2];     /* the frame that is the whole stream was made */
     uint64_t next_frame;
     struct sek_app_state *before; /* of the protocol before a change, until it is inspected */
     const struct sek_expected *expected; /* while the first bytes are parsed: what announced it */

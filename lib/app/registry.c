@@ -483,6 +483,8 @@ struct sek_app_result sek_app_data(struct sek_pool *pool, const struct sek_app_s
         return all;
     }
     state->data_offset[dir] = flow->tcp ? flow->tcp->stream[dir].app_offset : 0;
+    if (flags & SEK_APP_START && len && flow->tcp && !state->stream_frame[dir])
+        state->stream_frame[dir] = sek_frame_add(state, dir, SEK_FRAME_STREAM, 0, UINT64_MAX, NULL);
     struct sek_app_result r = ops->parse(state, dir, data, len, flags);
     if (state->expected) { /* used up */
         ((struct sek_expected *)state->expected)->until_us = 0;

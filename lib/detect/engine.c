@@ -140,6 +140,8 @@ void sek_engine_free(struct sek_engine *e)
         sek_flow_table_close(&e->flows);
     sek_defrag_close(&e->defrag);
     sek_host_policies_free(&e->hosts);
+    sek_text_free(&e->stream_text);
+    sek_text_free(&e->frame_text);
     sek_buffer_free(&e->pool, &e->transformed[0]);
     sek_buffer_free(&e->pool, &e->transformed[1]);
     sek_buffer_free(&e->pool, &e->base64);
@@ -161,6 +163,8 @@ static void flow_detect_clear(struct sek_engine *e, struct flow_detect *fd)
         sek_pool_put(&e->pool, fd->pending[d], sizeof *fd->pending[d]);
         fd->pending[d] = NULL;
     }
+    history_free(&e->pool, fd->history);
+    fd->history = NULL;
     while (fd->texts) {
         struct flow_text *t = fd->texts;
         fd->texts = t->next;
@@ -290,7 +294,12 @@ static void feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, boo
     struct sek_stream *s = &f->tcp->stream[dir];
     unsigned flags = s->app_offset ? 0 : SEK_APP_START;
     for (;;) {
-        if (sek_stream_skip_gap(&e->tcp, &e->pool, s, end)) {
+        uint64_t gap = sek_stream_gap(&e->tcp, s, end);
+        if (gap) {
+            struct flow_detect *fd = flow_detect_get(e, f);
+            if (fd)
+                history_gap(&e->pool, &fd->history, dir, s, gap);
+            sek_stream_skip(&e->tcp, &e->pool, s, gap);
             e->stats.stream_gaps++;
             flags |= SEK_APP_GAP;
         }
@@ -371,6 +380,9 @@ static void slide(struct sek_engine *e, struct sek_flow *f)
         uint64_t least = app < raw ? app : raw;
         if (least - s->base < 2 * STREAM_BACK)
             continue;
+        struct flow_detect *fd = f->detect;
+        if (fd && fd->history)
+            history_forget(&e->pool, fd->history, d);
         s->app_offset = s->raw_offset = least - STREAM_BACK;
         sek_stream_slide(&e->pool, s);
         s->app_offset = app;

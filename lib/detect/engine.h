@@ -41,7 +41,8 @@ struct sek_event {
     enum sek_drop_reason reason;
     bool pass;         /* the final action is pass */
     const struct sek_frame *frame; /* NULL: the match is in none */
-    struct sek_bytes frame_bytes;
+    struct sek_bytes frame_bytes; /* what is there of it */
+    bool frame_complete;
     struct sek_bytes stream; /* what the stream held around a match */
 };
 

@@ -3,6 +3,7 @@
 #define SEK_DETECT_INTERNAL_H
 
 #include "lib/detect/engine.h"
+#include "lib/detect/history.h"
 #include "lib/detect/memory.h"
 
 #define CANDIDATES_MAX  4096
@@ -26,12 +27,13 @@ struct pending {
 /* What hangs on a flow for detection. */
 struct flow_detect {
     bool ip_only_done[2];
+    uint8_t reason; /* enum sek_drop_reason of what comes */
+    uint8_t store;  /* files of all transactions are stored: bit per direction */
     uint16_t proto_seen[2]; /* protocol that rules about nothing else were asked of, by direction */
     struct flow_vars vars;
     struct flow_text *texts;
     struct pending *pending[2]; /* by direction; NULL: none */
-    enum sek_drop_reason reason;
-    uint8_t store; /* files of all transactions are stored: bit per direction */
+    struct history *history;    /* NULL: no bytes were lost */
 };
 
 struct alert {
@@ -39,7 +41,7 @@ struct alert {
     struct sek_tx *tx;
     bool stream_match, apply_to_flow, has_frame;
     struct sek_frame frame;
-    struct sek_bytes frame_bytes;
+    bool frame_complete;
 };
 
 /* One rule that waits for more of a transaction. Bit N of MATCHED: step N is done. */
@@ -66,6 +68,7 @@ struct sek_engine {
     struct sek_engine_options options;
     const struct sek_compiled *rules;
     struct sek_pool pool;
+    struct sek_text stream_text, frame_text; /* of the event at hand, when bytes of it were lost */
     struct sek_flow_table flows;
     struct sek_defrag defrag;
     struct sek_tcp_settings tcp;
@@ -125,7 +128,7 @@ struct inspect {
     struct sek_app_state *app;
     struct sek_tx *tx;
     const struct sek_frame *frame; /* at hand */
-    struct sek_bytes frame_bytes;
+    bool frame_complete; /* all of the frame at hand is there */
     bool closed;  /* the packet ended the session in order */
     bool established; /* the flow was, before this packet */
     bool reset;   /* the packet is a RST that ended the session */
@@ -188,6 +191,9 @@ void tx_forget(void *ctx, struct sek_flow *flow, struct sek_tx *tx);
 
 /* --- verdict.c: what the alerts of a packet mean --- */
 void alerts_finish(struct inspect *in, struct sek_result *result);
+/* Bytes of frame F that are there: of the stream, or of the datagram at hand. *FROM: where in the frame they begin
+ * (not at 0 after a gap, or when the beginning was let go). */
+struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_frame *f, uint64_t *from);
 void drop_flow(struct inspect *in, struct sek_result *result, enum sek_drop_reason reason);
 struct flow_detect *flow_detect_get(struct sek_engine *e, struct sek_flow *flow);
 

@@ -218,15 +218,25 @@ void alert_add(struct inspect *in, const struct sek_rule *r, struct sek_tx *tx, 
         .stream_match = stream_match,
         .has_frame = in->frame != NULL,
         .frame = in->frame ? *in->frame : (struct sek_frame){0},
-        .frame_bytes = in->frame_bytes,
+        .frame_complete = in->frame_complete,
         .apply_to_flow = stream_match || tx ||
                          r->flags & (SEK_RULE_HEADER_ONLY | SEK_RULE_PROTO_ONLY),
     };
 }
 
-/* The steps of rule R over frame F, whose bytes are B; OLD of them were looked at before. */
+/* A content that says where in the frame it is. */
+static bool anchored(const struct sek_step *s)
+{
+    for (const struct sek_detector *d = s->first; d; d = d->next)
+        if (d->kind == SEK_DETECT_CONTENT &&
+            (d->content.has_offset || d->content.has_depth || d->content.startswith))
+            return true;
+    return false;
+}
+
+/* The steps of rule R over frame F, whose bytes from FROM on are B; OLD of them were looked at before. */
 static bool frame_matches(struct inspect *in, const struct sek_rule *r, const struct sek_frame *f,
-                          struct sek_bytes b, uint32_t old)
+                          struct sek_bytes b, uint64_t from, uint32_t old)
 {
     int target = SEK_TARGET_FRAME + in->flow->app * SEK_FRAME_TYPES + f->type;
     bool any = false;
@@ -238,10 +248,10 @@ static bool frame_matches(struct inspect *in, const struct sek_rule *r, const st
                 return false;
             continue;
         }
-        if (s->view->target != target || !transform_apply(in->e, s->view, b, &view))
+        if (s->view->target != target || (from && anchored(s)) || !transform_apply(in->e, s->view, b, &view))
             return false;
         struct look l = {.in = in, .data = view.data, .len = view.len,
-                         .whole = f->len != UINT64_MAX && b.len == f->len};
+                         .whole = in->frame_complete};
         if (!inspect_detectors(&l, s->first))
             return false;
         any = true;
@@ -254,8 +264,7 @@ static bool frame_matches(struct inspect *in, const struct sek_rule *r, const st
     return any;
 }
 
-/* What is there of frame F: in the stream, or in the datagram at hand. */
-static struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_frame *f)
+struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_frame *f, uint64_t *from)
 {
     struct sek_bytes all = {in->p->payload, in->p->payload_len};
     uint64_t base = 0;
@@ -264,12 +273,20 @@ static struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_f
         all = (struct sek_bytes){s->buf, s->filled};
         base = s->base;
     }
-    if (f->offset < base || f->offset - base >= all.len)
-        return (struct sek_bytes){0};
-    uint64_t at = f->offset - base, left = all.len - at;
-    return (struct sek_bytes){all.data + at, (uint32_t)(f->len < left ? f->len : left)};
+    uint64_t begin = f->offset > base ? f->offset : base, end = base + all.len;
+    if (f->len < end - f->offset)
+        end = f->offset + f->len;
+    *from = begin - f->offset;
+    return begin < end ? (struct sek_bytes){all.data + (begin - base), (uint32_t)(end - begin)}
+                       : (struct sek_bytes){0};
 }
 
+static bool stream_ends(const struct inspect *in)
+{
+    return in->p->source == SEK_SOURCE_STREAM_END || !in->flow->tcp || in->flow->tcp->state >= SEK_TCP_CLOSING;
+}
+
+/* The frame that is a whole stream is looked at when a chunk of it has come, or when it ends. */
 void inspect_frames(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
@@ -278,11 +295,15 @@ void inspect_frames(struct inspect *in)
     for (struct sek_frame *f = state->frames; f; f = f->next) {
         if (f->done || f->dir != in->dir)
             continue;
-        struct sek_bytes b = frame_bytes(in, f);
-        if (b.len <= f->seen && f->len != b.len)
+        uint64_t from;
+        struct sek_bytes b = frame_bytes(in, f, &from);
+        bool complete = f->len == from + b.len;
+        if (from + b.len <= f->seen && !complete)
+            continue;
+        if (f->type == SEK_FRAME_STREAM && from + b.len - f->seen < CHUNK_TOCLIENT && !stream_ends(in))
             continue;
         in->frame = f;
-        in->frame_bytes = b;
+        in->frame_complete = complete;
         for (struct sek_tx *tx = state->first; tx; tx = tx->next)
             if (tx->id == f->tx_id)
                 in->tx = tx;
@@ -290,11 +311,11 @@ void inspect_frames(struct inspect *in)
             const struct sek_rule *r = c->frames[in->dir][i];
             in->e->capture_count = 0;
             if (rule_header_matches(in, r) && rule_conditions_match(in, r) &&
-                frame_matches(in, r, f, b, (uint32_t)f->seen))
+                frame_matches(in, r, f, b, from, f->seen > from ? (uint32_t)(f->seen - from) : 0))
                 alert_add(in, r, in->tx, false);
         }
-        f->seen = b.len;
-        f->done = f->len == b.len || !in->flow->tcp;
+        f->seen = from + b.len;
+        f->done = complete || !in->flow->tcp;
         in->tx = NULL;
     }
     in->frame = NULL;

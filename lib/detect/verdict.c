@@ -183,6 +183,25 @@ static void store_files(struct inspect *in, const struct alert *a)
         in->fd->store |= dirs;
 }
 
+/* What is still there of the stream that a match is in, as an analyst wants to see it. */
+static struct sek_bytes stream_text(struct inspect *in)
+{
+    const struct sek_stream *s = &in->flow->tcp->stream[in->dir];
+    return history_view(in->fd ? in->fd->history : NULL, in->dir, s, 0, s->base + s->filled, &in->e->stream_text);
+}
+
+static struct sek_bytes frame_text(struct inspect *in, const struct sek_frame *f)
+{
+    uint64_t from;
+    if (!in->flow->tcp)
+        return frame_bytes(in, f, &from);
+    const struct sek_stream *s = &in->flow->tcp->stream[in->dir];
+    uint64_t end = s->base + s->filled;
+    if (f->len < end - f->offset)
+        end = f->offset + f->len;
+    return history_view(in->fd ? in->fd->history : NULL, in->dir, s, f->offset, end, &in->e->frame_text);
+}
+
 void alerts_finish(struct inspect *in, struct sek_result *result)
 {
     struct sek_engine *e = in->e;
@@ -221,16 +240,18 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
             continue;
         if (r->flags & SEK_RULE_FILESTORE)
             store_files(in, a);
+        bool of_stream = in->flow && in->flow->tcp && (a->stream_match || a->tx || a->has_frame);
         struct sek_event event = {
             .packet = in->p, .flow = in->flow, .dir = in->dir, .rule = r, .tx = a->tx,
-            .stream_match = a->stream_match, .blocked = is_drop(r) && e->prevent,
+            .stream_match = of_stream, .blocked = is_drop(r) && e->prevent,
             .verdict = result->verdict, .reject_to = result->reject_to,
             .reason = dropper ? SEK_DROP_RULES : SEK_DROP_NONE, .pass = pass,
-            .stream = in->has_stream ? in->stream : (struct sek_bytes){0},
+            .stream = of_stream ? stream_text(in) : (struct sek_bytes){0},
         };
         if (a->has_frame) {
             event.frame = &a->frame;
-            event.frame_bytes = a->frame_bytes;
+            event.frame_complete = a->frame_complete;
+            event.frame_bytes = frame_text(in, &a->frame);
         }
         e->stats.alerts++;
         if (e->options.on_alert)

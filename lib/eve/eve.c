@@ -341,7 +341,7 @@ static void frame_object(struct sek_text *out, const struct sek_event *e)
         sek_json_uint(out, "stream_offset", f->offset);
     if (f->len != UINT64_MAX) {
         sek_json_uint(out, "length", f->len);
-        sek_json_bool(out, "complete", f->len == e->frame_bytes.len);
+        sek_json_bool(out, "complete", e->frame_complete);
     } else {
         sek_json_bool(out, "complete", false);
     }

@@ -310,8 +310,7 @@ struct sek_bytes sek_stream_ready(const struct sek_tcp_settings *settings,
     return (struct sek_bytes){s->buf + (offset - s->base), (uint32_t)(end - offset)};
 }
 
-uint64_t sek_stream_skip_gap(const struct sek_tcp_settings *settings, struct sek_pool *pool,
-                             struct sek_stream *s, bool end)
+uint64_t sek_stream_gap(const struct sek_tcp_settings *settings, const struct sek_stream *s, bool end)
 {
     uint64_t edge = s->base + s->filled;
     if (s->app_offset < edge || s->depth_reached)
@@ -323,13 +322,18 @@ uint64_t sek_stream_skip_gap(const struct sek_tcp_settings *settings, struct sek
         return 0;
     if (!s->pieces && !end && settings->inline_mode)
         return 0; /* the bytes may still come */
+    return target - edge;
+}
+
+void sek_stream_skip(const struct sek_tcp_settings *settings, struct sek_pool *pool, struct sek_stream *s,
+                     uint64_t gap)
+{
     s->gap = true;
-    s->base = target;
+    s->base += s->filled + gap;
     s->filled = 0;
-    s->app_offset = s->raw_offset = target;
+    s->app_offset = s->raw_offset = s->base;
     sek_spans_clear(&s->spans);
     pieces_join(&(struct arrival){.pool = pool, .settings = settings, .s = s});
-    return target - edge;
 }
 
 void sek_stream_slide(struct sek_pool *pool, struct sek_stream *s)

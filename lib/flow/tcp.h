@@ -41,10 +41,11 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
 struct sek_bytes sek_stream_ready(const struct sek_tcp_settings *settings,
                                   const struct sek_stream *s, uint64_t offset, bool all);
 
-/* The hole at the front is skipped when the peer acknowledged past it (or END: nothing more comes);
- * returns the bytes missing, 0 when there is no hole to skip. */
-uint64_t sek_stream_skip_gap(const struct sek_tcp_settings *settings, struct sek_pool *pool,
-                             struct sek_stream *s, bool end);
+/* Bytes missing behind what S holds, when the peer acknowledged past them (or END: nothing more comes); else 0. */
+uint64_t sek_stream_gap(const struct sek_tcp_settings *settings, const struct sek_stream *s, bool end);
+/* Go on behind a GAP; what S held is let go. */
+void sek_stream_skip(const struct sek_tcp_settings *settings, struct sek_pool *pool, struct sek_stream *s,
+                     uint64_t gap);
 
 /* Drop what both the parser and inspection are done with. */
 void sek_stream_slide(struct sek_pool *pool, struct sek_stream *s);
