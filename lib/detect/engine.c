@@ -301,14 +301,16 @@ static void feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, boo
                 history_gap(&e->pool, &fd->history, dir, s, gap);
             sek_stream_skip(&e->tcp, &e->pool, s, gap);
             e->stats.stream_gaps++;
-            flags |= SEK_APP_GAP;
         }
+        if (s->gap)
+            flags |= SEK_APP_GAP;
         struct sek_bytes b = sek_stream_ready(&e->tcp, s, s->app_offset, end);
         bool last = end || s->depth_reached ||
                     (s->seen_fin && s->app_offset + b.len >= s->fin_offset);
         if (!b.len && (!last || s->closed))
             break;
         s->closed = last;
+        s->gap = false;
         struct sek_app_result r = sek_app_data(&e->pool, &e->app, f, dir, b.data, b.len,
                                                flags | (last ? SEK_APP_END : 0));
         if (r.error)

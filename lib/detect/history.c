@@ -30,16 +30,22 @@ void history_gap(struct sek_pool *pool, struct history **out, enum sek_dir dir, 
 {
     struct history *h = *out ? *out : sek_pool_get_zero(pool, sizeof *h);
     uint32_t len = s->filled < PIECE_KEEP ? s->filled : PIECE_KEEP;
-    struct piece *p = h ? sek_pool_get(pool, sizeof *p + len) : NULL;
     *out = h;
+    if (!h)
+        return;
+    struct piece **link = &h->first[dir], *last = NULL;
+    for (; *link; link = &last->next)
+        last = *link;
+    if (!len && last) { /* one gap after the other */
+        last->gap += gap;
+        return;
+    }
+    struct piece *p = sek_pool_get(pool, sizeof *p + len);
     if (!p)
         return;
     *p = (struct piece){.offset = s->base + s->filled - len, .gap = gap, .len = len};
     if (len)
         memcpy(p->data, s->buf + s->filled - len, len);
-    struct piece **link = &h->first[dir];
-    while (*link)
-        link = &(*link)->next;
     *link = p;
     if (++h->count[dir] > PIECES_MAX)
         drop_first(pool, h, dir);
@@ -75,12 +81,15 @@ struct sek_bytes history_view(const struct history *h, enum sek_dir dir, const s
     if (!p || begin >= s->base)
         return now;
     sek_text_clear(text);
-    for (; p; p = p->next) {
-        struct sek_bytes b = part(p->data, p->offset, p->len, begin, end);
-        sek_text_add(text, b.data ? (const char *)b.data : "", b.len);
-        if (begin < p->offset + p->len + p->gap && end > p->offset + p->len)
-            sek_text_printf(text, "[%llu bytes missing]", (unsigned long long)p->gap);
+    for (uint64_t missing = 0;; p = p->next) {
+        struct sek_bytes b = p ? part(p->data, p->offset, p->len, begin, end) : now;
+        if (b.len && missing)
+            sek_text_printf(text, "[%llu bytes missing]", (unsigned long long)missing);
+        if (b.len)
+            sek_text_add(text, b.data, b.len);
+        if (!p)
+            break;
+        missing = begin < p->offset + p->len + p->gap ? p->gap : 0;
     }
-    sek_text_add(text, now.data ? (const char *)now.data : "", now.len);
     return (struct sek_bytes){(const uint8_t *)text->data, (uint32_t)text->len};
 }

@@ -43,7 +43,8 @@ struct sek_stream {
     uint32_t piece_bytes; /* of all pieces beyond a hole */
     uint8_t wscale;
     uint8_t receiver;  /* enum sek_host_policy: how it takes overlapping segments */
-    bool seen_syn : 1, seen_fin : 1, has_isn : 1, gap : 1, depth_reached : 1, closed : 1, fin_acked : 1;
+    bool seen_syn : 1, seen_fin : 1, has_isn : 1, depth_reached : 1, closed : 1, fin_acked : 1;
+    bool gap : 1;         /* bytes were skipped, which the application parser does not know yet */
     bool inspect_now : 1; /* the application parser asks for raw inspection now */
     uint8_t *buf;     /* contiguous bytes from offset `base` */
     uint32_t filled, cap;
