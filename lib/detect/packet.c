@@ -159,8 +159,12 @@ static bool payload_matches(struct inspect *in, const struct sek_step *s, const 
                            .base = in->stream_base, .whole = true};
         struct look l = old;
         l.len = in->stream.len;
-        /* What the bytes seen before hold by themselves was reported with them. */
-        if (!(old.len && inspect_detectors(&old, s->first)) && inspect_detectors(&l, s->first)) {
+        if (old.len && inspect_detectors(&old, s->first)) { /* that was reported: the new ones by themselves */
+            l.data += old.len;
+            l.len -= old.len;
+            l.base += old.len;
+        }
+        if (inspect_detectors(&l, s->first)) {
             *stream_match = true;
             return true;
         }
