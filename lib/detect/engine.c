@@ -288,13 +288,24 @@ static void refuse(struct inspect *in, struct sek_result *result)
 
 /* --- streams to the application layer --- */
 
-/* Feed what is ready of one direction; END when nothing more will come. */
-static void feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, bool end)
+/* Does S hold bytes that rules over the stream have not seen? */
+static bool raw_waits(const struct sek_stream *s)
+{
+    return s->filled && s->raw_offset < s->base + s->filled && !(s->raw_end && s->raw_offset >= s->raw_end);
+}
+
+/* Feed what is ready of one direction; END when nothing more will come. True: it stopped before a gap, so that
+ * rules see what is there before it is let go. */
+static bool feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, bool end)
 {
     struct sek_stream *s = &f->tcp->stream[dir];
     unsigned flags = s->app_offset ? 0 : SEK_APP_START;
     for (;;) {
         uint64_t gap = sek_stream_gap(&e->tcp, s, end);
+        if (gap && raw_waits(s)) {
+            s->inspect_now = true;
+            return true;
+        }
         if (gap) {
             struct flow_detect *fd = flow_detect_get(e, f);
             if (fd)
@@ -322,6 +333,19 @@ static void feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, boo
     }
     if (s->closed && s->app_offset < s->base + s->filled)
         s->app_offset = s->base + s->filled; /* nobody will come for the rest */
+    return false;
+}
+
+static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number);
+
+/* All of one direction, before a reset (packet NUMBER) or the end of the flow. */
+static void feed_rest(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
+{
+    struct sek_stream *s = &f->tcp->stream[dir];
+    while (feed(e, f, dir, true)) {
+        end_direction(e, f, dir, number);
+        s->raw_offset = s->base + s->filled;
+    }
 }
 
 /* A transaction that has become complete, or a protocol that nobody parses, is a reason to look at
@@ -480,8 +504,8 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
     feed(e, f, e->tcp.inline_mode ? in->dir : !in->dir, false);
     feed(e, f, e->tcp.inline_mode ? !in->dir : in->dir, false);
     if (r.closed_now && f->tcp->rst_seen) {
-        feed(e, f, SEK_TOSERVER, true);
-        feed(e, f, SEK_TOCLIENT, true);
+        feed_rest(e, f, SEK_TOSERVER, in->p->number);
+        feed_rest(e, f, SEK_TOCLIENT, in->p->number);
     }
     if (f->flags & SEK_FLOW_ENCRYPTED)
         end_inspection(f);
@@ -667,8 +691,8 @@ static void finish_streams(struct sek_engine *e, struct sek_flow *f)
 {
     const uint32_t settled = SEK_FLOW_DROPPED | SEK_FLOW_PASSED | SEK_FLOW_BYPASSED | SEK_FLOW_FINISHED;
     if (f->tcp && !(f->flags & settled)) {
-        feed(e, f, SEK_TOSERVER, true);
-        feed(e, f, SEK_TOCLIENT, true);
+        feed_rest(e, f, SEK_TOSERVER, 0);
+        feed_rest(e, f, SEK_TOCLIENT, 0);
         struct sek_app_state *state = f->app_state;
         for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
             if (!tx->one_way)
