@@ -309,7 +309,7 @@ static bool feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, boo
         if (gap) {
             struct flow_detect *fd = flow_detect_get(e, f);
             if (fd)
-                history_gap(&e->pool, &fd->history, dir, s, gap);
+                history_gap(&e->pool, &fd->history, dir, s);
             sek_stream_skip(&e->tcp, &e->pool, s, gap);
             e->stats.stream_gaps++;
         }

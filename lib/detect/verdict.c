@@ -187,7 +187,7 @@ static void store_files(struct inspect *in, const struct alert *a)
 static struct sek_bytes stream_text(struct inspect *in)
 {
     const struct sek_stream *s = &in->flow->tcp->stream[in->dir];
-    return history_view(in->fd ? in->fd->history : NULL, in->dir, s, 0, s->base + s->filled, &in->e->stream_text);
+    return history_view(in->fd ? in->fd->history : NULL, in->dir, s, 0, UINT64_MAX, &in->e->stream_text);
 }
 
 static struct sek_bytes frame_text(struct inspect *in, const struct sek_frame *f)
@@ -196,9 +196,7 @@ static struct sek_bytes frame_text(struct inspect *in, const struct sek_frame *f
     if (!in->flow->tcp)
         return frame_bytes(in, f, &from);
     const struct sek_stream *s = &in->flow->tcp->stream[in->dir];
-    uint64_t end = s->base + s->filled;
-    if (f->len < end - f->offset)
-        end = f->offset + f->len;
+    uint64_t end = f->len < UINT64_MAX - f->offset ? f->offset + f->len : UINT64_MAX;
     return history_view(in->fd ? in->fd->history : NULL, in->dir, s, f->offset, end, &in->e->frame_text);
 }
 

@@ -310,6 +310,17 @@ struct sek_bytes sek_stream_ready(const struct sek_tcp_settings *settings,
     return (struct sek_bytes){s->buf + (offset - s->base), (uint32_t)(end - offset)};
 }
 
+struct sek_bytes sek_stream_piece(const struct sek_stream *s, unsigned index, uint64_t *offset)
+{
+    const struct sek_segment *g = s->pieces;
+    while (g && index--)
+        g = g->next;
+    if (!g)
+        return (struct sek_bytes){0};
+    *offset = g->offset;
+    return (struct sek_bytes){g->bytes + g->skip, g->len};
+}
+
 uint64_t sek_stream_gap(const struct sek_tcp_settings *settings, const struct sek_stream *s, bool end)
 {
     uint64_t edge = s->base + s->filled;

@@ -41,6 +41,9 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
 struct sek_bytes sek_stream_ready(const struct sek_tcp_settings *settings,
                                   const struct sek_stream *s, uint64_t offset, bool all);
 
+/* Piece INDEX of those that wait behind a hole, in order; empty after the last. *OFFSET: in the stream. */
+struct sek_bytes sek_stream_piece(const struct sek_stream *s, unsigned index, uint64_t *offset);
+
 /* Bytes missing behind what S holds, when the peer acknowledged past them (or END: nothing more comes); else 0. */
 uint64_t sek_stream_gap(const struct sek_tcp_settings *settings, const struct sek_stream *s, bool end);
 /* Go on behind a GAP; what S held is let go. */
