@@ -66,6 +66,8 @@ static void read_settings(struct sek_engine *e)
     e->app.expectations = &e->expectations;
     e->app.body_inline = e->tcp.inline_mode;
     e->flows.vlan_tracking = !setting_is(c, "vlan.use-for-tracking", "true", "false");
+    e->tunnel_flows = setting_yes(c, "decoder.ipv4.ipip.track-parent-flow") ||
+                      setting_yes(c, "decoder.ipv6.ipip.track-parent-flow");
     e->midstream_policy = policy_of(c, "stream.midstream-policy", e->options.ips);
     number = 15;
     sek_config_number(c, "packet-alert-max", 1, ALERTS_MAX, &number, &ignored);

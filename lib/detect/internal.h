@@ -106,6 +106,7 @@ struct sek_engine {
     void *pcre_match; /* pcre2_match_data */
     void *pcre_context;
     uint8_t midstream_policy; /* enum policy */
+    bool tunnel_flows;        /* what carries IP in IP is a conversation as well */
     bool trust_checksums;
     bool prevent; /* drop and reject of rules take effect */
 };

@@ -387,8 +387,10 @@ static void pending_put(struct inspect *in, const struct sek_rule *r)
 static void ip_only(struct inspect *in)
 {
     const struct sek_compiled *c = in->e->rules;
-    enum sek_group_proto proto = sek_group_of(in->p->proto);
-    if (in->fd && proto != SEK_GROUP_OTHER) { /* other protocols have no conversations: each packet */
+    const uint8_t proto = in->p->proto;
+    bool tunnel = in->e->tunnel_flows && (proto == IPPROTO_IPIP || proto == IPPROTO_IPV6);
+    /* Other protocols have no conversations: each packet. */
+    if (in->fd && (sek_group_of(proto) != SEK_GROUP_OTHER || tunnel)) {
         if (in->fd->ip_only_done[in->dir])
             return;
         in->fd->ip_only_done[in->dir] = true;
