@@ -418,17 +418,13 @@ static void on_end(struct http_state *h, enum sek_dir dir)
             t->complete[dir] = true;
 }
 
-/* After a gap: where the next message seems to begin, at the start of a line; LEN: not here. */
-static uint32_t message_begin(enum sek_dir dir, const uint8_t *data, uint32_t len)
+/* After a gap: the line in which the next request seems to begin; LEN: not here. */
+static uint32_t request_begin(const uint8_t *data, uint32_t len)
 {
-    for (uint32_t at = 0, end; at < len; at = end) {
-        const uint8_t *lf = memchr(data + at, '\n', len - at);
-        const uint8_t *version = memmem(data + at, (lf ? (uint32_t)(lf - data) : len) - at, "HTTP/1.", 7);
-        end = lf ? (uint32_t)(lf - data) + 1 : len;
-        /* A status line may follow the rest of a body without a line end; a request line has a method first. */
-        if (version && dir == SEK_TOCLIENT)
-            return (uint32_t)(version - data);
-        if (version && lf && version > data + at && version[-1] == ' ' && data[at] >= 'A' && data[at] <= 'Z')
+    const uint8_t *lf;
+    for (uint32_t at = 0; (lf = memchr(data + at, '\n', len - at)); at = (uint32_t)(lf - data) + 1) {
+        const uint8_t *version = memmem(data + at, (uint32_t)(lf - data) - at, " HTTP/1.", 8);
+        if (version > data + at && data[at] >= 'A' && data[at] <= 'Z')
             return at;
     }
     return len;
@@ -452,12 +448,13 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
     if (flags & SEK_APP_GAP && !skip_gap(h, dir, state->data_offset[dir] - s->next)) {
         if (s->tx)
             message_done(h, dir);
-        s->step = STEP_LOST;
+        /* What comes from a server is a body to its end then, unless it begins like a response. */
+        s->step = dir == SEK_TOCLIENT ? STEP_LINE : STEP_LOST;
     }
     while (pos < len) {
         uint32_t left = len - pos, n, whole;
         if (s->step == STEP_LOST) {
-            n = message_begin(dir, data + pos, left);
+            n = request_begin(data + pos, left);
             s->step = n < left ? STEP_LINE : STEP_LOST;
             pos += n;
             s->at = pos;

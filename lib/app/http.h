@@ -124,7 +124,7 @@ enum http_step {
     STEP_TRAILER,
     STEP_BODY_CLOSE, /* until the connection ends */
     STEP_TUNNEL,     /* after CONNECT or an upgrade: not HTTP any more */
-    STEP_LOST,       /* after a gap: where the next message begins is not known */
+    STEP_LOST,       /* after a gap: where the next request begins is not known */
 };
 
 struct http_side {
