@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define RULE_FILES_MAX 256
@@ -284,6 +286,38 @@ static void print_profile(const struct sek_engine *engine, const struct sek_comp
     free(list);
 }
 
+/* --- the share of each stage: where a timer finds the engine, a thousand times a second of its own time --- */
+
+static const struct sek_engine *sampled;
+static volatile uint32_t samples[SEK_STAGES];
+
+static void on_sample(int signal)
+{
+    (void)signal;
+    if (sampled)
+        samples[sek_engine_stage(sampled)]++;
+}
+
+static void sample(const struct sek_engine *engine)
+{
+    const struct itimerval each = {{0, engine ? 1000 : 0}, {0, engine ? 1000 : 0}};
+    struct sigaction action = {.sa_handler = on_sample, .sa_flags = SA_RESTART};
+    sampled = engine;
+    sigaction(SIGPROF, &action, NULL);
+    setitimer(ITIMER_PROF, &each, NULL);
+}
+
+static void stages(struct sek_text *out)
+{
+    double all = 0;
+    for (int i = 0; i < SEK_STAGES; i++)
+        all += samples[i];
+    sek_json_open(out, "stages", '{');
+    for (int i = 0; i < SEK_STAGES; i++)
+        sek_json_real(out, sek_stage_name((enum sek_stage)i), all ? samples[i] / all : 0);
+    sek_json_close(out, '}');
+}
+
 static void write_stats(const struct replay *r, const struct sek_engine *engine,
                         const struct sek_compiled *rules, double load, double run)
 {
@@ -306,6 +340,7 @@ static void write_stats(const struct replay *r, const struct sek_engine *engine,
     sek_json_uint(&t, "stream_gaps", s->stream_gaps);
     sek_json_uint(&t, "rules", rules->rules->loaded);
     sek_json_uint(&t, "matcher_bytes", rules->database_bytes);
+    stages(&t);
     sek_json_close(&t, '}');
     fprintf(f, "%s\n", t.data);
     fclose(f);
@@ -356,7 +391,10 @@ static int replay(struct replay *r)
     if (!engine)
         goto failed;
     uint64_t loaded = sek_clock_mono_us();
+    if (r->stats_path)
+        sample(engine);
     enum sek_error rc = run_capture(r, engine, &fault);
+    sample(NULL);
     uint64_t ran = sek_clock_mono_us();
     if (!rc && r->stats_path)
         write_stats(r, engine, rules, (double)(loaded - begin) / 1e6, (double)(ran - loaded) / 1e6);

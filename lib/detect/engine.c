@@ -324,8 +324,10 @@ static bool feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, boo
             break;
         s->closed = last;
         s->gap = false;
+        uint8_t stage = stage_enter(e, SEK_STAGE_APPLICATION);
         struct sek_app_result r = sek_app_data(&e->pool, &e->app, f, dir, b.data, b.len,
                                                flags | (last ? SEK_APP_END : 0));
+        e->stage = stage;
         if (r.error)
             e->stats.app_errors++;
         s->app_offset += r.consumed;
@@ -426,15 +428,18 @@ static void close_session(struct sek_engine *e, struct sek_flow *f);
 
 static void run_rules(struct inspect *in, struct sek_result *result)
 {
+    stage_enter(in->e, SEK_STAGE_PACKET_RULES);
     if (in->p->any_event || !in->p->ip_version)
         inspect_decoder_rules(in);
     if (in->p->ip_version) {
         inspect_packet_rules(in);
         if (in->flow && in->flow->app_state && in->e->rules->frame_apps)
             inspect_frames(in);
+        stage_enter(in->e, SEK_STAGE_TRANSACTION_RULES);
         if (in->flow && (in->flow->app_state || in->flow->app_earlier))
             inspect_transactions(in);
     }
+    stage_enter(in->e, SEK_STAGE_RECORDS);
     alerts_finish(in, result);
     in->e->packet_var_count = 0;
     if (in->flow)
@@ -520,6 +525,7 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
 static void datagram(struct inspect *in)
 {
     struct sek_packet *p = in->p;
+    stage_enter(in->e, SEK_STAGE_APPLICATION);
     if (p->proto == IPPROTO_UDP && p->payload_len)
         sek_app_data(&in->e->pool, &in->e->app, in->flow, in->dir, p->payload, p->payload_len, 0);
 }
@@ -543,6 +549,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         p->bad_checksum = true;
         e->stats.invalid_checksums++;
     }
+    stage_enter(e, SEK_STAGE_FLOWS);
     in.flow = sek_flow_find(&e->flows, p, &in.dir);
     if (in.flow) {
         bool fresh = !in.flow->packets[0] && !in.flow->packets[1];
@@ -567,6 +574,7 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
             if (e->options.ips)
                 return;
         }
+        stage_enter(e, SEK_STAGE_STREAMS);
         if (p->proto == IPPROTO_TCP)
             tcp_packet(&in, result);
         else
@@ -621,6 +629,7 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
                                     uint32_t len, uint64_t ts_us, uint64_t number)
 {
     struct sek_result all = {0};
+    stage_enter(e, SEK_STAGE_FLOWS);
     if (ts_us > e->now_us)
         e->now_us = ts_us;
     if (e->now_us >= e->next_expire_us) {
@@ -629,6 +638,7 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
     }
     e->stats.packets++;
     e->stats.bytes += len;
+    stage_enter(e, SEK_STAGE_DECODE);
     unsigned count = sek_packet_decode(link, frame, len, ts_us, number, e->packets);
     for (unsigned i = count; i-- > 0;) {
         struct sek_result one = {0};
@@ -647,7 +657,20 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
             merge(&all, &inner);
         }
     }
+    stage_enter(e, SEK_STAGE_WAITING);
     return all;
+}
+
+enum sek_stage sek_engine_stage(const struct sek_engine *e)
+{
+    return e->stage;
+}
+
+const char *sek_stage_name(enum sek_stage stage)
+{
+    static const char *const names[] = {"waiting", "decode", "flows", "streams", "application", "matcher",
+                                        "packet_rules", "transaction_rules", "records"};
+    return names[stage];
 }
 
 /* --- the end of a flow --- */

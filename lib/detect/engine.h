@@ -150,6 +150,14 @@ const char *sek_engine_text(const struct sek_engine *engine, const struct sek_fl
                             unsigned index, struct sek_bytes *value);
 const char *sek_drop_reason_name(enum sek_drop_reason reason);
 
+/* What the engine is at, for whoever samples it (a profiling timer). Waiting is between two packets. */
+enum sek_stage {
+    SEK_STAGE_WAITING, SEK_STAGE_DECODE, SEK_STAGE_FLOWS, SEK_STAGE_STREAMS, SEK_STAGE_APPLICATION,
+    SEK_STAGE_MATCHER, SEK_STAGE_PACKET_RULES, SEK_STAGE_TRANSACTION_RULES, SEK_STAGE_RECORDS, SEK_STAGES
+};
+enum sek_stage sek_engine_stage(const struct sek_engine *engine);
+const char *sek_stage_name(enum sek_stage stage);
+
 /* A packet without content that stands for FLOW's direction DIR, in records about the flow as a whole. NUMBER: of
  * the packet that is the reason; 0: none. */
 struct sek_packet sek_engine_flow_packet(const struct sek_flow *flow, enum sek_dir dir, uint64_t number);

@@ -66,6 +66,7 @@ struct flow_text {
 
 struct sek_engine {
     struct sek_engine_options options;
+    volatile uint8_t stage; /* enum sek_stage */
     const struct sek_compiled *rules;
     struct sek_pool pool;
     struct sek_text stream_text, frame_text; /* of the event at hand, when bytes of it were lost */
@@ -195,6 +196,14 @@ void alerts_finish(struct inspect *in, struct sek_result *result);
 /* Bytes of frame F that are there: of the stream, or of the datagram at hand. *FROM: where in the frame they begin
  * (not at 0 after a gap, or when the beginning was let go). */
 struct sek_bytes frame_bytes(const struct inspect *in, const struct sek_frame *f, uint64_t *from);
+/* Enter STAGE; returns the one that was left. */
+static inline uint8_t stage_enter(struct sek_engine *e, enum sek_stage stage)
+{
+    uint8_t before = e->stage;
+    e->stage = (uint8_t)stage;
+    return before;
+}
+
 void drop_flow(struct inspect *in, struct sek_result *result, enum sek_drop_reason reason);
 struct flow_detect *flow_detect_get(struct sek_engine *e, struct sek_flow *flow);
 

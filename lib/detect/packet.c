@@ -46,7 +46,9 @@ bool prefilter_scan(struct sek_engine *e, const struct sek_prefilter *f, const u
         len = f->reach;
     if (e->options.on_scan)
         e->options.on_scan(e->options.ctx, f->db, data, len);
+    uint8_t stage = stage_enter(e, SEK_STAGE_MATCHER);
     hs_scan(f->db, (const char *)data, len, 0, e->scratch, on_hit, &s);
+    e->stage = stage;
     return true;
 }
 
