@@ -551,7 +551,6 @@ static const char *const version_words[] = {"1.0", "769", "1.1", "770", "1.2", "
 
 static const struct sek_number_def tls_numbers[] = {
     {"tls.version", 3, HELLO, get_version, version_words},
-    {"ssl_version", 3, HELLO, get_version, version_words},
     {"tls.cert_chain_len", 3, CERT, get_chain_len, NULL},
     {0},
 };

@@ -163,6 +163,50 @@ static bool state_matches(struct sek_app_state *s, struct sek_tx *base, enum sek
     return !!(now & t->states) != t->negated;
 }
 
+/* --- ssl_version: tls1.0,tls1.1 (any of them), !sslv3 (none of those) --- */
+
+struct version_test {
+    unsigned wanted, unwanted; /* bits, by position in versions */
+};
+
+static const struct {
+    const char *name;
+    uint16_t number;
+} versions[] = {{"sslv2", 0x0002}, {"sslv2", 0x0200}, {"sslv3", 0x0300}, {"tls1.0", 0x0301}, {"tls1.1", 0x0302},
+                {"tls1.2", 0x0303}, {"tls1.3", 0x0304}};
+#define VERSIONS (sizeof versions / sizeof *versions)
+
+static const void *version_parse(struct sek_arena *arena, char *arg, struct sek_fault *fault)
+{
+    struct version_test *t = sek_arena_alloc(arena, sizeof *t);
+    char *save;
+    for (char *item = t && arg ? strtok_r(arg, ",| ", &save) : NULL; item; item = strtok_r(NULL, ",| ", &save)) {
+        bool not = *item == '!';
+        unsigned bits = 0;
+        for (unsigned i = 0; i < VERSIONS; i++)
+            bits |= strcasecmp(versions[i].name, item + not) ? 0 : 1u << i;
+        if (!bits) {
+            sek_fail(fault, SEK_EINVAL, "found '%.40s', expected sslv2, sslv3 or tls1.0 to tls1.3", item);
+            return NULL;
+        }
+        *(not ? &t->unwanted : &t->wanted) |= bits;
+    }
+    if (t && (t->wanted | t->unwanted))
+        return t;
+    sek_fail(fault, SEK_EINVAL, "needs a version");
+    return NULL;
+}
+
+static bool version_matches(struct sek_app_state *s, struct sek_tx *tx, enum sek_dir dir, const void *test)
+{
+    const struct version_test *t = test;
+    unsigned now = 0;
+    (void)s, (void)dir;
+    for (unsigned i = 0; i < VERSIONS; i++)
+        now |= versions[i].number == ((struct tls_tx *)tx)->version ? 1u << i : 0;
+    return now && !(now & t->unwanted) && (!t->wanted || now & t->wanted);
+}
+
 /* --- older forms with the text as value --- */
 
 struct text_test {
@@ -244,6 +288,7 @@ const struct sek_test_def tls_tests[] = {
     {"tls_cert_expired", 3, CERT, nothing_parse, expired_matches},
     {"tls_cert_valid", 3, CERT, nothing_parse, valid_matches},
     {"ssl_state", 3, {0, 0}, state_parse, state_matches},
+    {"ssl_version", 3, {TLS_HELLO, TLS_HELLO}, version_parse, version_matches},
     {"tls.subject", 3, CERT, text_parse, subject_matches},
     {"tls.issuerdn", 3, CERT, text_parse, issuer_matches},
     {"tls.fingerprint", 3, CERT, text_parse, fingerprint_matches},
