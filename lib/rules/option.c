@@ -222,8 +222,11 @@ static enum sek_error number_option(struct builder *b, const char *name, const c
     if (!row)
         return SEK_ENOTFOUND;
     char copy[128];
-    if (!arg || snprintf(copy, sizeof copy, "%s", arg) >= (int)sizeof copy)
+    size_t quotes = arg && *arg == '"'; /* as in tls.version:"1.2" */
+    if (!arg || snprintf(copy, sizeof copy, "%s", arg + quotes) >= (int)sizeof copy)
         return builder_fail(b, SEK_EINVAL, "needs a number or a comparison");
+    if (quotes && (quotes = strlen(copy)) && copy[quotes - 1] == '"')
+        copy[quotes - 1] = '\0';
     char *comma = strchr(copy, ',');
     if (comma && !strcmp(name, "urilen")) {
         *comma = '\0';
