@@ -38,6 +38,7 @@ struct flow_detect {
 
 struct alert {
     const struct sek_rule *rule;
+    enum sek_action action; /* the rule's, or that of its rate filter */
     struct sek_tx *tx;
     bool stream_match, apply_to_flow, has_frame;
     struct sek_frame frame;

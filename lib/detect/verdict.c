@@ -137,21 +137,38 @@ void drop_flow(struct inspect *in, struct sek_result *result, enum sek_drop_reas
     report_drop(in, result, reason, NULL);
 }
 
-static bool is_drop(const struct sek_rule *r)
+static bool is_drop(const struct alert *a)
 {
-    return r->action >= SEK_ACTION_DROP;
+    return a->action >= SEK_ACTION_DROP;
+}
+
+/* What a match does: rate_filter may say otherwise than the rule. */
+static enum sek_action action_of(struct inspect *in, const struct sek_rule *r)
+{
+    const struct sek_rate_filter *f = r->rate;
+    struct memory_key hits, force;
+    uint64_t now = in->p->ts_us;
+    if (!f)
+        return r->action;
+    track_key(in, r, f->track, 2, &hits);
+    track_key(in, r, f->track, 3, &force);
+    if (memory_find(&in->e->memory, &force, now))
+        return f->action;
+    if (++memory_get(&in->e->memory, &hits, now, now + f->seconds * 1000000ull)->count < f->count)
+        return r->action;
+    memory_get(&in->e->memory, &force, now, now + f->timeout_s * 1000000ull);
+    return f->action;
 }
 
 static void take_action(struct inspect *in, const struct alert *a, struct sek_result *result)
 {
-    const struct sek_rule *r = a->rule;
-    if (!is_drop(r) || !in->e->prevent)
+    if (!is_drop(a) || !in->e->prevent)
         return;
     if (result->verdict == SEK_VERDICT_PASS)
         result->verdict = SEK_VERDICT_DROP;
-    if (r->action >= SEK_ACTION_REJECT && !result->reject_to) {
+    if (a->action >= SEK_ACTION_REJECT && !result->reject_to) {
         result->verdict = SEK_VERDICT_REJECT;
-        result->reject_to = (uint8_t)(r->action - SEK_ACTION_REJECT + 1);
+        result->reject_to = (uint8_t)(a->action - SEK_ACTION_REJECT + 1);
     }
     if (a->apply_to_flow && in->flow) {
         in->flow->flags |= SEK_FLOW_DROPPED;
@@ -216,24 +233,25 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
         struct alert *a = &e->alerts[i];
         if (!filter_passes(in, a->rule))
             continue;
+        a->action = action_of(in, a->rule);
         e->alerts[kept++] = *a;
         if (a->rule->flags & SEK_RULE_BYPASS && in->flow)
             in->flow->flags |= SEK_FLOW_BYPASSED;
-        if (a->rule->action == SEK_ACTION_PASS) {
+        if (a->action == SEK_ACTION_PASS) {
             pass = true;
             if (a->apply_to_flow && in->flow)
                 in->flow->flags |= SEK_FLOW_PASSED;
             continue;
         }
         take_action(in, a, result);
-        if (!dropper && is_drop(a->rule))
+        if (!dropper && is_drop(a))
             dropper = a->rule;
     }
     for (uint32_t i = 0; i < kept; i++) {
         struct alert *a = &e->alerts[i];
         const struct sek_rule *r = a->rule;
         if (r->flags & SEK_RULE_NOALERT ||
-            (r->action == SEK_ACTION_PASS && !(r->flags & SEK_RULE_FORCE_ALERT)) ||
+            (a->action == SEK_ACTION_PASS && !(r->flags & SEK_RULE_FORCE_ALERT)) ||
             suppressed(in, r) || !threshold_passes(in, r))
             continue;
         if (r->flags & SEK_RULE_FILESTORE)
@@ -241,7 +259,7 @@ void alerts_finish(struct inspect *in, struct sek_result *result)
         bool of_stream = in->flow && in->flow->tcp && (a->stream_match || a->tx || a->has_frame);
         struct sek_event event = {
             .packet = in->p, .flow = in->flow, .dir = in->dir, .rule = r, .tx = a->tx,
-            .stream_match = of_stream, .blocked = is_drop(r) && e->prevent,
+            .stream_match = of_stream, .blocked = is_drop(a) && e->prevent,
             .verdict = result->verdict, .reject_to = result->reject_to,
             .reason = dropper ? SEK_DROP_RULES : SEK_DROP_NONE, .pass = pass,
             .stream = of_stream ? stream_text(in) : (struct sek_bytes){0},

@@ -98,6 +98,8 @@ enum sek_error value_parse(struct builder *b, const char *s, int64_t low, int64_
                            struct sek_value *out);
 
 /* --- threshold.c --- */
+/* by_src and the like. */
+bool threshold_track(const char *s, enum sek_track *out);
 /* type, track, count, seconds ... */
 enum sek_error threshold_parse(struct builder *b, char *arg, struct sek_threshold *out);
 

@@ -283,6 +283,13 @@ struct sek_threshold {
     uint8_t unique; /* 1: source port, 2: destination port */
 };
 
+/* From COUNT matches in SECONDS on, another action for TIMEOUT_S. */
+struct sek_rate_filter {
+    enum sek_track track;
+    uint32_t count, seconds, timeout_s;
+    enum sek_action action;
+};
+
 enum sek_rule_flag {
     SEK_RULE_TOSERVER        = 1u << 0,
     SEK_RULE_TOCLIENT        = 1u << 1,
@@ -348,6 +355,7 @@ struct sek_rule {
     struct sek_condition *effects;    /* flowbits:set and the like, done when the rule matches */
     struct sek_threshold threshold, filter;
     struct sek_suppression *suppressions;
+    const struct sek_rate_filter *rate; /* NULL: none */
     uint8_t store_dirs; /* filestore: bit per direction; 0: the one that matched */
     bool store_flow;    /* ... of all the flow's transactions */
     struct sek_threshold tag; /* track, count, seconds of `tag` */

@@ -58,7 +58,7 @@ enum sek_error sek_rules_load_file(struct sek_rules *rules, const char *path,
 enum sek_error sek_rules_load_text(struct sek_rules *rules, const char *name, const char *text,
                                    size_t len, struct sek_fault *fault);
 
-/* threshold.config: `suppress`, `threshold` and `event_filter` lines for rules that are loaded. */
+/* threshold.config: `suppress`, `threshold`, `event_filter` and `rate_filter` lines for rules that are loaded. */
 enum sek_error sek_rules_load_thresholds(struct sek_rules *rules, const char *path,
                                          struct sek_fault *fault);
 /* classification.config, before the rules. */

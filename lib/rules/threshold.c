@@ -3,7 +3,7 @@
 
 #include <strings.h>
 
-static bool track_of(const char *s, enum sek_track *out)
+bool threshold_track(const char *s, enum sek_track *out)
 {
     static const struct {
         const char *name;
@@ -40,7 +40,7 @@ static enum sek_error parse(struct builder *b, char *arg, struct sek_threshold *
                 }
             }
         } else if (!strcmp(item, "track")) {
-            good = have_track = track_of(value, &t->track);
+            good = have_track = threshold_track(value, &t->track);
         } else if (!strcmp(item, "count")) {
             good = sek_text_int(value, 1, UINT32_MAX, &v);
             t->count = good ? (uint32_t)v : 0;

@@ -88,10 +88,53 @@ static enum sek_error threshold(const struct entry *e, int64_t gid, int64_t sid,
         snprintf(message, sizeof message, "%s", e->fault->message);
         return sek_fail(e->fault, rc, "%s:%u: %.400s", e->path, e->line, message);
     }
+    /* An entry about all rules leaves those alone that have one of their own. */
     for (uint32_t i = 0; i < e->rules->count; i++)
-        if (about(e->rules->items[i], gid, sid))
+        if (about(e->rules->items[i], gid, sid) && (sid || e->rules->items[i]->threshold.type == SEK_THRESHOLD_NONE))
             e->rules->items[i]->threshold = scratch.threshold;
     return SEK_OK;
+}
+
+/* track, count, seconds, new_action, timeout */
+static enum sek_error rate_filter(const struct entry *e, int64_t gid, int64_t sid, char *rest)
+{
+    static const char *const actions[] = {"alert", "pass", "drop", "reject"};
+    static const enum sek_action kinds[] = {SEK_ACTION_ALERT, SEK_ACTION_PASS, SEK_ACTION_DROP, SEK_ACTION_REJECT};
+    struct sek_rate_filter f = {0};
+    int64_t timeout = -1, count = 0, seconds = 0;
+    bool track = false, action = false, good = rest;
+    for (char *item = rest ? text_next(&rest) : NULL; item && good; item = text_next(&rest)) {
+        char *v;
+        if ((v = value_of(item, "track"))) {
+            good = track = threshold_track(v, &f.track);
+        } else if ((v = value_of(item, "count"))) {
+            good = sek_text_int(v, 1, UINT32_MAX, &count);
+        } else if ((v = value_of(item, "seconds"))) {
+            good = sek_text_int(v, 1, UINT32_MAX, &seconds);
+        } else if ((v = value_of(item, "timeout"))) {
+            good = sek_text_int(v, 0, UINT32_MAX, &timeout);
+        } else if ((v = value_of(item, "new_action"))) {
+            for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+                if (!strcmp(actions[i], v)) {
+                    f.action = kinds[i];
+                    action = true;
+                }
+            }
+            good = action;
+        } else {
+            good = false;
+        }
+    }
+    if (!good || !track || !action || !count || !seconds || timeout < 0)
+        return wrong(e, "expected track, count, seconds, new_action alert, pass, drop or reject, and timeout");
+    f.count = (uint32_t)count;
+    f.seconds = (uint32_t)seconds;
+    f.timeout_s = (uint32_t)timeout;
+    const struct sek_rate_filter *kept = sek_arena_copy(&e->rules->arena, &f, sizeof f);
+    for (uint32_t i = 0; i < e->rules->count && kept; i++)
+        if (about(e->rules->items[i], gid, sid))
+            e->rules->items[i]->rate = kept;
+    return kept ? SEK_OK : sek_fail(e->fault, SEK_ENOMEM, "out of memory");
 }
 
 static enum sek_error threshold_line(const struct entry *e, char *line)
@@ -99,7 +142,7 @@ static enum sek_error threshold_line(const struct entry *e, char *line)
     static const struct {
         const char *word;
         enum sek_error (*parse)(const struct entry *e, int64_t gid, int64_t sid, char *rest);
-    } kinds[] = {{"suppress", suppress}, {"threshold", threshold}, {"event_filter", threshold}};
+    } kinds[] = {{"suppress", suppress}, {"threshold", threshold}, {"event_filter", threshold}, {"rate_filter", rate_filter}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         int64_t gid, sid;
         char *rest = value_of(line, kinds[i].word);
@@ -110,7 +153,7 @@ static enum sek_error threshold_line(const struct entry *e, char *line)
             return wrong(e, "expected gen_id NUMBER, sig_id NUMBER");
         return kinds[i].parse(e, gid, sid, rest);
     }
-    return wrong(e, "expected suppress, threshold or event_filter");
+    return wrong(e, "expected suppress, threshold, event_filter or rate_filter");
 }
 
 static enum sek_error class_line(const struct entry *e, char *line)
