@@ -193,11 +193,11 @@ static bool suppressed(const struct inspect *in, const struct sek_rule *r)
 /* filestore: the files of the transaction, or of the flow from now on, are to be kept. */
 static void store_files(struct inspect *in, const struct alert *a)
 {
-    uint8_t dirs = a->rule->store_dirs ? a->rule->store_dirs : (uint8_t)(1u << in->dir);
+    unsigned dirs = a->rule->store_dirs ? a->rule->store_dirs : 1u << in->dir;
     for (struct sek_file *f = a->tx ? a->tx->files : NULL; f; f = f->next)
         f->storing |= dirs >> f->dir & 1;
     if (a->rule->store_flow && in->fd)
-        in->fd->store |= dirs;
+        in->fd->store |= (uint8_t)dirs;
 }
 
 /* What is still there of the stream that a match is in, as an analyst wants to see it. */
