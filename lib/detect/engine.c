@@ -7,13 +7,16 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EXPIRE_EVERY_US 100000u
 #define EXPIRE_BUDGET   16u /* at one packet; the next ones go on when there are more */
 
 void sek_engine_options_default(struct sek_engine_options *o)
 {
-    *o = (struct sek_engine_options){.verify_checksum = true, .flow_limit = 1048576};
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    *o = (struct sek_engine_options){.verify_checksum = true, .flow_limit = 1048576,
+                                     .memory_limit = pages > 0 && size > 0 ? (size_t)pages / 2 * (size_t)size : 0};
 }
 
 static bool setting_is(struct sek_config *c, const char *key, const char *fallback, const char *word)
@@ -40,23 +43,29 @@ static uint8_t policy_of(struct sek_config *c, const char *key, bool ips)
     return !strcasecmp(v, "auto") && ips ? POLICY_DROP_FLOW : POLICY_IGNORE;
 }
 
+/* A size with kb, mb or gb behind it, or in bytes. */
+static uint64_t setting_size(struct sek_config *c, const char *key, uint64_t otherwise)
+{
+    static const char *const units[] = {"kb", "mb", "gb"};
+    const char *text = sek_config_get(c, key, NULL);
+    char *end;
+    uint64_t v = text ? strtoull(text, &end, 10) : otherwise;
+    for (unsigned i = 0; text && i < 3; i++)
+        if (!strncasecmp(end, units[i], 2))
+            v <<= 10 * (i + 1);
+    return v;
+}
+
 static void read_settings(struct sek_engine *e)
 {
     struct sek_config *c = e->options.config;
     struct sek_fault ignored;
-    long number = 1024 * 1024;
-    const char *depth = sek_config_get(c, "stream.reassembly.depth", "1mb");
-    char *end;
-    unsigned long v = strtoul(depth, &end, 10);
-    if (!strncasecmp(end, "kb", 2))
-        v <<= 10;
-    else if (!strncasecmp(end, "mb", 2))
-        v <<= 20;
+    long number;
     e->tcp = (struct sek_tcp_settings){
         .midstream = e->options.midstream,
         .async = setting_yes(c, "stream.async-oneside"),
         .inline_mode = e->options.ips || e->options.inline_stream,
-        .depth = (uint32_t)v,
+        .depth = (uint32_t)setting_size(c, "stream.reassembly.depth", 1u << 20),
         .piece_limit = 4u << 20,
         .urgent_inline = setting_is(c, "stream.reassembly.urgent.policy", "oob", "inline"),
         .hosts = &e->hosts,
@@ -107,7 +116,7 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
     }
     e->options = *options;
     e->prevent = options->ips;
-    e->pool.limit = options->memory_limit;
+    e->pool.limit = setting_size(options->config, "memory.limit", options->memory_limit);
     e->candidates = calloc(CANDIDATES_MAX, sizeof *e->candidates);
     e->pcre_match = pcre2_match_data_create(16, NULL);
     e->pcre_context = pcre2_match_context_create(NULL);
@@ -625,11 +634,26 @@ static void merge(struct sek_result *all, const struct sek_result *one)
     }
 }
 
+#define RELIEF_FLOWS 64
+
+/* Memory is near its limit, or met it: make room for what comes, at the cost of what was idle longest. */
+static void relieve(struct sek_engine *e)
+{
+    size_t limit = e->pool.limit;
+    if (!limit || (e->pool.refused == e->refused_seen && e->pool.taken <= limit - limit / 16))
+        return;
+    for (unsigned i = 0; i < RELIEF_FLOWS && sek_flow_evict(&e->flows, e->now_us); i++)
+        ;
+    sek_pool_trim(&e->pool);
+    e->refused_seen = e->pool.refused;
+}
+
 struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, const uint8_t *frame,
                                     uint32_t len, uint64_t ts_us, uint64_t number)
 {
     struct sek_result all = {0};
     stage_enter(e, SEK_STAGE_FLOWS);
+    relieve(e);
     if (ts_us > e->now_us)
         e->now_us = ts_us;
     if (e->now_us >= e->next_expire_us) {

@@ -59,7 +59,8 @@ struct sek_engine_options {
     bool verify_checksum;
     bool profile;         /* measure each rule: see sek_engine_costs */
     uint32_t flow_limit;  /* flows at once */
-    size_t memory_limit;  /* bytes of packet-path memory; 0: none */
+    size_t memory_limit;  /* bytes of packet-path memory; 0: none. At the limit the flows that were idle longest
+                           * end early; what found no room is looked at packet by packet */
     struct sek_config *config; /* dotted settings; borrowed, may be NULL */
     /* Called for each match that is to be recorded. */
     void (*on_alert)(void *ctx, struct sek_engine *engine, const struct sek_event *event);

@@ -70,6 +70,7 @@ struct sek_engine {
     volatile uint8_t stage; /* enum sek_stage */
     const struct sek_compiled *rules;
     struct sek_pool pool;
+    uint64_t refused_seen; /* of the pool, when room was made last */
     struct sek_text stream_text, frame_text; /* of the event at hand, when bytes of it were lost */
     struct sek_flow_table flows;
     struct sek_defrag defrag;

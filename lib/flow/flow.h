@@ -106,7 +106,7 @@ struct sek_flow_table {
     uint32_t count;
     uint32_t limit; /* flows; beyond it the oldest are ended early */
     uint64_t next_id, seed;
-    uint64_t evicted; /* ended early because of the limit */
+    uint64_t evicted; /* ended early because of a limit */
     bool vlan_tracking;
     struct sek_pool *pool;
     struct sek_flow *oldest[SEK_TIMEOUT_KINDS * 3], *newest[SEK_TIMEOUT_KINDS * 3];
@@ -128,6 +128,9 @@ void sek_flow_touch(struct sek_flow_table *t, struct sek_flow *flow, uint64_t no
 /* End flows that timed out by NOW; at most BUDGET of them. True: there may be more. */
 bool sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget);
 void sek_flow_end(struct sek_flow_table *t, struct sek_flow *flow);
+/* End the flow that was idle longest, as a share of its timeout: half-open ones give way before open ones, and a
+ * new one does not before an idle one. False: there is none. */
+bool sek_flow_evict(struct sek_flow_table *t, uint64_t now_us);
 /* Exchange the sides: the first packet seen came from the server. */
 void sek_flow_reverse(struct sek_flow *flow);
 

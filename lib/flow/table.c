@@ -122,19 +122,32 @@ void sek_flow_touch(struct sek_flow_table *t, struct sek_flow *f, uint64_t now_u
     list_append(t, f);
 }
 
+bool sek_flow_evict(struct sek_flow_table *t, uint64_t now_us)
+{
+    struct sek_flow *victim = NULL;
+    uint64_t idle = 0, limit = 1;
+    for (unsigned list = 0; list < SEK_TIMEOUT_KINDS * 3; list++) {
+        struct sek_flow *f = t->oldest[list];
+        uint64_t i = f && now_us > f->last_us ? now_us - f->last_us : 0;
+        uint64_t l = timeouts[list / SEK_TIMEOUT_KINDS][list % SEK_TIMEOUT_KINDS];
+        if (f && (!victim || i * limit > idle * l)) {
+            victim = f;
+            idle = i;
+            limit = l;
+        }
+    }
+    if (victim) {
+        t->evicted++;
+        sek_flow_end(t, victim);
+    }
+    return victim;
+}
+
 static struct sek_flow *flow_new(struct sek_flow_table *t, const struct sek_packet *p,
                                  uint32_t hash)
 {
-    if (t->count >= t->limit) {
-        for (unsigned i = 0; i < sizeof t->oldest / sizeof *t->oldest; i++) {
-            unsigned list = (i + SEK_TIMEOUT_CLOSED) % (SEK_TIMEOUT_KINDS * 3);
-            if (t->oldest[list]) {
-                t->evicted++;
-                sek_flow_end(t, t->oldest[list]);
-                break;
-            }
-        }
-    }
+    if (t->count >= t->limit)
+        sek_flow_evict(t, p->ts_us);
     struct sek_flow *f = sek_pool_get_zero(t->pool, sizeof *f);
     if (!f)
         return NULL;

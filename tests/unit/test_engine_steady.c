@@ -263,10 +263,58 @@ static void rules_are_swapped_a_hundred_times_and_no_attack_passes(void **state)
     sek_compiled_free(c);
 }
 
+static unsigned attacks_seen;
+
+static void count_attack(void *ctx, struct sek_engine *e, const struct sek_event *event)
+{
+    (void)ctx, (void)e, (void)event;
+    attacks_seen++;
+}
+
+/* Connections that stay open with a request that never ends fill the memory; what comes after them is inspected
+ * nevertheless. */
+static void a_flood_of_idle_flows_stays_under_the_limit_and_blinds_nobody(void **state)
+{
+    const size_t limit = 4u << 20;
+    struct sek_engine_options options;
+    struct sek_engine_gauges gauges;
+    struct sek_fault fault;
+    struct sek_compiled *c = compile("alert tcp any any -> any 7 (content:\"the attack\"; flow:established; sid:1;)\n");
+    char idle[1400];
+    unsigned rounds = 0;
+    (void)state;
+    memset(idle, 'x', sizeof idle);
+    memcpy(idle, "POST / HTTP/1.1\r\nX: ", 20);
+    sek_engine_options_default(&options);
+    options.verify_checksum = false;
+    options.ips = true;
+    options.memory_limit = limit;
+    options.on_alert = count_attack;
+    struct sek_engine *e = sek_engine_new(&options, c, &fault);
+    assert_non_null(e);
+    attacks_seen = 0;
+    for (unsigned port = 1000; port < 31000; port++) {
+        tcp(e, false, (uint16_t)port, 80, SEK_TCP_SYN, 99, 0, NULL, 0);
+        tcp(e, true, (uint16_t)port, 80, SEK_TCP_SYN | SEK_TCP_ACK, 499, 100, NULL, 0);
+        tcp(e, false, (uint16_t)port, 80, SEK_TCP_ACK | SEK_TCP_PSH, 100, 500, idle, sizeof idle);
+        sek_engine_gauges(e, &gauges);
+        assert_true(gauges.memory_taken <= limit);
+        if (port % 100)
+            continue;
+        rounds++;
+        conversation(e, (uint16_t)(33000 + rounds), 7, TEXT("hello, the attack"), TEXT("ok"));
+    }
+    assert_true(gauges.evicted > 1000);
+    assert_int_equal(attacks_seen, rounds);
+    sek_engine_free(e);
+    sek_compiled_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steady_state_allocates_and_locks_nothing),
+        cmocka_unit_test(a_flood_of_idle_flows_stays_under_the_limit_and_blinds_nobody),
         cmocka_unit_test(rules_are_swapped_a_hundred_times_and_no_attack_passes),
     };
     return cmocka_run_group_tests_name("steady", tests, NULL, NULL);
