@@ -291,6 +291,12 @@ static enum sek_error kw_stream_event(struct builder *b, char *arg)
     return event(b, arg, SEK_IF_STREAM_EVENT, sek_stream_event_find(arg));
 }
 
+/* The older name of both, with "stream." before those of TCP tracking. */
+static enum sek_error kw_engine_event(struct builder *b, char *arg)
+{
+    return strncmp(arg, "stream.", 7) ? kw_decode_event(b, arg) : kw_stream_event(b, arg + 7);
+}
+
 const struct keyword sek_packet_keywords[] = {
     {"ttl", kw_ttl, ARG_REQUIRED, "time to live, hop limit"},
     {"tos", kw_tos, ARG_REQUIRED, "type of service"},
@@ -307,6 +313,7 @@ const struct keyword sek_packet_keywords[] = {
     {"ack", kw_ack, ARG_REQUIRED, "TCP acknowledgement number"},
     {"tcp.ack", kw_ack, ARG_REQUIRED, "TCP acknowledgement number"},
     {"window", kw_window, ARG_REQUIRED, "TCP window as it is in the header"},
+    {"tcp.window", kw_window, ARG_REQUIRED, "TCP window as it is in the header"},
     {"tcp.mss", kw_mss, ARG_REQUIRED, "TCP maximum segment size option"},
     {"tcp.wscale", kw_wscale, ARG_REQUIRED, "TCP window scale option"},
     {"dsize", kw_dsize, ARG_REQUIRED, "size of the packet's payload"},
@@ -332,6 +339,7 @@ const struct keyword sek_packet_keywords[] = {
     {"sctp.chunk_cnt", kw_sctp_chunk_count, ARG_REQUIRED, "number of SCTP chunks"},
     {"sctp.vtag", kw_sctp_vtag, ARG_REQUIRED, "SCTP verification tag"},
     {"decode-event", kw_decode_event, ARG_REQUIRED, "anomaly found by the decoder"},
+    {"engine-event", kw_engine_event, ARG_REQUIRED, "anomaly found by the decoder or by TCP tracking"},
     {"stream-event", kw_stream_event, ARG_REQUIRED, "anomaly found by TCP tracking"},
     {0},
 };
