@@ -128,7 +128,6 @@ static void http_tx_free(struct sek_app_state *state, struct sek_tx *base)
     sek_app_files_free(state, base);
     sek_buffer_free(pool, &tx->uri);
     sek_buffer_free(pool, &tx->host);
-    sek_buffer_free(pool, &tx->file_names);
     sek_pool_put(pool, tx, sizeof *tx);
 }
 

@@ -108,7 +108,6 @@ struct http_tx {
     struct http_message message[2]; /* [dir] */
     struct sek_buffer uri;          /* normalised target */
     struct sek_buffer host;         /* lower case, without port */
-    struct sek_buffer file_names;
     struct sek_file file[2];
     bool connect, upgrade, is_put, interim_seen;
     bool form_files; /* the request's files are those of a form */

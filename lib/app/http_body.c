@@ -157,7 +157,7 @@ void http_body_gap(struct http_tx *tx, enum sek_dir dir)
 }
 
 /* The name a user would save the body under: Content-Disposition, else the target's last part. */
-static void file_name(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
+static void file_name(struct http_tx *tx, enum sek_dir dir)
 {
     struct sek_bytes v = http_field_value(&tx->message[dir], "content-disposition");
     const uint8_t *p = v.len ? memmem(v.data, v.len, "filename=", 9) : NULL;
@@ -185,14 +185,7 @@ static void file_name(struct http_state *h, struct http_tx *tx, enum sek_dir dir
         if (!name.len && uri.len)
             name = (struct sek_bytes){uri.data, end};
     }
-    uint32_t at = tx->file_names.len;
-    if (!at && !sek_buffer_room(h->base.pool, &tx->file_names, tx->uri.len + 1024))
-        return;
-    if (name.len > tx->file_names.cap - at)
-        name.len = tx->file_names.cap - at;
-    sek_buffer_add(h->base.pool, &tx->file_names, name.data, name.len, 0);
-    if (name.len)
-        f->name = (struct sek_bytes){tx->file_names.data + at, name.len};
+    f->name = name; /* head and URI are complete: neither moves any more */
 }
 
 void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
@@ -211,7 +204,7 @@ void http_body_end(struct http_state *h, struct http_tx *tx, enum sek_dir dir)
     if (dir == SEK_TOSERVER && tx->form_files)
         return;
     struct sek_file *f = &tx->file[dir];
-    file_name(h, tx, dir);
+    file_name(tx, dir);
     f->content = &m->body;
     f->size = m->body_total;
     f->truncated = m->body.cut;
