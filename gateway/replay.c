@@ -394,6 +394,8 @@ static int replay(struct replay *r)
     if (r->stats_path)
         sample(engine);
     enum sek_error rc = run_capture(r, engine, &fault);
+    if (!rc)
+        sek_engine_end_flows(engine);
     sample(NULL);
     uint64_t ran = sek_clock_mono_us();
     if (!rc && r->stats_path)

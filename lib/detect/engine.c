@@ -143,6 +143,11 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
     return e;
 }
 
+void sek_engine_end_flows(struct sek_engine *e)
+{
+    sek_flow_end_all(&e->flows);
+}
+
 void sek_engine_free(struct sek_engine *e)
 {
     if (!e)

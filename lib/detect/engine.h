@@ -108,7 +108,9 @@ void sek_engine_options_default(struct sek_engine_options *options);
 /* RULES is shared and stays the caller's. NULL with a fault when memory is out. */
 struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
                                   const struct sek_compiled *rules, struct sek_fault *fault);
-/* Ends all flows first: what is left of them is inspected and reported. */
+/* No packet comes any more: what is left of all flows is inspected and reported. */
+void sek_engine_end_flows(struct sek_engine *engine);
+/* Ends all flows first. */
 void sek_engine_free(struct sek_engine *engine);
 
 /* Use another rule set from the next packet on. The old one must live until this returns. */

@@ -128,6 +128,7 @@ void sek_flow_touch(struct sek_flow_table *t, struct sek_flow *flow, uint64_t no
 /* End flows that timed out by NOW; at most BUDGET of them. True: there may be more. */
 bool sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget);
 void sek_flow_end(struct sek_flow_table *t, struct sek_flow *flow);
+void sek_flow_end_all(struct sek_flow_table *t);
 /* End the flow that was idle longest, as a share of its timeout: half-open ones give way before open ones, and a
  * new one does not before an idle one. False: there is none. */
 bool sek_flow_evict(struct sek_flow_table *t, uint64_t now_us);

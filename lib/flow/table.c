@@ -309,7 +309,7 @@ bool sek_flow_expire(struct sek_flow_table *t, uint64_t now_us, unsigned budget)
     return !budget;
 }
 
-void sek_flow_table_close(struct sek_flow_table *t)
+void sek_flow_end_all(struct sek_flow_table *t)
 {
     for (;;) { /* oldest first, so that the last records come in order of time */
         struct sek_flow *f = NULL;
@@ -320,6 +320,11 @@ void sek_flow_table_close(struct sek_flow_table *t)
             break;
         sek_flow_end(t, f);
     }
+}
+
+void sek_flow_table_close(struct sek_flow_table *t)
+{
+    sek_flow_end_all(t);
     free(t->buckets);
     t->buckets = NULL;
 }
