@@ -160,7 +160,7 @@ static void syn_sent(struct step *st)
     st->out->seen_syn = true;
     handshake_options(st->out, st->p);
     st->ssn->state = SEK_TCP_SYN_SENT;
-    if (st->p->payload_len && st->p->tcp.fast_open)
+    if (st->p->payload_len) /* whether the server takes it is seen in its answer */
         put_payload(st);
     st->r->valid = true;
 }
@@ -268,6 +268,17 @@ static void on_syn(struct step *st)
     }
 }
 
+/* The client will send the bytes of its SYN again, or others: what nobody looked at yet is forgotten. */
+static void syn_data_ignored(struct step *st)
+{
+    struct sek_stream *s = st->in;
+    if (st->ssn->state != SEK_TCP_SYN_SENT || s->app_offset || s->raw_offset)
+        return;
+    sek_stream_free(st->pool, s);
+    s->next_seq = s->isn + 1;
+    s->urgent_taken = 0;
+}
+
 static void on_synack(struct step *st)
 {
     struct sek_session *ssn = st->ssn;
@@ -299,8 +310,10 @@ static void on_synack(struct step *st)
         event(st, SEK_STREAM__3WHS_SYNACK_WITH_WRONG_ACK);
         return;
     }
-    if (ssn->stream[0].next_seq != expect && !with_data)
+    if (ssn->stream[0].next_seq != expect && !with_data) {
         event(st, SEK_STREAM__3WHS_SYNACK_TFO_DATA_IGNORED);
+        syn_data_ignored(st);
+    }
     if (ssn->state == SEK_TCP_SYN_RECV) {
         if (p->tcp.seq != st->out->isn) {
             event(st, SEK_STREAM__3WHS_SYNACK_RESEND_WITH_DIFF_SEQ);

@@ -1,199 +1,9 @@
 /* Evasions: one attack, hidden in many ways. Each row is played twice. As a sensor, the rule must fire.
  * Inline, what the receiver needs to put the attack together must not all get through: packets that
  * count for the receiver are sent by the functions without "lost" in their names. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
+#include "world.h"
+
 #include <zlib.h>
-
-#include "lib/detect/engine.h"
-
-#include <netinet/in.h>
-
-#define ATTACK  "GET /cgi-bin/attack.sh HTTP/1.1\r\nHost: device\r\n\r\n"
-#define FIRST   1000u /* first byte of the client */
-#define SERVER  9000u
-
-struct world {
-    struct sek_engine *engine;
-    uint64_t now, number;
-    unsigned alerts, needed, passed; /* packets that the receiver needs, and those of them that pass */
-    uint8_t ttl;
-    uint16_t port;     /* of the server */
-    uint16_t vlans[2]; /* outermost first; 0: none */
-    bool bad_checksum, timestamps;
-    uint32_t ts;
-    uint8_t tunnel[128]; /* what stands between Ethernet and IP */
-    uint32_t tunnel_len;
-    uint16_t tunnel_type;
-    uint32_t nested_at; /* place of an IP header inside the tunnel's; 0: none */
-};
-
-static void on_alert(void *ctx, struct sek_engine *e, const struct sek_event *event)
-{
-    (void)e, (void)event;
-    ((struct world *)ctx)->alerts++;
-}
-
-static uint32_t sum(const uint8_t *p, uint32_t len, uint32_t s)
-{
-    for (; len >= 2; p += 2, len -= 2)
-        s += (uint32_t)(p[0] << 8 | p[1]);
-    return len ? s + (uint32_t)(p[0] << 8) : s;
-}
-
-static void store_sum(uint8_t *at, uint32_t s)
-{
-    while (s >> 16)
-        s = (s & 0xffff) + (s >> 16);
-    at[0] = (uint8_t)(~s >> 8);
-    at[1] = (uint8_t)~s;
-}
-
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
-
-/* One frame; true when it passes. */
-static bool frame(struct world *w, const uint8_t *ip, uint32_t len, unsigned type)
-{
-    uint8_t f[9000] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
-    uint32_t at = 12;
-    for (int i = 0; i < 2 && w->vlans[i]; i++) {
-        put16(f + at, i ? 0x8100 : 0x88a8);
-        put16(f + at + 2, w->vlans[i]);
-        at += 4;
-    }
-    put16(f + at, w->tunnel_len ? w->tunnel_type : type);
-    at += 2;
-    memcpy(f + at, w->tunnel, w->tunnel_len);
-    at += w->tunnel_len;
-    memcpy(f + at, ip, len);
-    w->now += 1000;
-    struct sek_result r = sek_engine_packet(w->engine, SEK_LINK_ETHERNET, f, at + len, w->now, ++w->number);
-    return r.verdict == SEK_VERDICT_PASS;
-}
-
-static uint32_t ip_header(struct world *w, uint8_t *b, bool back, uint8_t proto, uint32_t len, unsigned id,
-                          unsigned fragment)
-{
-    memset(b, 0, 20);
-    b[0] = 0x45;
-    put16(b + 2, 20 + len);
-    put16(b + 4, id);
-    put16(b + 6, fragment);
-    b[8] = w->ttl;
-    b[9] = proto;
-    put32(b + 12, back ? 0xc0000201 : 0x0a000001);
-    put32(b + 16, back ? 0x0a000001 : 0xc0000201);
-    store_sum(b + 10, sum(b, 20, 0));
-    return 20;
-}
-
-struct segment {
-    bool back;
-    uint8_t flags;
-    uint32_t seq, ack;
-    const void *data;
-    uint32_t len;
-    uint16_t urgent;
-};
-
-/* The IP packet of a segment. */
-static uint32_t tcp_packet(struct world *w, uint8_t *b, const struct segment *s)
-{
-    uint32_t header = w->timestamps ? 32 : 20, at = ip_header(w, b, s->back, IPPROTO_TCP, header + s->len, 1, 0);
-    uint8_t *t = b + at;
-    memset(t, 0, header);
-    put16(t, s->back ? w->port : 40000);
-    put16(t + 2, s->back ? 40000 : w->port);
-    put32(t + 4, s->seq);
-    put32(t + 8, s->flags & SEK_TCP_ACK ? s->ack : 0);
-    t[12] = (uint8_t)(header / 4 << 4);
-    t[13] = s->flags;
-    put16(t + 14, 60000);
-    put16(t + 18, s->urgent);
-    if (w->timestamps) {
-        t[20] = t[21] = 1;
-        t[22] = 8;
-        t[23] = 10;
-        put32(t + 24, w->ts);
-    }
-    memcpy(t + header, s->data ? s->data : "", s->len);
-    uint32_t pseudo = sum(b + 12, 8, IPPROTO_TCP + header + s->len);
-    store_sum(t + 16, sum(t, header + s->len, pseudo));
-    if (w->bad_checksum)
-        t[16] ^= 0x55;
-    return at + header + s->len;
-}
-
-static bool send_segment(struct world *w, const struct segment *s)
-{
-    uint8_t b[8192];
-    return frame(w, b, tcp_packet(w, b, s), 0x0800);
-}
-
-static void server(struct world *w, uint32_t ack)
-{
-    send_segment(w, &(struct segment){true, SEK_TCP_ACK, SERVER, ack, NULL, 0, 0});
-}
-
-static void handshake(struct world *w)
-{
-    send_segment(w, &(struct segment){false, SEK_TCP_SYN, FIRST - 1, 0, NULL, 0, 0});
-    send_segment(w, &(struct segment){true, SEK_TCP_SYN | SEK_TCP_ACK, SERVER - 1, FIRST, NULL, 0, 0});
-    send_segment(w, &(struct segment){false, SEK_TCP_ACK, FIRST, SERVER, NULL, 0, 0});
-}
-
-/* Bytes at an offset of the client's stream that the receiver takes. */
-static void bytes(struct world *w, uint32_t at, const void *data, uint32_t len)
-{
-    w->needed++;
-    w->passed += send_segment(w, &(struct segment){false, SEK_TCP_ACK | SEK_TCP_PSH, FIRST + at, SERVER, data, len, 0});
-}
-
-static void text(struct world *w, uint32_t at, const char *s)
-{
-    bytes(w, at, s, (uint32_t)strlen(s));
-}
-
-/* Bytes that the receiver never takes. */
-static void lost(struct world *w, uint32_t at, const char *s)
-{
-    send_segment(w, &(struct segment){false, SEK_TCP_ACK | SEK_TCP_PSH, FIRST + at, SERVER, s, (uint32_t)strlen(s), 0});
-}
-
-static void whole(struct world *w, const char *s)
-{
-    handshake(w);
-    text(w, 0, s);
-    server(w, FIRST + (uint32_t)strlen(s));
-}
-
-static void udp(struct world *w, bool back, const void *data, uint32_t len)
-{
-    uint8_t b[4096];
-    uint32_t at = ip_header(w, b, back, IPPROTO_UDP, 8 + len, 1, 0);
-    put16(b + at, back ? w->port : 40000);
-    put16(b + at + 2, back ? 40000 : w->port);
-    put16(b + at + 4, 8 + len);
-    put16(b + at + 6, 0);
-    memcpy(b + at + 8, data, len);
-    w->needed++;
-    w->passed += frame(w, b, at + 8 + len, 0x0800);
-}
 
 /* --- segments --- */
 
@@ -296,6 +106,17 @@ static void forged_reset(struct world *w)
     server(w, FIRST + sizeof ATTACK - 1);
 }
 
+/* The receiver never gets the harmless bytes, only those that come later at the same place. */
+static void decoy_that_dies_on_the_way(struct world *w)
+{
+    handshake(w);
+    w->ttl = 2;
+    lost(w, 0, "GET /index.html HTTP/1.1\r\nHost: device\r\n");
+    w->ttl = 64;
+    text(w, 0, ATTACK);
+    server(w, FIRST + sizeof ATTACK - 1);
+}
+
 static void fin_beyond_the_data(struct world *w)
 {
     handshake(w);
@@ -351,6 +172,16 @@ static void data_on_the_handshake_ack(struct world *w)
     send_segment(w, &(struct segment){false, SEK_TCP_SYN, FIRST - 1, 0, NULL, 0, 0});
     send_segment(w, &(struct segment){true, SEK_TCP_SYN | SEK_TCP_ACK, SERVER - 1, FIRST, NULL, 0, 0});
     text(w, 0, ATTACK);
+    server(w, FIRST + sizeof ATTACK - 1);
+}
+
+/* RFC 7413: the server takes bytes that come with the SYN. */
+static void data_on_the_syn(struct world *w)
+{
+    w->needed++;
+    w->passed += send_segment(w, &(struct segment){false, SEK_TCP_SYN, FIRST - 1, 0, ATTACK, 20, 0});
+    send_segment(w, &(struct segment){true, SEK_TCP_SYN | SEK_TCP_ACK, SERVER - 1, FIRST + 20, NULL, 0, 0});
+    bytes(w, 20, ATTACK + 20, sizeof ATTACK - 21);
     server(w, FIRST + sizeof ATTACK - 1);
 }
 
@@ -699,17 +530,39 @@ static void raw_deflate_body(struct world *w)
     answer(w, "deflate", body, compressed("attack-in-answer", -15, body, sizeof body));
 }
 
-static void gzip_bomb(struct world *w)
+/* Eight megabytes of one character, packed twice. */
+static void bomb(struct world *w, const char *coding, int window)
 {
     static char zeros[8u << 20], once[65536];
     char twice[2048];
     memset(zeros, '0', sizeof zeros - 1);
-    z_stream z = {.next_in = (Bytef *)once, .avail_in = compressed(zeros, 15 + 16, once, sizeof once),
+    z_stream z = {.next_in = (Bytef *)once, .avail_in = compressed(zeros, window, once, sizeof once),
                   .next_out = (Bytef *)twice, .avail_out = sizeof twice};
-    deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+    deflateInit2(&z, 9, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
     deflate(&z, Z_FINISH);
     deflateEnd(&z);
-    answer(w, "gzip, gzip", twice, (uint32_t)sizeof twice - z.avail_out);
+    answer(w, coding, twice, (uint32_t)sizeof twice - z.avail_out);
+}
+
+static void gzip_bomb(struct world *w)
+{
+    bomb(w, "gzip, gzip", 15 + 16);
+}
+
+static void deflate_bomb(struct world *w)
+{
+    bomb(w, "deflate, deflate", 15);
+}
+
+/* RFC 7932: the same eight megabytes in 14 bytes. */
+static void brotli_bomb(struct world *w)
+{
+    answer(w, "br", "\x9f\xff\xff\x7f\xf8\x25\x60\xe2\xb1\x40\x20\xf7\xfe\x0f", 14);
+}
+
+static void brotli_body(struct world *w)
+{
+    answer(w, "br", "\x1b\x0f\x00\xf8\x25\x5b\xd2\xdc\x8a\x10\x52\x6a\x91\x51\x50\x0b", 16);
 }
 
 static void gzip_in_gzip(struct world *w)
@@ -801,6 +654,7 @@ static void dns_over_tcp_in_pieces(struct world *w)
 
 #define URI    "drop http any any -> any any (flow:established,to_server; http.uri; content:\"/cgi-bin/attack.sh\"; sid:1;)"
 #define RAW    "drop tcp any any -> any any (flow:established,to_server; content:\"/cgi-bin/attack.sh\"; sid:1;)"
+#define OTHER  "drop tcp any any -> any any (flow:established,to_server; stream-event:reassembly_overlap_different_data; sid:1;)"
 #define FIELD  "drop http any any -> any any (http.header; pcre:\"/at ?tack-/\"; sid:1;)"
 #define TWICE  "drop http any any -> any any (app-layer-event:http.double_encoded_uri; sid:1;)"
 #define BODY   "drop http any any -> any any (http.request_body; content:\"attack-in-body\"; sid:1;)"
@@ -826,12 +680,14 @@ static const struct evasion {
     {"reset with a bad checksum", URI, reset_with_bad_checksum},
     {"reset out of the window", URI, reset_out_of_window},
     {"forged reset that dies on the way", URI, forged_reset},
+    {"decoy that dies on the way", OTHER, decoy_that_dies_on_the_way},
     {"FIN far beyond the data", URI, fin_beyond_the_data},
     {"FIN with the last bytes", URI, fin_with_the_last_bytes},
     {"second SYN with other numbers", URI, second_syn_with_other_numbers},
     {"urgent byte in the pattern", URI, urgent_byte_in_the_pattern},
     {"decoy with an old timestamp", URI, old_timestamp_decoy},
     {"data on the ACK of the handshake", URI, data_on_the_handshake_ack},
+    {"data on the SYN", URI, data_on_the_syn},
     {"ACK of the handshake lost", URI, lost_handshake_ack},
     {"a session that was open before", URI, joined_midstream},
     {"fragments", URI, fragments},
@@ -865,6 +721,9 @@ static const struct evasion {
     {"gzip", ANSWER, gzip_body},
     {"deflate without its header", ANSWER, raw_deflate_body},
     {"gzip bomb", BOMB, gzip_bomb},
+    {"deflate bomb", BOMB, deflate_bomb},
+    {"brotli bomb", BOMB, brotli_bomb},
+    {"brotli", ANSWER, brotli_body},
     {"gzip in gzip", ANSWER, gzip_in_gzip},
     {"TLS name over many segments", SNI, tls_name_over_segments},
     {"TLS name over many records", SNI, tls_name_over_records},
