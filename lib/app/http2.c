@@ -162,8 +162,10 @@ static void block_done(struct h2_state *s, struct h2_tx *tx, enum sek_dir dir)
     f->block_stream = 0;
     if (!tx)
         return;
-    if (r != HPACK_OK)
+    if (r != HPACK_OK) { /* the rest of the block cannot be read */
         sek_tx_event_any(&tx->base, r == HPACK_OVERFLOW ? H2_EVENT_INTEGER : H2_EVENT_HEADER);
+        sek_tx_event_any(&tx->base, H2_EVENT_EXTRA_HEADER);
+    }
     if (f->block_push)
         return;
     h2_headers_done(s, tx, dir);
