@@ -48,6 +48,7 @@ bool sek_packet_transport_checksum_bad(const struct sek_packet *p)
         if (!p->l4[6] && !p->l4[7])
             return false;
         return transport_bad(p, len);
+    case IPPROTO_IGMP:
     case IPPROTO_ICMP:
         return sum_bad(sum16(p->l4, len, 0));
     case IPPROTO_ICMPV6:

@@ -363,6 +363,32 @@ static void decode_sctp(struct sek_packet *p, const uint8_t *data, uint32_t len)
     sctp_events(p);
 }
 
+/* RFC 2236; RFC 3376: a query of version 3 takes 12 bytes, a report lists groups of 8 and more. The payload stays
+ * the whole message. */
+static void decode_igmp(struct sek_packet *p, const uint8_t *data, uint32_t len)
+{
+    if (len < 8) {
+        sek_packet_event(p, SEK_DECODE_IGMP_PKT_TOO_SMALL);
+        return;
+    }
+    bool query3 = data[0] == 0x11 && len > 8, report3 = data[0] == 0x22;
+    uint32_t at = query3 ? 12 : 8, count = query3 && len >= 12 ? (uint32_t)data[10] << 8 | data[11]
+                                   : report3 ? (uint32_t)data[6] << 8 | data[7] : 0;
+    if (query3 && len < 12)
+        sek_packet_event(p, SEK_DECODE_IGMP_V3_PKT_TOO_SMALL);
+    for (uint32_t i = 0; i < count; i++) { /* sources of a query, groups with their sources of a report */
+        uint32_t size = report3 ? 8 : 4;
+        if (report3 && at + 8 <= len)
+            size += data[at + 1] * 4u + ((uint32_t)data[at + 2] << 8 | data[at + 3]) * 4u;
+        if (size > len - at) {
+            sek_packet_event(p, SEK_DECODE_IGMP_MALFORMED);
+            break;
+        }
+        at += size;
+    }
+    p->l4 = data;
+}
+
 void decode_transport(struct decoder *d, struct sek_packet *p, uint8_t proto, const uint8_t *data,
                       uint32_t len)
 {
@@ -389,6 +415,10 @@ void decode_transport(struct decoder *d, struct sek_packet *p, uint8_t proto, co
             sek_packet_event(p, SEK_DECODE_IPV4_ICMPV6);
         else
             decode_icmp(p, data, len, true);
+        return;
+    case IPPROTO_IGMP:
+        if (p->ip_version == 4)
+            decode_igmp(p, data, len);
         return;
     case IPPROTO_SCTP:
         decode_sctp(p, data, len);

@@ -26,6 +26,7 @@ static bool rule_protocol(struct sek_rule *r, const char *name)
         {"udp", IPPROTO_UDP, 0, 0},       {"icmp", IPPROTO_ICMP, 0, 0},
         {"icmpv4", IPPROTO_ICMP, 4, 0},   {"icmpv6", IPPROTO_ICMPV6, 6, 0},
         {"sctp", IPPROTO_SCTP, 0, 0},     {"ip", 0, 0, 0},
+        {"igmp", IPPROTO_IGMP, 4, 0},
         {"ip4", 0, 4, 0},                 {"ipv4", 0, 4, 0},
         {"ip6", 0, 6, 0},                 {"ipv6", 0, 6, 0},
         {"pkthdr", 0, 0, SEK_RULE_DECODER}, {"ipsec", IPPROTO_ESP, 0, 0},

@@ -125,6 +125,7 @@ CHECKSUM_KEYWORD(kw_tcpv4_csum, SEK_CHECKSUM_TRANSPORT, 4, IPPROTO_TCP)
 CHECKSUM_KEYWORD(kw_tcpv6_csum, SEK_CHECKSUM_TRANSPORT, 6, IPPROTO_TCP)
 CHECKSUM_KEYWORD(kw_udpv4_csum, SEK_CHECKSUM_TRANSPORT, 4, IPPROTO_UDP)
 CHECKSUM_KEYWORD(kw_udpv6_csum, SEK_CHECKSUM_TRANSPORT, 6, IPPROTO_UDP)
+CHECKSUM_KEYWORD(kw_igmp_csum, SEK_CHECKSUM_TRANSPORT, 4, IPPROTO_IGMP)
 CHECKSUM_KEYWORD(kw_icmpv4_csum, SEK_CHECKSUM_TRANSPORT, 4, IPPROTO_ICMP)
 CHECKSUM_KEYWORD(kw_icmpv6_csum, SEK_CHECKSUM_TRANSPORT, 6, IPPROTO_ICMPV6)
 
@@ -327,6 +328,7 @@ const struct keyword sek_packet_keywords[] = {
     {"vlan.id", kw_vlan_id, ARG_REQUIRED, "VLAN, of any or a given layer"},
     {"vlan.layers", kw_vlan_layers, ARG_REQUIRED, "number of VLAN tags"},
     {"ipv4-csum", kw_ipv4_csum, ARG_REQUIRED, "IPv4 header checksum is valid or invalid"},
+    {"igmp-csum", kw_igmp_csum, ARG_REQUIRED, "IGMP checksum"},
     {"tcpv4-csum", kw_tcpv4_csum, ARG_REQUIRED, "TCP checksum over IPv4"},
     {"tcpv6-csum", kw_tcpv6_csum, ARG_REQUIRED, "TCP checksum over IPv6"},
     {"udpv4-csum", kw_udpv4_csum, ARG_REQUIRED, "UDP checksum over IPv4"},
