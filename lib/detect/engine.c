@@ -522,8 +522,11 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
     }
     if (e->options.ips && r.tracked && !r.valid && !r.retransmission && had_session)
         result->verdict = SEK_VERDICT_DROP;
+    uint64_t gaps = e->stats.stream_gaps;
     feed(e, f, e->tcp.inline_mode ? in->dir : !in->dir, false);
     feed(e, f, e->tcp.inline_mode ? !in->dir : in->dir, false);
+    if (e->stats.stream_gaps != gaps)
+        sek_packet_stream_event(in->p, SEK_STREAM_REASSEMBLY_SEQ_GAP);
     if (r.closed_now && f->tcp->rst_seen) {
         feed_rest(e, f, SEK_TOSERVER, in->p->number);
         feed_rest(e, f, SEK_TOCLIENT, in->p->number);

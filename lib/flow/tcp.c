@@ -296,18 +296,28 @@ static void on_synack(struct step *st)
     }
     if (st->dir == SEK_TOSERVER) {
         if (ssn->state == SEK_TCP_SYN_SENT && ssn->stream[1].seen_syn) { /* simultaneous open */
+            if (p->tcp.ack != ssn->stream[1].isn + 1) {
+                event(st, SEK_STREAM__4WHS_SYNACK_WITH_WRONG_ACK);
+                return;
+            }
+            if (p->tcp.seq != ssn->stream[0].isn) {
+                event(st, SEK_STREAM__4WHS_SYNACK_WITH_WRONG_SYN);
+                return;
+            }
             ssn->state = SEK_TCP_SYN_RECV;
             take_ack(st);
             st->r->valid = true;
             return;
         }
-        event(st, SEK_STREAM__3WHS_SYNACK_IN_WRONG_DIRECTION);
+        event(st, ssn->state == SEK_TCP_SYN_RECV ? SEK_STREAM__3WHS_SYNACK_TOSERVER_ON_SYN_RECV
+                                                 : SEK_STREAM__3WHS_SYNACK_IN_WRONG_DIRECTION);
         return;
     }
     uint32_t expect = ssn->stream[0].isn + 1;
     bool with_data = p->tcp.ack == ssn->stream[0].next_seq; /* fast open data acknowledged */
     if (p->tcp.ack != expect && !with_data) {
-        event(st, SEK_STREAM__3WHS_SYNACK_WITH_WRONG_ACK);
+        event(st, ssn->state == SEK_TCP_SYN_RECV ? SEK_STREAM__3WHS_SYNACK_RESEND_WITH_DIFFERENT_ACK
+                                                 : SEK_STREAM__3WHS_SYNACK_WITH_WRONG_ACK);
         return;
     }
     if (ssn->stream[0].next_seq != expect && !with_data) {
@@ -437,11 +447,54 @@ static bool on_async(struct step *st)
     return true;
 }
 
+/* Where closing is, as the server sees it (RFC 9293 section 3.3.2), and what is wrong with a segment there. */
+static const struct closing {
+    enum sek_stream_event invalid_ack, ack_wrong_seq, fin_wrong_seq, before_last_ack;
+} states[] = {
+    {SEK_STREAM_EST_INVALID_ACK, SEK_STREAM_EST_PACKET_OUT_OF_WINDOW, SEK_STREAM_FIN_OUT_OF_WINDOW,
+     SEK_STREAM_EST_PKT_BEFORE_LAST_ACK},
+    {SEK_STREAM_FIN1_INVALID_ACK, SEK_STREAM_FIN1_ACK_WRONG_SEQ, SEK_STREAM_FIN1_FIN_WRONG_SEQ,
+     SEK_STREAM_EST_PKT_BEFORE_LAST_ACK},
+    {SEK_STREAM_FIN2_INVALID_ACK, SEK_STREAM_FIN2_ACK_WRONG_SEQ, SEK_STREAM_FIN2_FIN_WRONG_SEQ,
+     SEK_STREAM_EST_PKT_BEFORE_LAST_ACK},
+    {SEK_STREAM_CLOSEWAIT_INVALID_ACK, SEK_STREAM_CLOSEWAIT_ACK_OUT_OF_WINDOW, SEK_STREAM_CLOSEWAIT_FIN_OUT_OF_WINDOW,
+     SEK_STREAM_CLOSEWAIT_PKT_BEFORE_LAST_ACK},
+    {SEK_STREAM_CLOSING_INVALID_ACK, SEK_STREAM_CLOSING_ACK_WRONG_SEQ, SEK_STREAM_CLOSING_ACK_WRONG_SEQ,
+     SEK_STREAM_EST_PKT_BEFORE_LAST_ACK},
+    {SEK_STREAM_LASTACK_INVALID_ACK, SEK_STREAM_LASTACK_ACK_WRONG_SEQ, SEK_STREAM_LASTACK_ACK_WRONG_SEQ,
+     SEK_STREAM_EST_PKT_BEFORE_LAST_ACK},
+    {SEK_STREAM_TIMEWAIT_INVALID_ACK, SEK_STREAM_TIMEWAIT_ACK_WRONG_SEQ, SEK_STREAM_TIMEWAIT_ACK_WRONG_SEQ,
+     SEK_STREAM_EST_PKT_BEFORE_LAST_ACK},
+};
+
+static const struct closing *closing_state(const struct sek_session *ssn)
+{
+    enum { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK, TIME_WAIT };
+    const struct sek_stream *client = &ssn->stream[0], *server = &ssn->stream[1];
+    if (!client->seen_fin && !server->seen_fin)
+        return &states[ESTABLISHED];
+    if (!server->seen_fin)
+        return &states[CLOSE_WAIT];
+    if (!client->seen_fin)
+        return &states[server->fin_acked ? FIN_WAIT_2 : FIN_WAIT_1];
+    return &states[server->fin_acked ? TIME_WAIT : client->fin_acked ? LAST_ACK : CLOSING];
+}
+
+/* A segment ahead of what both sides know that takes back more of the window than it brings. */
+static bool bad_window_update(const struct step *st)
+{
+    const struct sek_packet *p = st->p;
+    uint32_t window = scaled_window(st);
+    return window < st->in->window && st->in->window - window > p->payload_len &&
+           SEQ_GT(p->tcp.ack, st->in->next_seq) && SEQ_GT(p->tcp.seq, st->out->next_seq);
+}
+
 static void on_data(struct step *st)
 {
     struct sek_session *ssn = st->ssn;
     struct sek_packet *p = st->p;
     struct sek_stream *s = st->out;
+    bool fin = p->tcp.flags & SEK_TCP_FIN;
     if (!s->has_isn) { /* midstream: first packet of this side */
         stream_begin(s, p->tcp.seq - 1);
         s->next_seq = p->tcp.seq;
@@ -458,27 +511,34 @@ static void on_data(struct step *st)
     if (!timestamp_good(st))
         return;
     uint32_t end = p->tcp.seq + p->payload_len;
+    const struct closing *now = closing_state(ssn);
     if (SEQ_LT(end, s->last_ack) && p->payload_len && !ssn->midstream) {
-        event(st, SEK_STREAM_EST_PKT_BEFORE_LAST_ACK);
+        event(st, now->before_last_ack);
+        if (sek_stream_offset(s, end) < (int64_t)s->base)
+            event(st, SEK_STREAM_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ);
         event(st, SEK_STREAM_PKT_SPURIOUS_RETRANSMISSION);
         st->r->retransmission = true;
         return;
     }
     uint32_t window = s->window > 65535 ? s->window : 65535;
     if (SEQ_GT(end, s->last_ack + window) && !ssn->midstream) {
-        event(st, SEK_STREAM_EST_PACKET_OUT_OF_WINDOW);
+        event(st, fin ? now->fin_wrong_seq : now->ack_wrong_seq);
+        return;
+    }
+    if (p->tcp.flags & SEK_TCP_ACK && !ssn->midstream && bad_window_update(st)) {
+        event(st, SEK_STREAM_PKT_BAD_WINDOW_UPDATE);
         return;
     }
     if (p->tcp.flags & SEK_TCP_ACK && !ssn->midstream &&
         SEQ_GT(p->tcp.ack, st->in->next_seq + 1 + (st->in->window > 65535 ? st->in->window : 65535))) {
-        event(st, SEK_STREAM_EST_INVALID_ACK);
+        event(st, fin && now == states ? SEK_STREAM_FIN_INVALID_ACK : now->invalid_ack);
         event(st, SEK_STREAM_PKT_INVALID_ACK);
         return;
     }
     take_ack(st);
     put_payload(st);
     st->r->valid = true;
-    if (p->tcp.flags & SEK_TCP_FIN && ssn->state == SEK_TCP_ESTABLISHED)
+    if (fin && ssn->state == SEK_TCP_ESTABLISHED)
         ssn->state = SEK_TCP_CLOSING;
     if (ssn->state == SEK_TCP_CLOSING && ssn->stream[0].seen_fin && ssn->stream[1].seen_fin &&
         ssn->stream[0].fin_acked && ssn->stream[1].fin_acked) {
