@@ -125,12 +125,20 @@ static bool buffer_claim(struct arrival *a, uint64_t offset, const uint8_t *data
     return c.last && to == edge;
 }
 
+/* There is no packet when pieces join behind a hole that was given up. */
+static bool refuse(struct arrival *a, enum sek_stream_event event)
+{
+    if (a->p)
+        sek_packet_stream_event(a->p, event);
+    return false;
+}
+
 static bool stream_extend(struct arrival *a, const uint8_t *data, uint32_t len, bool joined)
 {
     struct sek_stream *s = a->s;
     uint64_t edge = s->base + s->filled;
     if (!stream_append(a->pool, s, data, len))
-        return false;
+        return refuse(a, SEK_STREAM_REASSEMBLY_INSERT_MEMCAP);
     if (!a->settings->inline_mode)
         spans_note(a, edge, len, joined);
     return true;
@@ -142,7 +150,7 @@ static bool piece_put(struct arrival *a, struct sek_segment **link, uint64_t off
 {
     struct sek_segment *g = sek_pool_get(a->pool, segment_size(len));
     if (!g)
-        return false;
+        return refuse(a, SEK_STREAM_REASSEMBLY_NO_SEGMENT);
     *g = (struct sek_segment){.next = *link, .offset = offset, .len = len, .size = len};
     memcpy(g->bytes, data, len);
     *link = g;
@@ -198,7 +206,7 @@ static bool piece_insert(struct arrival *a, uint64_t offset, const uint8_t *data
     struct sek_segment **link = &a->s->pieces;
     uint64_t at = offset, end = offset + len, held = 0;
     if (offset > a->s->base + a->s->filled && !piece_fits(a, len))
-        return false;
+        return refuse(a, SEK_STREAM_REASSEMBLY_INSERT_LIMIT);
     while (*link && (*link)->offset < end) {
         struct sek_segment *g = *link;
         uint64_t piece_end = g->offset + g->len;
@@ -258,7 +266,7 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
     };
     if (at < 0) {
         if (-at >= len)
-            return false;
+            return refuse(&a, SEK_STREAM_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ);
         data += -at;
         len -= (uint32_t)-at;
         at = 0;
@@ -281,7 +289,7 @@ bool sek_stream_insert(struct sek_pool *pool, const struct sek_tcp_settings *set
     overlap_check(s, p, offset, data, len);
     bool joined = offset < edge && buffer_claim(&a, offset, data, len);
     if (offset + len <= edge)
-        return false;
+        return offset + len <= s->base ? refuse(&a, SEK_STREAM_REASSEMBLY_SEGMENT_BEFORE_BASE_SEQ) : false;
     if (offset < edge) {
         uint32_t skip = (uint32_t)(edge - offset);
         data += skip;
