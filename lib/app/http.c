@@ -231,6 +231,7 @@ static bool interim(struct http_state *h, enum sek_dir dir)
 static void message_line(struct http_state *h, enum sek_dir dir, const uint8_t *line, uint32_t len)
 {
     struct http_side *s = &h->side[dir];
+    struct http_tx *before = (struct http_tx *)h->base.last;
     struct http_tx *tx = s->tx = dir ? tx_for_response(h) : tx_for_request(h);
     if (!tx)
         return;
@@ -244,6 +245,9 @@ static void message_line(struct http_state *h, enum sek_dir dir, const uint8_t *
     bool ok = true;
     if (dir == SEK_TOSERVER) {
         http_request_line(tx);
+        if (before && m->http09 && !before->message[0].http09 && before->message[0].length < 0 &&
+            !before->message[0].chunked) /* no request: bytes behind one that said nothing of a body */
+            sek_tx_event(&before->base, SEK_TOSERVER, HTTP_EVENT_BODY_UNEXPECTED);
         http_uri_normalize(h->base.pool, tx, m->token[1], &tx->uri);
     } else {
         ok = http_status_line(tx);
@@ -417,6 +421,16 @@ static void on_end(struct http_state *h, enum sek_dir dir)
             t->complete[dir] = true;
 }
 
+/* The client ended in the middle of a request line. */
+static void line_incomplete(struct http_state *h)
+{
+    struct http_tx *tx = tx_for_request(h);
+    if (!tx)
+        return;
+    sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_LINE_INCOMPLETE);
+    tx->base.complete[SEK_TOSERVER] = true;
+}
+
 /* After a gap: the line in which the next request seems to begin; LEN: not here. */
 static uint32_t request_begin(const uint8_t *data, uint32_t len)
 {
@@ -492,6 +506,8 @@ static struct sek_app_result http_parse(struct sek_app_state *state, enum sek_di
         pos += whole;
     }
     s->next = state->data_offset[dir] + pos;
+    if (flags & SEK_APP_END && dir == SEK_TOSERVER && s->step == STEP_LINE && pos < len)
+        line_incomplete(h);
     if (flags & SEK_APP_END)
         on_end(h, dir);
     return (struct sek_app_result){.consumed = pos, .change = h->change};

@@ -1,7 +1,18 @@
 /* The head of a message: first line, fields, what they say about the body's length, and the host. */
 #include "lib/app/http.h"
 
+#include <ctype.h>
 #include <strings.h>
+
+/* RFC 9110 section 5.6.2: what methods and field names are made of. */
+static bool is_token(struct sek_bytes v)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (uint32_t i = 0; i < v.len; i++)
+        if (!isalnum(v.data[i]) && (!v.data[i] || !strchr(marks, v.data[i])))
+            return false;
+    return v.len;
+}
 
 /* --- first lines --- */
 
@@ -25,6 +36,8 @@ void http_request_line(struct http_tx *tx)
     while (i < len && !http_is_space(p[i]))
         i++;
     m->token[0] = (struct sek_bytes){p + start, i - start};
+    if (!is_token(m->token[0]))
+        sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_LINE_INVALID);
     if (i < len && (p[i] != ' ' || (i + 1 < len && http_is_space(p[i + 1]))))
         sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_METHOD_DELIMITER);
     while (i < len && http_is_space(p[i]))
@@ -135,6 +148,8 @@ void http_field_add(struct http_state *h, struct http_tx *tx, enum sek_dir dir, 
     if (!colon)
         sek_tx_event(&tx->base, dir, dir ? HTTP_EVENT_FIELD_MISSING_COLON_RES
                                          : HTTP_EVENT_FIELD_MISSING_COLON_REQ);
+    if (colon && !is_token((struct sek_bytes){p, name_len}))
+        sek_tx_event(&tx->base, dir, dir ? HTTP_EVENT_HEADER_INVALID_RES : HTTP_EVENT_HEADER_INVALID_REQ);
     if (len > h->base.settings->http_field_limit)
         sek_tx_event(&tx->base, dir,
                      dir ? HTTP_EVENT_FIELD_TOO_LONG_RES : HTTP_EVENT_FIELD_TOO_LONG_REQ);
@@ -232,6 +247,34 @@ void http_framing(struct http_tx *tx, enum sek_dir dir)
     }
 }
 
+/* host[:port] as RFC 3986 section 3.2 has it, in characters that host names have. *PORT_GOOD: 1 to 65535, or none. */
+static bool authority_good(struct sek_bytes v, bool *port_good)
+{
+    uint32_t i = 0;
+    const uint8_t *at = v.len ? memrchr(v.data, '@', v.len) : NULL; /* user information is judged elsewhere */
+    if (at)
+        v = (struct sek_bytes){at + 1, (uint32_t)(v.data + v.len - at - 1)};
+    bool literal = v.len && v.data[0] == '[';
+    if (literal) {
+        for (i = 1; i < v.len && (isxdigit(v.data[i]) || v.data[i] == ':' || v.data[i] == '.'); i++)
+            ;
+        literal = i < v.len && v.data[i++] == ']';
+    } else {
+        while (i < v.len && (isalnum(v.data[i]) || v.data[i] == '-' || v.data[i] == '.' || v.data[i] == '_'))
+            i++;
+    }
+    uint32_t host = i, port = 0;
+    *port_good = true;
+    if (i < v.len && v.data[i] == ':') {
+        uint32_t begin = ++i;
+        for (; i < v.len && isdigit(v.data[i]) && port <= 65535; i++)
+            port = port * 10 + (v.data[i] - '0');
+        *port_good = i == v.len && (i == begin || (port && port <= 65535)); /* an empty one is the default */
+        i = v.len;
+    }
+    return host && i == v.len && (v.data[0] != '[' || literal);
+}
+
 void http_check_host(struct http_state *h, struct http_tx *tx)
 {
     struct http_message *m = &tx->message[SEK_TOSERVER];
@@ -241,19 +284,30 @@ void http_check_host(struct http_state *h, struct http_tx *tx)
     const uint8_t *slashes = target.len > 7 ? memmem(target.data, 16 < target.len ? 16 : target.len,
                                                      "://", 3)
                                             : NULL;
+    bool port_good = true;
     if (slashes && target.data[0] != '/') {
         const uint8_t *begin = slashes + 3, *end = target.data + target.len;
         const uint8_t *stop = begin;
         while (stop < end && *stop != '/' && *stop != '?' && *stop != '#')
             stop++;
-        http_host_normalize(h->base.pool, (struct sek_bytes){begin, (uint32_t)(stop - begin)},
-                            &from_uri, &port);
+        struct sek_bytes authority = {begin, (uint32_t)(stop - begin)};
+        http_host_normalize(h->base.pool, authority, &from_uri, &port);
+        if (!authority_good(authority, &port_good))
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_URI_HOST_INVALID);
+        if (!port_good)
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_SERVER_PORT);
     } else if (tx->connect) {
         http_host_normalize(h->base.pool, target, &from_uri, &port);
+        if (!authority_good(target, &port_good))
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_URI_HOST_INVALID);
+        if (!port_good)
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_AUTHORITY_PORT);
     }
-    if (host.len)
+    if (host.len) {
         http_host_normalize(h->base.pool, host, &tx->host, &port);
-    else if (!from_uri.len && m->version >= 11)
+        if (!authority_good(host, &port_good) || !port_good)
+            sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_HEADER_HOST_INVALID);
+    } else if (!from_uri.len && m->version >= 11)
         sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_MISSING_HOST);
     if (from_uri.len) {
         if (tx->host.len && (tx->host.len != from_uri.len ||
@@ -269,6 +323,8 @@ void http_check_host(struct http_state *h, struct http_tx *tx)
         !has_token(auth, "bearer"))
         sek_tx_event(&tx->base, SEK_TOSERVER, HTTP_EVENT_AUTH_UNRECOGNIZED);
 }
+
+/* --- ranges --- */
 
 /* Digits at *P as a number; false when there are none. */
 static bool number_at(const uint8_t **p, const uint8_t *end, uint64_t *out)

@@ -46,6 +46,36 @@ static void http_buffers_are_the_same_however_the_bytes_are_cut(void **state)
     open_flow(state);
 }
 
+static void what_is_wrong_with_a_request_is_named(void **state)
+{
+    static const struct {
+        const char *text, *event; /* NULL: none of these */
+    } rows[] = {
+        {"GET / HTTP/1.1\r\nHost: a.example:8080\r\nX-Y_z: 1\r\n\r\n", NULL},
+        {"GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n", NULL},
+        {"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", NULL},
+        {"GET / HTTP/1.1\r\nHost: a example\r\n\r\n", "http.request_header_host_invalid"},
+        {"GET / HTTP/1.1\r\nHost: a.example:99999\r\n\r\n", "http.request_header_host_invalid"},
+        {"GET / HTTP/1.1\r\nHost: [2001:db8::1\r\n\r\n", "http.request_header_host_invalid"},
+        {"GET http://a|b/ HTTP/1.1\r\nHost: a\r\n\r\n", "http.request_uri_host_invalid"},
+        {"GET http://a:0/ HTTP/1.1\r\nHost: a\r\n\r\n", "http.invalid_server_port_in_request"},
+        {"CONNECT a.example:port HTTP/1.1\r\nHost: a.example\r\n\r\n", "http.invalid_authority_port"},
+        {"GET / HTTP/1.1\r\nHost: a\r\nX Y: 1\r\n\r\n", "http.request_header_invalid"},
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\nname=value&more\r\n", "http.request_body_unexpected"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        open_flow(state);
+        feed_text(SEK_TOSERVER, rows[i].text, 5);
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+            if (rows[k].event && has_event(0, rows[k].event) != (rows[i].event && !strcmp(rows[i].event, rows[k].event)))
+                fail_msg("row %zu: %s", i, rows[k].event);
+        close_flow(state);
+    }
+    open_flow(state);
+    feed_text(SEK_TOCLIENT, "HTTP/1.1 200 OK\r\nX Y: 1\r\nContent-Length: 0\r\n\r\n", 5);
+    assert_true(has_event(0, "http.response_header_invalid"));
+}
+
 static void dots_and_doubled_slashes_are_resolved_in_the_uri_only(void **state)
 {
     (void)state;
@@ -88,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(http_buffers_are_the_same_however_the_bytes_are_cut,
                                         open_flow, close_flow),
+        cmocka_unit_test_setup_teardown(what_is_wrong_with_a_request_is_named, open_flow, close_flow),
         cmocka_unit_test_setup_teardown(dots_and_doubled_slashes_are_resolved_in_the_uri_only,
                                         open_flow, close_flow),
         cmocka_unit_test_setup_teardown(the_name_in_a_client_hello_is_found_in_pieces_as_it_was_sent, open_flow,
