@@ -6,20 +6,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-static uint64_t sum16(const uint8_t *p, uint32_t len, uint64_t sum)
-{
-    for (uint32_t i = 0; i + 1 < len; i += 2)
-        sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    return sum;
-}
-
-static uint16_t fold(uint64_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 /* A reset in the direction of the packet (FORWARD) or against it. Returns the frame's length. */
 static uint32_t build(const struct sek_packet *p, bool forward, uint8_t *out)
 {
@@ -44,7 +30,7 @@ static uint32_t build(const struct sek_packet *p, bool forward, uint8_t *out)
         sek_put16(h + 10, 0);
         memcpy(h + 12, src->bytes, 4);
         memcpy(h + 16, dst->bytes, 4);
-        sek_put16(h + 10, fold(sum16(h, 20, 0)));
+        sek_put16(h + 10, sek_sum_fold(sek_sum16(h, 20, 0)));
     } else {
         sek_put16(h + 4, 20);
         h[6] = IPPROTO_TCP;
@@ -59,9 +45,9 @@ static uint32_t build(const struct sek_packet *p, bool forward, uint8_t *out)
     sek_put32(t + 8, forward ? p->tcp.ack : after);
     t[12] = 5 << 4;
     t[13] = SEK_TCP_RST | SEK_TCP_ACK;
-    uint64_t sum = sum16(src->bytes, size, 0);
-    sum = sum16(dst->bytes, size, sum) + IPPROTO_TCP + 20;
-    sek_put16(t + 16, fold(sum16(t, 20, sum)));
+    uint64_t sum = sek_sum16(src->bytes, size, 0);
+    sum = sek_sum16(dst->bytes, size, sum) + IPPROTO_TCP + 20;
+    sek_put16(t + 16, sek_sum_fold(sek_sum16(t, 20, sum)));
     return link + ip + 20;
 }
 

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <openssl/evp.h>
 
-static uint64_t sum16(const uint8_t *p, uint32_t len, uint64_t sum)
+uint64_t sek_sum16(const uint8_t *p, uint32_t len, uint64_t sum)
 {
     for (; len >= 2; p += 2, len -= 2)
         sum += (uint32_t)(p[0] << 8 | p[1]);
@@ -15,25 +15,30 @@ static uint64_t sum16(const uint8_t *p, uint32_t len, uint64_t sum)
     return sum;
 }
 
-static bool sum_bad(uint64_t sum)
+uint16_t sek_sum_fold(uint64_t sum)
 {
     while (sum >> 16)
         sum = (sum & 0xffff) + (sum >> 16);
-    return sum != 0xffff;
+    return (uint16_t)~sum;
+}
+
+static bool sum_bad(uint64_t sum)
+{
+    return sek_sum_fold(sum) != 0;
 }
 
 static bool transport_bad(const struct sek_packet *p, uint32_t len)
 {
     int size = p->ip_version == 4 ? 4 : 16;
-    uint64_t sum = sum16(p->src.bytes, (uint32_t)size, 0);
-    sum = sum16(p->dst.bytes, (uint32_t)size, sum);
+    uint64_t sum = sek_sum16(p->src.bytes, (uint32_t)size, 0);
+    sum = sek_sum16(p->dst.bytes, (uint32_t)size, sum);
     sum += (uint64_t)p->proto + len;
-    return sum_bad(sum16(p->l4, len, sum));
+    return sum_bad(sek_sum16(p->l4, len, sum));
 }
 
 bool sek_packet_ip_checksum_bad(const struct sek_packet *p)
 {
-    return p->ip_version == 4 && sum_bad(sum16(p->ip, p->ip_header_len, 0));
+    return p->ip_version == 4 && sum_bad(sek_sum16(p->ip, p->ip_header_len, 0));
 }
 
 bool sek_packet_transport_checksum_bad(const struct sek_packet *p)
@@ -50,7 +55,7 @@ bool sek_packet_transport_checksum_bad(const struct sek_packet *p)
         return transport_bad(p, len);
     case IPPROTO_IGMP:
     case IPPROTO_ICMP:
-        return sum_bad(sum16(p->l4, len, 0));
+        return sum_bad(sek_sum16(p->l4, len, 0));
     case IPPROTO_ICMPV6:
         return transport_bad(p, len);
     default:

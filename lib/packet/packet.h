@@ -116,6 +116,9 @@ bool sek_sctp_chunk(const struct sek_packet *p, uint32_t index, uint8_t *type,
                     struct sek_bytes *value);
 
 /* The same for the IPv4 header alone, and for what it carries alone. */
+/* Internet checksum (RFC 1071): SUM and LEN more bytes; and what goes into the header. */
+uint64_t sek_sum16(const uint8_t *data, uint32_t len, uint64_t sum);
+uint16_t sek_sum_fold(uint64_t sum);
 bool sek_packet_ip_checksum_bad(const struct sek_packet *p);
 bool sek_packet_transport_checksum_bad(const struct sek_packet *p);
 /* True when the IPv4, TCP, UDP or ICMP checksum is wrong; false for protocols without one. */
