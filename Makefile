@@ -141,14 +141,14 @@ JOBS := $(shell nproc 2>/dev/null || echo 1)
 demo: ## play the whole scenario with real programs; ONCE=1 ends by itself
 	@scripts/install-deps build run test
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@demo/run $(if $(ONCE),--once)
+	@scripts/rooted demo/run $(if $(ONCE),--once)
 
 test: ## install what is needed, build (also with sanitizers), run every test
 	@scripts/install-deps build run test
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit helpers
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=1 BUILD=$(BUILD)/san unit
 	@$(MAKE) --no-print-directory -j$(JOBS) CC=$(CLANG) FUZZER=1 BUILD=$(BUILD)/fuzz fuzzers
-	@tests/run --build $(BUILD)
+	@scripts/rooted tests/run --build $(BUILD)
 
 fuzz: ## run each fuzz target; SECONDS_EACH=600
 	@scripts/install-deps build test
