@@ -677,9 +677,11 @@ struct sek_result sek_engine_packet(struct sek_engine *e, enum sek_link link, co
         struct sek_packet *p = &e->packets[i];
         const uint8_t *ip;
         uint32_t ip_len;
+        /* Before the rules see the fragment: they ask for what defragmentation finds wrong with it. */
+        bool complete = p->fragment && sek_defrag_packet(&e->defrag, p, &ip, &ip_len);
         one_packet(e, p, &one);
         merge(&all, &one);
-        if (!p->fragment || !sek_defrag_packet(&e->defrag, p, &ip, &ip_len))
+        if (!complete)
             continue;
         struct sek_packet base = *p, whole[SEK_PACKET_LAYERS];
         unsigned n = sek_packet_decode_datagram(&base, ip, ip_len, whole);

@@ -163,6 +163,12 @@ static void finish(struct sek_defrag_tracker *t, const uint8_t **ip, uint32_t *l
     t->done = true;
 }
 
+static void ignored(struct sek_packet *p)
+{
+    sek_packet_event(p, p->ip_version == 4 ? SEK_DECODE_IPV4_FRAG_IGNORED
+                                           : SEK_DECODE_IPV6_FRAG_IGNORED);
+}
+
 bool sek_defrag_packet(struct sek_defrag *d, struct sek_packet *p, const uint8_t **ip,
                        uint32_t *len)
 {
@@ -177,8 +183,10 @@ bool sek_defrag_packet(struct sek_defrag *d, struct sek_packet *p, const uint8_t
         return false;
     }
     struct sek_defrag_tracker *t = tracker_find(d, p, &slot);
-    if (!t)
+    if (!t) {
+        ignored(p);
         return false;
+    }
     if (p->ts_us > t->last_us)
         t->last_us = p->ts_us;
     if (!offset) {
@@ -191,6 +199,7 @@ bool sek_defrag_packet(struct sek_defrag *d, struct sek_packet *p, const uint8_t
     if (!tracker_add(d, t, p, offset, p->payload, size)) {
         d->dropped++;
         tracker_free(d, slot);
+        ignored(p);
         return false;
     }
     if (!tracker_whole(t))

@@ -6,8 +6,7 @@
 
 #include <netinet/in.h>
 
-static void decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type,
-                             const uint8_t *data, uint32_t len);
+#define NESTED_MAX 16u /* of layers that may hold themselves */
 
 struct sek_packet *decoder_inner(struct decoder *d, const struct sek_packet *outer)
 {
@@ -33,169 +32,138 @@ struct sek_packet *decoder_inner(struct decoder *d, const struct sek_packet *out
     return p;
 }
 
-static void decode_vlan(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
+bool decoder_nest(struct decoder *d, struct sek_packet *p)
 {
-    if (len < 4) {
-        sek_packet_event(p, SEK_DECODE_VLAN_HEADER_TOO_SMALL);
-        return;
+    if (d->nested == NESTED_MAX) {
+        sek_packet_event(p, SEK_DECODE_TOO_MANY_LAYERS);
+        return false;
     }
-    if (p->vlan_count == SEK_VLAN_MAX) {
-        sek_packet_event(p, SEK_DECODE_VLAN_TOO_MANY_LAYERS);
-        return;
-    }
-    p->vlan[p->vlan_count++] = sek_get16(data) & 0x0fff;
-    decode_ethertype(d, p, sek_get16(data + 2), data + 4, len - 4);
+    d->nested++;
+    return true;
 }
 
-static void decode_mpls(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
+/* RFC 826: hardware and protocol, the sizes of their addresses, operation; then two of each. */
+static void decode_arp(struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
-    for (;;) {
-        if (len < 4) {
-            sek_packet_event(p, SEK_DECODE_MPLS_HEADER_TOO_SMALL);
-            return;
-        }
-        bool bottom = data[2] & 1;
-        data += 4;
-        len -= 4;
-        if (bottom)
-            break;
-    }
-    if (!len) {
-        sek_packet_event(p, SEK_DECODE_MPLS_PKT_TOO_SMALL);
-        return;
-    }
-    if (data[0] >> 4 == 4)
-        decode_ipv4(d, p, data, len);
-    else if (data[0] >> 4 == 6)
-        decode_ipv6(d, p, data, len);
-    else if (data[0] >> 4 == 0 && len > 4)
-        decode_ethernet(d, p, data + 4, len - 4);
-    else
-        sek_packet_event(p, SEK_DECODE_MPLS_UNKNOWN_PAYLOAD_TYPE);
+    if (len < 8 || len < 8 + 2u * (data[4] + data[5]))
+        sek_packet_event(p, SEK_DECODE_ARP_PKT_TOO_SMALL);
 }
 
-void decode_ppp(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
-{
-    if (len >= 2 && data[0] == 0xff && data[1] == 0x03) {
-        data += 2;
-        len -= 2;
-    }
-    if (len < 2) {
-        sek_packet_event(p, SEK_DECODE_PPP_PKT_TOO_SMALL);
-        return;
-    }
-    uint16_t type = data[0] & 1 ? data[0] : sek_get16(data);
-    uint32_t skip = data[0] & 1 ? 1 : 2;
-    data += skip;
-    len -= skip;
-    if (type == 0x0021)
-        decode_ipv4(d, p, data, len);
-    else if (type == 0x0057)
-        decode_ipv6(d, p, data, len);
-    else if (type < 0x8000) /* what is above are control protocols (RFC 1661 section 2) */
-        sek_packet_event(p, SEK_DECODE_PPP_UNSUP_PROTO);
-}
-
-static void decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type,
-                             const uint8_t *data, uint32_t len)
+bool decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type, const uint8_t *data,
+                      uint32_t len)
 {
     switch (type) {
     case 0x0800:
         decode_ipv4(d, p, data, len);
-        return;
+        return true;
     case 0x86dd:
         decode_ipv6(d, p, data, len);
-        return;
+        return true;
+    case 0x0806:
+        decode_arp(p, data, len);
+        return true;
     case 0x8100:
     case 0x88a8:
     case 0x9100:
         decode_vlan(d, p, data, len);
-        return;
+        return true;
     case 0x8847:
     case 0x8848:
         decode_mpls(d, p, data, len);
-        return;
-    case 0x8864: /* PPPoE session, RFC 2516 */
-        if (len < 8)
-            sek_packet_event(p, SEK_DECODE_PPPOE_PKT_TOO_SMALL);
-        else
-            decode_ppp(d, p, data + 6, len - 6);
-        return;
+        return true;
     case 0x8863:
-        if (len < 6)
-            sek_packet_event(p, SEK_DECODE_PPPOE_PKT_TOO_SMALL);
-        return;
+        decode_pppoe_discovery(p, data, len);
+        return true;
+    case 0x8864:
+        decode_pppoe_session(d, p, data, len);
+        return true;
+    case 0x88e7:
+        decode_8021ah(d, p, data, len);
+        return true;
+    case 0x8926:
+        decode_vntag(d, p, data, len);
+        return true;
+    case 0x893f:
+        decode_etag(d, p, data, len);
+        return true;
     case 0x6558: /* transparent Ethernet bridging */
-        decode_ethernet(d, p, data, len);
-        return;
-    default:
-        if (type >= 0x0600 && type != 0x0806)
-            sek_packet_event(p, SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
+        if (decoder_nest(d, p))
+            decode_ethernet(d, p, data, len);
+        return true;
     }
+    return type < 0x0600; /* what is below is a length (802.3) */
 }
 
-void decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
+/* What a link layer carries. */
+static bool decode_network(struct decoder *d, struct sek_packet *p, uint16_t type,
+                           const uint8_t *data, uint32_t len)
+{
+    bool known = decode_ethertype(d, p, type, data, len);
+    if (!known)
+        sek_packet_event(p, SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
+    return known;
+}
+
+bool decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
     if (len < 14) {
         sek_packet_event(p, SEK_DECODE_ETHERNET_PKT_TOO_SMALL);
-        return;
+        return true;
     }
     p->ethernet = data;
-    decode_ethertype(d, p, sek_get16(data + 12), data + 14, len - 14);
+    return decode_network(d, p, sek_get16(data + 12), data + 14, len - 14);
 }
 
-/* ERSPAN type II: version, VLAN, then the mirrored frame. */
-static void decode_erspan(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
+#define TCP_OPTIONS_ONCE 0x40008013cull /* kinds 2, 3, 4, 5, 8, 19 (MD5) and 34: a bit each */
+
+/* False: a cookie of fast open has 4 to 16 bytes, an even number, or is asked for with none. */
+static bool fast_open_size(uint8_t size)
 {
-    uint16_t vlan = sek_get16(data) & 0x0fff;
-    if (sek_get16(data) >> 12 != 1)
-        sek_packet_event(p, SEK_DECODE_ERSPAN_UNSUPPORTED_VERSION);
-    if (vlan && p->vlan_count < SEK_VLAN_MAX)
-        p->vlan[p->vlan_count++] = vlan;
-    decode_ethernet(d, p, data + 8, len - 8);
+    return size == 2 || (size >= 6 && size <= 18 && size % 2 == 0);
 }
 
-static void decode_gre(struct decoder *d, struct sek_packet *outer, const uint8_t *data, uint32_t len)
+/* One option of those that this decoder knows; false: its length is none that it can have. */
+static bool decode_tcp_option(struct sek_tcp_header *tcp, const uint8_t *opt, uint8_t size)
 {
-    if (len < 4) {
-        sek_packet_event(outer, SEK_DECODE_GRE_PKT_TOO_SMALL);
-        return;
+    switch (opt[0]) {
+    case 2:
+        if (size != 4)
+            return false;
+        tcp->mss = sek_get16(opt + 2);
+        return true;
+    case 3:
+        if (size != 3)
+            return false;
+        tcp->wscale = opt[2] > 14 ? 14 : opt[2];
+        return true;
+    case 4:
+        tcp->sack_ok = true;
+        return size == 2;
+    case 5: /* blocks of two sequence numbers, RFC 2018 */
+        return size >= 10 && size % 8 == 2;
+    case 8:
+        if (size != 10)
+            return false;
+        tcp->has_timestamp = true;
+        tcp->ts_value = sek_get32(opt + 2);
+        tcp->ts_echo = sek_get32(opt + 6);
+        return true;
+    case 19: /* MD5 signature, RFC 2385 */
+        return size == 18;
+    case 34: /* fast open, RFC 7413 */
+        tcp->fast_open = true;
+        return fast_open_size(size);
+    case 254: /* the same under its experimental number, RFC 6994 */
+        tcp->fast_open |= size >= 4 && sek_get16(opt + 2) == 0xf989;
+        return true;
     }
-    uint16_t flags = sek_get16(data), type = sek_get16(data + 2);
-    uint32_t skip = 4;
-    if ((flags & 7) > 1) {
-        sek_packet_event(outer, SEK_DECODE_GRE_WRONG_VERSION);
-        return;
-    }
-    if ((flags & 0xc000) != 0)
-        skip += 4; /* checksum and offset */
-    if (flags & 0x2000)
-        skip += 4; /* key */
-    if (flags & 0x1000)
-        skip += 4; /* sequence */
-    if ((flags & 7) == 1 && flags & 0x0080)
-        skip += 4; /* acknowledgement, RFC 2637 */
-    if (len < skip) {
-        sek_packet_event(outer, SEK_DECODE_GRE_VERSION0_HDR_TOO_BIG);
-        return;
-    }
-    struct sek_packet *p = decoder_inner(d, outer);
-    if (!p)
-        return;
-    if (type == 0x880b)
-        decode_ppp(d, p, data + skip, len - skip);
-    else if (type == 0x88be && len >= skip + 8) /* ERSPAN type II */
-        decode_erspan(d, p, data + skip, len - skip);
-    else
-        decode_ethertype(d, p, type, data + skip, len - skip);
-    if (!p->ip_version && !p->any_event)
-        d->count--;
+    return true;
 }
 
 static void decode_tcp_options(struct sek_packet *p, const uint8_t *opt, uint32_t len)
 {
-    uint32_t i = 0;
-    while (i < len) {
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < len;) {
         if (opt[i] == 0)
             return;
         if (opt[i] == 1) {
@@ -206,34 +174,13 @@ static void decode_tcp_options(struct sek_packet *p, const uint8_t *opt, uint32_
             sek_packet_event(p, SEK_DECODE_TCP_INVALID_OPTLEN);
             return;
         }
-        uint8_t size = opt[i + 1];
-        switch (opt[i]) {
-        case 2:
-            if (size == 4)
-                p->tcp.mss = sek_get16(opt + i + 2);
-            break;
-        case 3:
-            if (size == 3)
-                p->tcp.wscale = opt[i + 2] > 14 ? 14 : opt[i + 2];
-            break;
-        case 4:
-            p->tcp.sack_ok = true;
-            break;
-        case 8:
-            if (size == 10) {
-                p->tcp.has_timestamp = true;
-                p->tcp.ts_value = sek_get32(opt + i + 2);
-                p->tcp.ts_echo = sek_get32(opt + i + 6);
-            }
-            break;
-        case 34: /* fast open, RFC 7413 */
-            p->tcp.fast_open = true;
-            break;
-        case 254: /* the same under its experimental number, RFC 6994 */
-            p->tcp.fast_open |= size >= 4 && sek_get16(opt + i + 2) == 0xf989;
-            break;
-        }
-        i += size;
+        uint64_t kind = opt[i] < 64 ? 1ull << opt[i] : 0;
+        if (seen & kind & TCP_OPTIONS_ONCE)
+            sek_packet_event(p, SEK_DECODE_TCP_OPT_DUPLICATE);
+        seen |= kind;
+        if (!decode_tcp_option(&p->tcp, opt + i, opt[i + 1]))
+            sek_packet_event(p, SEK_DECODE_TCP_OPT_INVALID_LEN);
+        i += opt[i + 1];
     }
 }
 
@@ -285,29 +232,6 @@ static void decode_udp(struct decoder *d, struct sek_packet *p, const uint8_t *d
     p->payload_len = claimed - 8u;
     if (p->tunnel_depth + 1u < SEK_PACKET_LAYERS)
         decode_udp_tunnel(d, p);
-}
-
-static void decode_icmp(struct sek_packet *p, const uint8_t *data, uint32_t len, bool v6)
-{
-    if (len < (v6 ? 4u : 8u)) {
-        sek_packet_event(p, v6 ? SEK_DECODE_ICMPV6_PKT_TOO_SMALL : SEK_DECODE_ICMPV4_PKT_TOO_SMALL);
-        p->invalid = true;
-        return;
-    }
-    p->l4 = data;
-    p->icmp_type = data[0];
-    p->icmp_code = data[1];
-    uint32_t header = len < 8 ? 4 : 8;
-    if (header == 8) {
-        p->icmp_id = sek_get16(data + 4);
-        p->icmp_seq = sek_get16(data + 6);
-    }
-    if (!v6 && (data[0] > 18 || data[0] == 1 || data[0] == 2 || data[0] == 7))
-        sek_packet_event(p, SEK_DECODE_ICMPV4_UNKNOWN_TYPE);
-    if (v6 && data[0] >= 5 && data[0] < 100)
-        sek_packet_event(p, SEK_DECODE_ICMPV6_UNASSIGNED_TYPE);
-    p->payload = data + header;
-    p->payload_len = len - header;
 }
 
 #define SCTP_CHUNKS_MAX 16u /* of one packet, of any kind, before it is an anomaly */
@@ -389,6 +313,12 @@ static void decode_igmp(struct sek_packet *p, const uint8_t *data, uint32_t len)
     p->l4 = data;
 }
 
+/* By IANA's registry: 253 and 254 are for experiments, 255 is reserved. */
+static bool unassigned_protocol(uint8_t proto)
+{
+    return (proto >= 148 && proto <= 252) || proto == 255;
+}
+
 void decode_transport(struct decoder *d, struct sek_packet *p, uint8_t proto, const uint8_t *data,
                       uint32_t len)
 {
@@ -430,7 +360,23 @@ void decode_transport(struct decoder *d, struct sek_packet *p, uint8_t proto, co
     case IPPROTO_IPV6:
         decode_ip_in_ip(d, p, proto, data, len);
         return;
+    case IPPROTO_ESP: /* index and sequence, RFC 4303 */
+        if (len < 8)
+            sek_packet_event(p, SEK_DECODE_ESP_PKT_TOO_SMALL);
+        return;
     }
+    if (unassigned_protocol(proto))
+        sek_packet_event(p, p->ip_version == 4 ? SEK_DECODE_IPV4_UNKNOWN_PROTOCOL
+                                               : SEK_DECODE_IPV6_UNKNOWN_NEXT_HEADER);
+}
+
+/* True for AF_INET, and for AF_INET6 as Linux, NetBSD, FreeBSD and Darwin number it. */
+static bool null_family(const uint8_t *frame)
+{
+    uint32_t family = sek_get32(frame);
+    if (family > 0xffff) /* the host had the other byte order */
+        family = __builtin_bswap32(family);
+    return family == 2 || family == 10 || family == 24 || family == 28 || family == 30;
 }
 
 static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link link,
@@ -444,13 +390,13 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         if (len < 16)
             sek_packet_event(p, SEK_DECODE_SLL_PKT_TOO_SMALL);
         else
-            decode_ethertype(d, p, sek_get16(frame + 14), frame + 16, len - 16);
+            decode_network(d, p, sek_get16(frame + 14), frame + 16, len - 16);
         return;
     case SEK_LINK_SLL2:
         if (len < 20)
             sek_packet_event(p, SEK_DECODE_SLL_PKT_TOO_SMALL);
         else
-            decode_ethertype(d, p, sek_get16(frame), frame + 20, len - 20);
+            decode_network(d, p, sek_get16(frame), frame + 20, len - 20);
         return;
     case SEK_LINK_PPP:
         decode_ppp(d, p, frame, len);
@@ -459,11 +405,15 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         if (len < 4)
             sek_packet_event(p, SEK_DECODE_CHDLC_PKT_TOO_SMALL);
         else
-            decode_ethertype(d, p, sek_get16(frame + 2), frame + 4, len - 4);
+            decode_network(d, p, sek_get16(frame + 2), frame + 4, len - 4);
         return;
     case SEK_LINK_NULL: /* four bytes of address family in the capturing host's order */
         if (len < 4) {
             sek_packet_event(p, SEK_DECODE_LTNULL_PKT_TOO_SMALL);
+            return;
+        }
+        if (!null_family(frame)) {
+            sek_packet_event(p, SEK_DECODE_LTNULL_UNSUPPORTED_TYPE);
             return;
         }
         frame += 4;

@@ -4,28 +4,6 @@
 
 #include <netinet/in.h>
 
-static void ipv4_options(struct sek_packet *p, const uint8_t *opt, uint32_t len)
-{
-    uint32_t i = 0;
-    while (i < len) {
-        if (opt[i] == 0)
-            return;
-        if (opt[i] == 1) {
-            i++;
-            continue;
-        }
-        if (len - i < 2) {
-            sek_packet_event(p, SEK_DECODE_IPV4_OPT_MALFORMED);
-            return;
-        }
-        if (opt[i + 1] < 2 || opt[i + 1] > len - i) {
-            sek_packet_event(p, SEK_DECODE_IPV4_OPT_INVALID_LEN);
-            return;
-        }
-        i += opt[i + 1];
-    }
-}
-
 void decode_ipv4(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
     if (len < 20) {
@@ -64,22 +42,8 @@ void decode_ipv4(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
     memcpy(p->src.bytes, data + 12, 4);
     memcpy(p->dst.bytes, data + 16, 4);
     if (header > 20)
-        ipv4_options(p, data + 20, header - 20);
+        decode_ipv4_options(p, data + 20, header - 20);
     decode_transport(d, p, data[9], data + header, total - header);
-}
-
-static bool ipv6_options_only_padding(const uint8_t *opt, uint32_t len)
-{
-    for (uint32_t i = 0; i < len;) {
-        if (opt[i] == 0) {
-            i++;
-            continue;
-        }
-        if (opt[i] != 1 || len - i < 2)
-            return false;
-        i += 2u + opt[i + 1];
-    }
-    return true;
 }
 
 void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
@@ -106,7 +70,7 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
     memcpy(p->dst.bytes, data + 24, 16);
     uint8_t next = data[6];
     uint32_t pos = 40, end = 40 + payload;
-    unsigned seen_hop = 0, seen_routing = 0, seen_dest = 0;
+    unsigned seen_hop = 0, seen_routing = 0, seen_dest = 0, seen_fragment = 0, seen_auth = 0;
     for (;;) {
         uint32_t left = end - pos, size;
         const uint8_t *h = data + pos;
@@ -137,8 +101,7 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
         case IPPROTO_HOPOPTS:
             if (seen_hop++)
                 sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_DUPL_HH);
-            if (ipv6_options_only_padding(h + 2, size - 2))
-                sek_packet_event(p, SEK_DECODE_IPV6_HOPOPTS_ONLY_PADDING);
+            decode_ipv6_options(p, h + 2, size - 2, true);
             break;
         case IPPROTO_ROUTING:
             if (seen_routing++)
@@ -149,10 +112,17 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
         case IPPROTO_DSTOPTS:
             if (seen_dest++ > 1)
                 sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_DUPL_DH);
-            if (ipv6_options_only_padding(h + 2, size - 2))
-                sek_packet_event(p, SEK_DECODE_IPV6_DSTOPTS_ONLY_PADDING);
+            decode_ipv6_options(p, h + 2, size - 2, false);
+            break;
+        case IPPROTO_AH:
+            if (seen_auth++)
+                sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_DUPL_AH);
+            if (h[2] || h[3]) /* reserved, RFC 4302 section 2.3 */
+                sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_AH_RES_NOT_NULL);
             break;
         case IPPROTO_FRAGMENT:
+            if (seen_fragment++ || h[0] == IPPROTO_FRAGMENT)
+                sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_DUPL_FH);
             if (h[1])
                 sek_packet_event(p, SEK_DECODE_IPV6_FH_NON_ZERO_RESERVED_FIELD);
             p->fragment_offset = sek_get16(h + 2) & 0xfff8;
@@ -161,6 +131,8 @@ void decode_ipv6(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
             p->fragment = p->fragment_offset || p->more_fragments;
             if (!p->fragment)
                 sek_packet_event(p, SEK_DECODE_IPV6_EXTHDR_USELESS_FH);
+            if (p->more_fragments && (left - size) % 8) /* RFC 8200 section 4.5 */
+                sek_packet_event(p, SEK_DECODE_IPV6_FRAG_INVALID_LENGTH);
             break;
         }
         next = h[0];

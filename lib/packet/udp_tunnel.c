@@ -1,6 +1,7 @@
 /* Tunnels over UDP: VXLAN (RFC 7348), Geneve (RFC 8926), GTP-U (3GPP TS 29.281) and Teredo
  * (RFC 4380). What does not have the right shape stays plain UDP. */
 #include "lib/packet/layers.h"
+#include "lib/base/endian.h"
 
 static void carry_ip(struct decoder *d, struct sek_packet *outer, const uint8_t *data, uint32_t len)
 {
@@ -18,15 +19,45 @@ static void carry_ip(struct decoder *d, struct sek_packet *outer, const uint8_t 
         d->count--;
 }
 
-static void carry_ethernet(struct decoder *d, struct sek_packet *outer, const uint8_t *data,
+/* False: the frame is of a type that nothing here decodes. */
+static bool carry_ethernet(struct decoder *d, struct sek_packet *outer, const uint8_t *data,
                            uint32_t len)
 {
     struct sek_packet *p = decoder_inner(d, outer);
     if (!p)
-        return;
-    decode_ethernet(d, p, data, len);
+        return true;
+    bool known = decode_ethernet(d, p, data, len);
     if (!p->ip_version && !p->any_event)
         d->count--;
+    return known;
+}
+
+/* Bits that senders leave zero decide whether a payload that is not understood is an anomaly: other
+ * protocols may use these ports, too. */
+static void decode_vxlan(struct decoder *d, struct sek_packet *outer, const uint8_t *data,
+                         uint32_t len)
+{
+    if (len < 8 + 14 || !(data[0] & 0x08) || data[7])
+        return;
+    bool known = carry_ethernet(d, outer, data + 8, len - 8);
+    if (!known && sek_get32(data) == 0x08000000)
+        sek_packet_event(outer, SEK_DECODE_VXLAN_UNKNOWN_PAYLOAD_TYPE);
+}
+
+static void decode_geneve(struct decoder *d, struct sek_packet *outer, const uint8_t *data,
+                          uint32_t len)
+{
+    uint32_t header = len >= 8 ? 8 + (data[0] & 0x3fu) * 4 : 0;
+    if (!header || data[0] >> 6 || len <= header)
+        return;
+    bool plain = !(data[1] & 0xbf) && !data[7]; /* no control message, nothing reserved is set */
+    uint16_t type = sek_get16(data + 2);
+    if (type == 0x6558 && len >= header + 14)
+        carry_ethernet(d, outer, data + header, len - header);
+    else if (type == 0x0800 || type == 0x86dd)
+        carry_ip(d, outer, data + header, len - header);
+    else if (type >= 0x0600 && type != 0x6558 && plain)
+        sek_packet_event(outer, SEK_DECODE_GENEVE_UNKNOWN_PAYLOAD_TYPE);
 }
 
 static void decode_gtp(struct decoder *d, struct sek_packet *outer)
@@ -60,17 +91,11 @@ void decode_udp_tunnel(struct decoder *d, struct sek_packet *outer)
     uint32_t len = outer->payload_len;
     switch (outer->dst_port) {
     case 4789:
-        if (len >= 8 + 14 && data[0] & 0x08 && !data[7])
-            carry_ethernet(d, outer, data + 8, len - 8);
+        decode_vxlan(d, outer, data, len);
         return;
-    case 6081: {
-        uint32_t header = len >= 8 ? 8 + (data[0] & 0x3fu) * 4 : 0;
-        if (header && !(data[0] >> 6) && len >= header + 14 && data[2] == 0x65 && data[3] == 0x58)
-            carry_ethernet(d, outer, data + header, len - header);
-        else if (header && len > header && data[2] == 0x08 && data[3] == 0x00)
-            carry_ip(d, outer, data + header, len - header);
+    case 6081:
+        decode_geneve(d, outer, data, len);
         return;
-    }
     case 2152:
         decode_gtp(d, outer);
         return;
