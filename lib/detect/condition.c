@@ -409,10 +409,45 @@ static bool app_state_test(const struct inspect *in, const struct sek_condition 
     return sek_compare(&c->compare, progress);
 }
 
+/* Is it about the header of a packet? What stands for the end of a flow has none. */
+static bool about_header(enum sek_condition_kind kind)
+{
+    switch (kind) {
+    case SEK_IF_TTL:
+    case SEK_IF_TOS:
+    case SEK_IF_IP_ID:
+    case SEK_IF_FRAGBITS:
+    case SEK_IF_FRAGOFFSET:
+    case SEK_IF_TCP_FLAGS:
+    case SEK_IF_SEQ:
+    case SEK_IF_ACK:
+    case SEK_IF_WINDOW:
+    case SEK_IF_MSS:
+    case SEK_IF_WSCALE:
+    case SEK_IF_DSIZE:
+    case SEK_IF_ICMP_TYPE:
+    case SEK_IF_ICMP_CODE:
+    case SEK_IF_ICMP_ID:
+    case SEK_IF_ICMP_SEQ:
+    case SEK_IF_ICMP_MTU:
+    case SEK_IF_SCTP_VTAG:
+    case SEK_IF_SCTP_CHUNK_TYPE:
+    case SEK_IF_SCTP_CHUNK_COUNT:
+    case SEK_IF_IGMP_TYPE:
+    case SEK_IF_IPOPT:
+    case SEK_IF_CHECKSUM:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool one_condition(struct inspect *in, const struct sek_condition *c)
 {
     const struct sek_packet *p = in->p;
     uint64_t bit = c->compare.low;
+    if (p->source == SEK_SOURCE_STREAM_END && about_header(c->kind))
+        return false;
     switch (c->kind) {
     case SEK_IF_TTL:
         return sek_compare(&c->compare, p->ttl);
@@ -436,7 +471,7 @@ static bool one_condition(struct inspect *in, const struct sek_condition *c)
     case SEK_IF_WSCALE:
         return tcp_test(p, c);
     case SEK_IF_DSIZE:
-        return p->source != SEK_SOURCE_STREAM_END && sek_compare(&c->compare, p->payload_len);
+        return sek_compare(&c->compare, p->payload_len);
     case SEK_IF_ICMP_TYPE:
     case SEK_IF_ICMP_CODE:
     case SEK_IF_ICMP_ID:

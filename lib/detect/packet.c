@@ -113,10 +113,10 @@ static bool header_bytes(const struct sek_packet *p, int target, uint32_t index,
         return p->proto == IPPROTO_UDP && p->l4;
     case SEK_TARGET_IPV4_HEADER:
         *out = (struct sek_bytes){p->ip, p->ip_header_len};
-        return p->ip_version == 4;
+        return p->ip_version == 4 && p->ip;
     case SEK_TARGET_IPV6_HEADER:
         *out = (struct sek_bytes){p->ip, p->ip_header_len};
-        return p->ip_version == 6;
+        return p->ip_version == 6 && p->ip;
     case SEK_TARGET_ICMPV4_HEADER:
         *out = (struct sek_bytes){p->l4, icmp_header(p)};
         return icmp && p->l4;
