@@ -49,69 +49,61 @@ static void decode_arp(struct sek_packet *p, const uint8_t *data, uint32_t len)
         sek_packet_event(p, SEK_DECODE_ARP_PKT_TOO_SMALL);
 }
 
-bool decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type, const uint8_t *data,
-                      uint32_t len)
+void decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type, const uint8_t *data,
+                      uint32_t len, enum sek_decode_event unknown)
 {
     switch (type) {
     case 0x0800:
         decode_ipv4(d, p, data, len);
-        return true;
+        return;
     case 0x86dd:
         decode_ipv6(d, p, data, len);
-        return true;
+        return;
     case 0x0806:
         decode_arp(p, data, len);
-        return true;
+        return;
     case 0x8100:
     case 0x88a8:
     case 0x9100:
         decode_vlan(d, p, data, len);
-        return true;
+        return;
     case 0x8847:
     case 0x8848:
         decode_mpls(d, p, data, len);
-        return true;
+        return;
     case 0x8863:
         decode_pppoe_discovery(p, data, len);
-        return true;
+        return;
     case 0x8864:
         decode_pppoe_session(d, p, data, len);
-        return true;
+        return;
     case 0x88e7:
         decode_8021ah(d, p, data, len);
-        return true;
+        return;
     case 0x8926:
         decode_vntag(d, p, data, len);
-        return true;
+        return;
     case 0x893f:
         decode_etag(d, p, data, len);
-        return true;
+        return;
     case 0x6558: /* transparent Ethernet bridging */
         if (decoder_nest(d, p))
             decode_ethernet(d, p, data, len);
-        return true;
+        return;
     }
-    return type < 0x0600; /* what is below is a length (802.3) */
+    if (type >= 0x0600 && unknown < SEK_DECODE_EVENT_COUNT) /* what is below is a length (802.3) */
+        sek_packet_event(p, unknown);
 }
 
-/* What a link layer carries. */
-static bool decode_network(struct decoder *d, struct sek_packet *p, uint16_t type,
-                           const uint8_t *data, uint32_t len)
-{
-    bool known = decode_ethertype(d, p, type, data, len);
-    if (!known)
-        sek_packet_event(p, SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
-    return known;
-}
-
-bool decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
+void decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
     if (len < 14) {
         sek_packet_event(p, SEK_DECODE_ETHERNET_PKT_TOO_SMALL);
-        return true;
+        return;
     }
     p->ethernet = data;
-    return decode_network(d, p, sek_get16(data + 12), data + 14, len - 14);
+    decode_ethertype(d, p, sek_get16(data + 12), data + 14, len - 14,
+                     SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
 }
 
 #define TCP_OPTIONS_ONCE 0x40008013cull /* kinds 2, 3, 4, 5, 8, 19 (MD5) and 34: a bit each */
@@ -390,13 +382,15 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         if (len < 16)
             sek_packet_event(p, SEK_DECODE_SLL_PKT_TOO_SMALL);
         else
-            decode_network(d, p, sek_get16(frame + 14), frame + 16, len - 16);
+            decode_ethertype(d, p, sek_get16(frame + 14), frame + 16, len - 16,
+                             SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
         return;
     case SEK_LINK_SLL2:
         if (len < 20)
             sek_packet_event(p, SEK_DECODE_SLL_PKT_TOO_SMALL);
         else
-            decode_network(d, p, sek_get16(frame), frame + 20, len - 20);
+            decode_ethertype(d, p, sek_get16(frame), frame + 20, len - 20,
+                             SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
         return;
     case SEK_LINK_PPP:
         decode_ppp(d, p, frame, len);
@@ -405,7 +399,8 @@ static void decode_link(struct decoder *d, struct sek_packet *p, enum sek_link l
         if (len < 4)
             sek_packet_event(p, SEK_DECODE_CHDLC_PKT_TOO_SMALL);
         else
-            decode_network(d, p, sek_get16(frame + 2), frame + 4, len - 4);
+            decode_ethertype(d, p, sek_get16(frame + 2), frame + 4, len - 4,
+                             SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
         return;
     case SEK_LINK_NULL: /* four bytes of address family in the capturing host's order */
         if (len < 4) {

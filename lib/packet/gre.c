@@ -118,7 +118,7 @@ void decode_gre(struct decoder *d, struct sek_packet *outer, const uint8_t *data
     else if (type == 0x88be)
         decode_erspan(d, p, data + skip, len - skip);
     else
-        decode_ethertype(d, p, type, data + skip, len - skip);
+        decode_ethertype(d, p, type, data + skip, len - skip, SEK_DECODE_EVENT_COUNT);
     if (!p->ip_version && !p->any_event)
         d->count--;
 }

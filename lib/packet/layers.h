@@ -16,11 +16,10 @@ struct sek_packet *decoder_inner(struct decoder *d, const struct sek_packet *out
 /* Asked before a layer that may hold itself is opened; false, with an event, when there are too many. */
 bool decoder_nest(struct decoder *d, struct sek_packet *p);
 
-/* False when the type of what follows is one that nothing here decodes; decode_ethernet has noted
- * that on P. */
-bool decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len);
-bool decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type, const uint8_t *data,
-                      uint32_t len);
+void decode_ethernet(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len);
+/* UNKNOWN is the event when TYPE is none of ours; SEK_DECODE_EVENT_COUNT: that is no anomaly there. */
+void decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type, const uint8_t *data,
+                      uint32_t len, enum sek_decode_event unknown);
 void decode_vlan(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len);
 void decode_vntag(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len);
 void decode_etag(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len);

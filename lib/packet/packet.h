@@ -95,6 +95,11 @@ static inline void sek_packet_event(struct sek_packet *p, enum sek_decode_event 
     p->any_event = true;
 }
 
+static inline bool sek_packet_has_event(const struct sek_packet *p, enum sek_decode_event event)
+{
+    return p->decode_events[event / 64] >> (event % 64) & 1;
+}
+
 static inline void sek_packet_stream_event(struct sek_packet *p, enum sek_stream_event event)
 {
     p->stream_events[event / 64] |= 1ull << (event % 64);

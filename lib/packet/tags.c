@@ -3,14 +3,6 @@
 #include "lib/packet/layers.h"
 #include "lib/base/endian.h"
 
-/* What follows a tag ends in a type; EVENT says that it is none we know. */
-static void tagged(struct decoder *d, struct sek_packet *p, const uint8_t *type, uint32_t len,
-                   enum sek_decode_event event)
-{
-    if (!decode_ethertype(d, p, sek_get16(type), type + 2, len - 2))
-        sek_packet_event(p, event);
-}
-
 void decode_vlan(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
 {
     if (len < 4) {
@@ -22,7 +14,8 @@ void decode_vlan(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
         return;
     }
     p->vlan[p->vlan_count++] = sek_get16(data) & 0x0fff;
-    tagged(d, p, data + 2, len - 2, SEK_DECODE_VLAN_UNKNOWN_TYPE);
+    decode_ethertype(d, p, sek_get16(data + 2), data + 4, len - 4,
+                     SEK_DECODE_VLAN_UNKNOWN_TYPE);
 }
 
 void decode_vntag(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
@@ -30,7 +23,8 @@ void decode_vntag(struct decoder *d, struct sek_packet *p, const uint8_t *data, 
     if (len < 6)
         sek_packet_event(p, SEK_DECODE_VNTAG_HEADER_TOO_SMALL);
     else if (decoder_nest(d, p))
-        tagged(d, p, data + 4, len - 4, SEK_DECODE_VNTAG_UNKNOWN_TYPE);
+        decode_ethertype(d, p, sek_get16(data + 4), data + 6, len - 6,
+                         SEK_DECODE_VNTAG_UNKNOWN_TYPE);
 }
 
 void decode_etag(struct decoder *d, struct sek_packet *p, const uint8_t *data, uint32_t len)
@@ -38,7 +32,8 @@ void decode_etag(struct decoder *d, struct sek_packet *p, const uint8_t *data, u
     if (len < 8)
         sek_packet_event(p, SEK_DECODE_ETAG_HEADER_TOO_SMALL);
     else if (decoder_nest(d, p))
-        tagged(d, p, data + 6, len - 6, SEK_DECODE_ETAG_UNKNOWN_TYPE);
+        decode_ethertype(d, p, sek_get16(data + 6), data + 8, len - 8,
+                         SEK_DECODE_ETAG_UNKNOWN_TYPE);
 }
 
 /* Four bytes of service identifier, then the customer's frame. */

@@ -26,7 +26,8 @@ static bool carry_ethernet(struct decoder *d, struct sek_packet *outer, const ui
     struct sek_packet *p = decoder_inner(d, outer);
     if (!p)
         return true;
-    bool known = decode_ethernet(d, p, data, len);
+    decode_ethernet(d, p, data, len);
+    bool known = !sek_packet_has_event(p, SEK_DECODE_ETHERNET_UNKNOWN_ETHERTYPE);
     if (!p->ip_version && !p->any_event)
         d->count--;
     return known;
