@@ -52,10 +52,11 @@ static void decode_arp(struct sek_packet *p, const uint8_t *data, uint32_t len)
 void decode_ethertype(struct decoder *d, struct sek_packet *p, uint16_t type, const uint8_t *data,
                       uint32_t len, enum sek_decode_event unknown)
 {
-    switch (type) {
-    case 0x0800:
+    if (type == 0x0800) { /* what most frames hold is asked first */
         decode_ipv4(d, p, data, len);
         return;
+    }
+    switch (type) {
     case 0x86dd:
         decode_ipv6(d, p, data, len);
         return;
