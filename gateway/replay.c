@@ -396,7 +396,8 @@ static int replay(struct replay *r)
     enum sek_error rc = run_capture(r, engine, &fault);
     if (!rc)
         sek_engine_end_flows(engine);
-    sample(NULL);
+    if (r->stats_path)
+        sample(NULL);
     uint64_t ran = sek_clock_mono_us();
     if (!rc && r->stats_path)
         write_stats(r, engine, rules, (double)(loaded - begin) / 1e6, (double)(ran - loaded) / 1e6);

@@ -216,14 +216,14 @@ const struct sek_number_def dns_numbers[] = {
     {0},
 };
 
-const struct sek_app_event_name dns_events[] = {
-    {"malformed_data", DNS_EVENT_MALFORMED},   {"not_request", DNS_EVENT_NOT_REQUEST},
-    {"not_response", DNS_EVENT_NOT_RESPONSE},  {"z_flag_set", DNS_EVENT_Z_FLAG},
-    {"invalid_opcode", DNS_EVENT_OPCODE},      {"name_too_long", DNS_EVENT_NAME_TOO_LONG},
-    {"infinite_loop", DNS_EVENT_INFINITE_LOOP}, {"too_many_labels", DNS_EVENT_TOO_MANY_LABELS},
+#define DNS_EVENTS \
+    {"malformed_data", DNS_EVENT_MALFORMED},   {"not_request", DNS_EVENT_NOT_REQUEST}, \
+    {"not_response", DNS_EVENT_NOT_RESPONSE},  {"z_flag_set", DNS_EVENT_Z_FLAG}, \
+    {"invalid_opcode", DNS_EVENT_OPCODE},      {"name_too_long", DNS_EVENT_NAME_TOO_LONG}, \
+    {"infinite_loop", DNS_EVENT_INFINITE_LOOP}, {"too_many_labels", DNS_EVENT_TOO_MANY_LABELS}, \
     {"invalid_additionals", DNS_EVENT_ADDITIONALS}, {"invalid_authorities", DNS_EVENT_AUTHORITIES},
-    {0},
-};
+
+const struct sek_app_event_name dns_events[] = {DNS_EVENTS {0}};
 
 const struct sek_buffer_def mdns_buffers[] = {
     {"mdns.queries.rrname", NULL, NULL, 3, DONE, true, false, get_query},
@@ -234,12 +234,5 @@ const struct sek_buffer_def mdns_buffers[] = {
     {0},
 };
 
-/* A copy, so that rules about events of DNS are not about these. */
-const struct sek_app_event_name mdns_events[] = {
-    {"malformed_data", DNS_EVENT_MALFORMED},   {"not_request", DNS_EVENT_NOT_REQUEST},
-    {"not_response", DNS_EVENT_NOT_RESPONSE},  {"z_flag_set", DNS_EVENT_Z_FLAG},
-    {"invalid_opcode", DNS_EVENT_OPCODE},      {"name_too_long", DNS_EVENT_NAME_TOO_LONG},
-    {"infinite_loop", DNS_EVENT_INFINITE_LOOP}, {"too_many_labels", DNS_EVENT_TOO_MANY_LABELS},
-    {"invalid_additionals", DNS_EVENT_ADDITIONALS}, {"invalid_authorities", DNS_EVENT_AUTHORITIES},
-    {0},
-};
+/* A table of its own, so that rules about events of DNS are not about these. */
+const struct sek_app_event_name mdns_events[] = {DNS_EVENTS {0}};

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <magic.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static struct {
     magic_t cookie;
     const char *(*buffer)(magic_t cookie, const void *data, size_t len);
     char why[128];
+    atomic_bool needed;
 } lib = {.once = PTHREAD_ONCE_INIT};
 
 static struct {
@@ -50,6 +52,13 @@ enum sek_error sek_file_magic_open(struct sek_fault *fault)
     return lib.cookie ? SEK_OK : sek_fail(fault, SEK_EUNSUPPORTED, "%s", lib.why);
 }
 
+enum sek_error sek_file_magic_need(struct sek_fault *fault)
+{
+    enum sek_error rc = sek_file_magic_open(fault);
+    lib.needed = lib.needed || !rc;
+    return rc;
+}
+
 /* FNV-1a */
 static uint64_t hash_of(const uint8_t *p, uint32_t len)
 {
@@ -62,7 +71,7 @@ static uint64_t hash_of(const uint8_t *p, uint32_t len)
 const char *sek_file_magic(const struct sek_file *f)
 {
     const struct sek_buffer *c = f->content;
-    if (!lib.cookie || !c || !c->len || (!f->closed && c->len < ENOUGH))
+    if (!lib.needed || !c || !c->len || (!f->closed && c->len < ENOUGH))
         return NULL;
     uint32_t len = c->len < LOOK_AT ? c->len : LOOK_AT;
     uint64_t hash = hash_of(c->data, len);

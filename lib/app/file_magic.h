@@ -6,12 +6,14 @@
 #include "lib/app/app.h"
 #include "lib/base/error.h"
 
-/* Load libmagic and its database; again is free. SEK_EUNSUPPORTED when they are not installed (Debian:
- * libmagic1). Call it before the process is confined. */
+/* Load libmagic and its database, where the process may still do so; again is free. SEK_EUNSUPPORTED when they are
+ * not installed (Debian: libmagic1). */
 enum sek_error sek_file_magic_open(struct sek_fault *fault);
+/* A rule asks: from now on files are described. Opens it, too. */
+enum sek_error sek_file_magic_need(struct sek_fault *fault);
 
-/* The description of F by what was kept of it; NULL while there is too little to tell, or libmagic is not
- * open. Valid until the next call. One thread at a time. */
+/* The description of F by what was kept of it; NULL while there is too little to tell, or no rule asks. Valid until
+ * the next call. One thread at a time. */
 const char *sek_file_magic(const struct sek_file *f);
 
 #endif

@@ -258,7 +258,7 @@ static enum sek_error kw_filename(struct builder *b, char *arg)
 static enum sek_error kw_filemagic(struct builder *b, char *arg)
 {
     struct sek_fault why;
-    if (sek_file_magic_open(&why))
+    if (sek_file_magic_need(&why))
         return builder_fail(b, SEK_EUNSUPPORTED, "%s", why.message);
     return file_text(b, arg, SEK_IF_FILE_MAGIC, 0);
 }

@@ -92,7 +92,7 @@ static enum sek_error sticky_option(struct builder *b, const char *name, const c
     if (arg && strcmp(name, "filename"))
         return builder_fail(b, SEK_EINVAL, "takes no value, found '%.60s'", arg);
     struct sek_fault why;
-    if (!strcmp(name, "file.magic") && sek_file_magic_open(&why))
+    if (!strcmp(name, "file.magic") && sek_file_magic_need(&why))
         return builder_fail(b, SEK_EUNSUPPORTED, "%s", why.message);
     return builder_sticky(b, SEK_TARGET_APP + id, sek_buffer_multi(id));
 }
