@@ -126,7 +126,7 @@ static bool set_option(struct replay *r, const char *text)
         "packet-alert-max", "flow.", "detect.", "defrag.", "ippair.", "stats.", "mpm-algo",
         "spm-algo", "outputs.", "host.", "decoder.", "datasets.", "rules.",
         "threshold-file", "classification-file", "reputation-", "default-reputation-path",
-        "host-os-policy."};
+        "host-os-policy.", "memory.limit"};
     char key[200];
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || (size_t)(eq - text) >= sizeof key) {

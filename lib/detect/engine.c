@@ -43,29 +43,41 @@ static uint8_t policy_of(struct sek_config *c, const char *key, bool ips)
     return !strcasecmp(v, "auto") && ips ? POLICY_DROP_FLOW : POLICY_IGNORE;
 }
 
-/* A size with kb, mb or gb behind it, or in bytes. */
-static uint64_t setting_size(struct sek_config *c, const char *key, uint64_t otherwise)
+/* A size with kb, mb or gb behind it, or in bytes; *V stays when the setting is not there. */
+static bool setting_size(struct sek_config *c, const char *key, uint64_t *v, struct sek_fault *fault)
 {
-    static const char *const units[] = {"kb", "mb", "gb"};
+    static const char *const units[] = {"", "kb", "mb", "gb"};
     const char *text = sek_config_get(c, key, NULL);
     char *end;
-    uint64_t v = text ? strtoull(text, &end, 10) : otherwise;
-    for (unsigned i = 0; text && i < 3; i++)
-        if (!strncasecmp(end, units[i], 2))
-            v <<= 10 * (i + 1);
-    return v;
+    if (!text)
+        return true;
+    uint64_t n = strtoull(text, &end, 10);
+    while (*end == ' ')
+        end++;
+    for (unsigned i = 0; *text >= '0' && *text <= '9' && i < 4; i++) {
+        if (!strcasecmp(end, units[i]) && n <= UINT64_MAX >> 10 * i) {
+            *v = n << 10 * i;
+            return true;
+        }
+    }
+    sek_fail(fault, SEK_EINVAL, "%s: found '%.40s', expected a size such as 512mb", key, text);
+    return false;
 }
 
-static void read_settings(struct sek_engine *e)
+static bool read_settings(struct sek_engine *e, struct sek_fault *fault)
 {
     struct sek_config *c = e->options.config;
     struct sek_fault ignored;
     long number;
+    uint64_t depth = 1u << 20, memory = e->options.memory_limit;
+    if (!setting_size(c, "stream.reassembly.depth", &depth, fault) || !setting_size(c, "memory.limit", &memory, fault))
+        return false;
+    e->pool.limit = memory;
     e->tcp = (struct sek_tcp_settings){
         .midstream = e->options.midstream,
         .async = setting_yes(c, "stream.async-oneside"),
         .inline_mode = e->options.ips || e->options.inline_stream,
-        .depth = (uint32_t)setting_size(c, "stream.reassembly.depth", 1u << 20),
+        .depth = depth < UINT32_MAX ? (uint32_t)depth : UINT32_MAX,
         .piece_limit = 4u << 20,
         .urgent_inline = setting_is(c, "stream.reassembly.urgent.policy", "oob", "inline"),
         .hosts = &e->hosts,
@@ -81,6 +93,7 @@ static void read_settings(struct sek_engine *e)
     number = 15;
     sek_config_number(c, "packet-alert-max", 1, ALERTS_MAX, &number, &ignored);
     e->alert_max = (uint32_t)number;
+    return true;
 }
 
 static enum sek_error rules_attach(struct sek_engine *e, const struct sek_compiled *rules,
@@ -116,7 +129,6 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
     }
     e->options = *options;
     e->prevent = options->ips;
-    e->pool.limit = setting_size(options->config, "memory.limit", options->memory_limit);
     e->candidates = calloc(CANDIDATES_MAX, sizeof *e->candidates);
     e->pcre_match = pcre2_match_data_create(16, NULL);
     e->pcre_context = pcre2_match_context_create(NULL);
@@ -135,8 +147,7 @@ struct sek_engine *sek_engine_new(const struct sek_engine_options *options,
     e->flows.on_end = on_flow_end;
     e->flows.ctx = e;
     sek_defrag_open(&e->defrag, &e->pool, &e->hosts);
-    read_settings(e);
-    if (sek_host_policies_read(&e->hosts, e->options.config, fault) || rules_attach(e, rules, fault)) {
+    if (!read_settings(e, fault) || sek_host_policies_read(&e->hosts, e->options.config, fault) || rules_attach(e, rules, fault)) {
         sek_engine_free(e);
         return NULL;
     }
@@ -302,140 +313,6 @@ static void refuse(struct inspect *in, struct sek_result *result)
     drop_flow(in, result, SEK_DROP_POLICY);
 }
 
-/* --- streams to the application layer --- */
-
-/* Does S hold bytes that rules over the stream have not seen? */
-static bool raw_waits(const struct sek_stream *s)
-{
-    return s->filled && s->raw_offset < s->base + s->filled && !(s->raw_end && s->raw_offset >= s->raw_end);
-}
-
-/* Feed what is ready of one direction; END when nothing more will come. True: it stopped before a gap, so that
- * rules see what is there before it is let go. */
-static bool feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, bool end)
-{
-    struct sek_stream *s = &f->tcp->stream[dir];
-    unsigned flags = s->app_offset ? 0 : SEK_APP_START;
-    for (;;) {
-        uint64_t gap = sek_stream_gap(&e->tcp, s, end);
-        if (gap && raw_waits(s)) {
-            s->inspect_now = true;
-            return true;
-        }
-        if (gap) {
-            struct flow_detect *fd = flow_detect_get(e, f);
-            if (fd)
-                history_gap(&e->pool, &fd->history, dir, s);
-            sek_stream_skip(&e->tcp, &e->pool, s, gap);
-            e->stats.stream_gaps++;
-        }
-        if (s->gap)
-            flags |= SEK_APP_GAP;
-        struct sek_bytes b = sek_stream_ready(&e->tcp, s, s->app_offset, end);
-        bool last = end || s->depth_reached ||
-                    (s->seen_fin && s->app_offset + b.len >= s->fin_offset);
-        if (!b.len && (!last || s->closed))
-            break;
-        s->closed = last;
-        s->gap = false;
-        uint8_t stage = stage_enter(e, SEK_STAGE_APPLICATION);
-        struct sek_app_result r = sek_app_data(&e->pool, &e->app, f, dir, b.data, b.len,
-                                               flags | (last ? SEK_APP_END : 0));
-        e->stage = stage;
-        if (r.error)
-            e->stats.app_errors++;
-        s->app_offset += r.consumed;
-        if (!r.consumed || !b.len)
-            break;
-        flags = 0;
-    }
-    if (s->closed && s->app_offset < s->base + s->filled)
-        s->app_offset = s->base + s->filled; /* nobody will come for the rest */
-    return false;
-}
-
-static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number);
-
-/* All of one direction, before a reset (packet NUMBER) or the end of the flow. */
-static void feed_rest(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
-{
-    struct sek_stream *s = &f->tcp->stream[dir];
-    while (feed(e, f, dir, true)) {
-        end_direction(e, f, dir, number);
-        s->raw_offset = s->base + s->filled;
-    }
-}
-
-/* A transaction that has become complete, or a protocol that nobody parses, is a reason to look at
- * the stream now and not only when a whole chunk is there. */
-static void want_inspection(struct sek_flow *f, const struct sek_packet *p)
-{
-    struct sek_app_state *state = f->app_state;
-    for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
-        for (int d = 0; d < 2; d++)
-            if (tx->complete[d] && !tx->detect[d].done && !tx->ignore[d])
-                f->tcp->stream[d].inspect_now = true;
-    if (!state && p && p->tcp.flags & (SEK_TCP_PSH | SEK_TCP_FIN | SEK_TCP_RST))
-        f->tcp->stream[0].inspect_now = f->tcp->stream[1].inspect_now = true;
-}
-
-/* Which bytes of its own direction are looked at with this packet. */
-static void choose_stream(struct inspect *in, bool all)
-{
-
-    struct sek_engine *e = in->e;
-    struct sek_stream *s = &in->flow->tcp->stream[in->dir];
-    struct sek_bytes fresh = sek_stream_ready(&e->tcp, s, s->raw_offset, all);
-    uint32_t chunk = in->dir ? CHUNK_TOCLIENT : CHUNK_TOSERVER;
-    if (s->raw_end && s->raw_offset >= s->raw_end) {
-        s->raw_offset = s->base + s->filled;
-        return;
-    }
-    bool closing = in->flow->tcp->state >= SEK_TCP_CLOSING;
-    if (!fresh.len)
-        return;
-    if (!e->tcp.inline_mode && !all && !closing && !s->inspect_now && !s->depth_reached &&
-        fresh.len < chunk)
-        return;
-    uint32_t back = s->raw_offset - s->base > STREAM_BACK ? STREAM_BACK
-                                                          : (uint32_t)(s->raw_offset - s->base);
-    in->stream = (struct sek_bytes){fresh.data - back, fresh.len + back};
-    in->stream_base = s->raw_offset - back;
-    in->stream_old = back;
-    in->has_stream = true;
-    s->inspect_now = false;
-}
-
-static void stream_done(struct inspect *in)
-{
-    struct sek_stream *s = &in->flow->tcp->stream[in->dir];
-    if (in->has_stream)
-        s->raw_offset = in->stream_base + in->stream.len;
-}
-
-/* Let go of bytes that nobody needs; keep some behind so that patterns over the edge are found. */
-static void slide(struct sek_engine *e, struct sek_flow *f)
-{
-    for (int d = 0; d < 2; d++) {
-        struct sek_stream *s = &f->tcp->stream[d];
-        uint64_t app = s->app_offset, raw = s->raw_offset;
-        if (f->app == SEK_APP_FAILED) /* nobody parses what is ready */
-            app = s->app_offset += sek_stream_ready(&e->tcp, s, app, false).len;
-        uint64_t least = app < raw ? app : raw;
-        if (least - s->base < 2 * STREAM_BACK)
-            continue;
-        struct flow_detect *fd = f->detect;
-        if (fd && fd->history)
-            history_forget(&e->pool, fd->history, d);
-        s->app_offset = s->raw_offset = least - STREAM_BACK;
-        sek_stream_slide(&e->pool, s);
-        s->app_offset = app;
-        s->raw_offset = raw;
-    }
-}
-
-static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir,
-                          uint64_t number);
 static void close_session(struct sek_engine *e, struct sek_flow *f);
 
 /* --- one packet --- */
@@ -460,19 +337,6 @@ static void run_rules(struct inspect *in, struct sek_result *result)
         in->flow->app_events = 0;
     if (in->refused && result->verdict == SEK_VERDICT_PASS)
         refuse(in, result);
-}
-
-/* The flow is encrypted from now on: the streams are searched up to here. */
-static void end_inspection(struct sek_flow *f)
-{
-    for (int d = 0; d < 2; d++) {
-        struct sek_stream *s = &f->tcp->stream[d];
-        if (s->raw_end)
-            continue;
-        s->raw_end = s->base + s->filled;
-        s->raw_end += !s->raw_end; /* 0 means none */
-        s->inspect_now = true;
-    }
 }
 
 /* stream.midstream-policy: what is done with a flow whose beginning was not seen. */
@@ -523,20 +387,20 @@ static void tcp_packet(struct inspect *in, struct sek_result *result)
     if (e->options.ips && r.tracked && !r.valid && !r.retransmission && had_session)
         result->verdict = SEK_VERDICT_DROP;
     uint64_t gaps = e->stats.stream_gaps;
-    feed(e, f, e->tcp.inline_mode ? in->dir : !in->dir, false);
-    feed(e, f, e->tcp.inline_mode ? !in->dir : in->dir, false);
+    stream_feed(e, f, e->tcp.inline_mode ? in->dir : !in->dir, false);
+    stream_feed(e, f, e->tcp.inline_mode ? !in->dir : in->dir, false);
     if (e->stats.stream_gaps != gaps)
         sek_packet_stream_event(in->p, SEK_STREAM_REASSEMBLY_SEQ_GAP);
     if (r.closed_now && f->tcp->rst_seen) {
-        feed_rest(e, f, SEK_TOSERVER, in->p->number);
-        feed_rest(e, f, SEK_TOCLIENT, in->p->number);
+        stream_feed_rest(e, f, SEK_TOSERVER, in->p->number);
+        stream_feed_rest(e, f, SEK_TOCLIENT, in->p->number);
     }
     if (f->flags & SEK_FLOW_ENCRYPTED)
-        end_inspection(f);
-    want_inspection(f, in->p);
+        streams_end_inspection(f);
+    streams_want_inspection(f, in->p);
     in->reset = r.closed_now && f->tcp->rst_seen;
     in->closed = r.closed_now && !f->tcp->rst_seen;
-    choose_stream(in, in->reset);
+    stream_choose(in, in->reset);
 }
 
 static void datagram(struct inspect *in)
@@ -609,17 +473,17 @@ static void one_packet(struct sek_engine *e, struct sek_packet *p, struct sek_re
         if (in.flow->flags & (SEK_FLOW_PASSED | SEK_FLOW_BYPASSED)) {
             if (in.flow->tcp) {
                 stream_done(&in);
-                slide(e, in.flow);
+                streams_slide(e, in.flow);
             }
             return;
         }
     }
     run_rules(&in, result);
     if (in.reset) /* nothing more will be acknowledged: the other side's rest is looked at now */
-        end_direction(e, in.flow, !in.dir, p->number);
+        flow_end_direction(e, in.flow, !in.dir, p->number);
     if (in.flow && in.flow->tcp) {
         stream_done(&in);
-        slide(e, in.flow);
+        streams_slide(e, in.flow);
     }
     if (in.closed)
         close_session(e, in.flow);
@@ -727,14 +591,13 @@ struct sek_packet sek_engine_flow_packet(const struct sek_flow *f, enum sek_dir 
     return p;
 }
 
-/* NUMBER: of the packet that is the reason; 0: none. */
-static void end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
+void flow_end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number)
 {
     struct sek_result result = {0};
     struct sek_packet p = sek_engine_flow_packet(f, dir, number);
     struct inspect in = {.e = e, .p = &p, .flow = f, .fd = f->detect, .dir = dir,
                          .stream_added = true, .established = f->flags & SEK_FLOW_ESTABLISHED};
-    choose_stream(&in, true);
+    stream_choose(&in, true);
     struct sek_app_state *state = f->app_state;
     bool open = false;
     for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
@@ -750,14 +613,14 @@ static void finish_streams(struct sek_engine *e, struct sek_flow *f)
 {
     const uint32_t settled = SEK_FLOW_DROPPED | SEK_FLOW_PASSED | SEK_FLOW_BYPASSED | SEK_FLOW_FINISHED;
     if (f->tcp && !(f->flags & settled)) {
-        feed_rest(e, f, SEK_TOSERVER, 0);
-        feed_rest(e, f, SEK_TOCLIENT, 0);
+        stream_feed_rest(e, f, SEK_TOSERVER, 0);
+        stream_feed_rest(e, f, SEK_TOCLIENT, 0);
         struct sek_app_state *state = f->app_state;
         for (struct sek_tx *tx = state ? state->first : NULL; tx; tx = tx->next)
             if (!tx->one_way)
                 tx->complete[0] = tx->complete[1] = true;
-        end_direction(e, f, SEK_TOSERVER, 0);
-        end_direction(e, f, SEK_TOCLIENT, 0);
+        flow_end_direction(e, f, SEK_TOSERVER, 0);
+        flow_end_direction(e, f, SEK_TOCLIENT, 0);
     }
     f->flags |= SEK_FLOW_FINISHED;
 }

@@ -209,4 +209,26 @@ static inline uint8_t stage_enter(struct sek_engine *e, enum sek_stage stage)
 void drop_flow(struct inspect *in, struct sek_result *result, enum sek_drop_reason reason);
 struct flow_detect *flow_detect_get(struct sek_engine *e, struct sek_flow *flow);
 
+/* --- streams.c --- */
+/* Feed what is ready of one direction; END when nothing more will come. True: it stopped before a gap, so that
+ * rules see what is there before it is let go. */
+bool stream_feed(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, bool end);
+/* All of one direction, before a reset (packet NUMBER) or the end of the flow. */
+void stream_feed_rest(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number);
+/* A transaction that has become complete, or a protocol that nobody parses, is a reason to look at
+ * the stream now and not only when a whole chunk is there. */
+void streams_want_inspection(struct sek_flow *f, const struct sek_packet *p);
+/* Which bytes of its own direction are looked at with this packet. */
+void stream_choose(struct inspect *in, bool all);
+/* What was chosen has been looked at. */
+void stream_done(struct inspect *in);
+/* Let go of bytes that nobody needs; keep some behind so that patterns over the edge are found. */
+void streams_slide(struct sek_engine *e, struct sek_flow *f);
+/* The flow is encrypted from now on: the streams are searched up to here. */
+void streams_end_inspection(struct sek_flow *f);
+
+/* --- engine.c --- */
+/* Inspect what is left of one direction, as at the end of the flow. NUMBER: of the packet that is the reason; 0: none. */
+void flow_end_direction(struct sek_engine *e, struct sek_flow *f, enum sek_dir dir, uint64_t number);
+
 #endif

@@ -43,5 +43,10 @@ grep -q "1 loaded, 1 failed" out.log || fail "$(cat out.log)"
 
 replay --set no.such.key=1 --rules good.rules good.pcap || fail "an unknown setting ends it: $(cat out.log)"
 grep -q "'no.such.key' is not a setting" out.log || fail "no warning: $(cat out.log)"
+for size in lots 5parsecs -1mb; do
+    refused "memory.limit: found '$size', expected a size" --set memory.limit=$size --rules good.rules good.pcap
+done
+replay --set memory.limit=64mb --set "stream.reassembly.depth=200 kb" --rules good.rules good.pcap || fail "sizes: $(cat out.log)"
+! grep -q "not a setting" out.log || fail "a setting is not known: $(cat out.log)"
 refused "found 'nonsense', expected KEY=VALUE" --set nonsense --rules good.rules good.pcap
 refused "eve.json: " --rules good.rules --eve /nowhere/eve.json good.pcap
