@@ -1,6 +1,7 @@
 /* Event records, and the one form in which the agent keeps addresses. */
 #include "agent/event.h"
 #include "agent/lockdown/judge.h"
+#include "bpf/lockdown.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 
@@ -110,15 +111,33 @@ void sek_event_lockdown(struct sek_text *t, const struct sek_lockdown_record *re
         "registered in learn mode",
         "registered because a trusted updater installed it",
     };
+    /* enum sek_guard_reason */
+    static const struct {
+        const char *operation, *reason;
+    } kernel[] = {
+        [SEK_GUARD_MEMORY] = {"execute", "a program that lies in memory only"},
+        [SEK_GUARD_UNCOVERED] = {"execute", "a program of the scope over a mount without a mark"},
+        [SEK_GUARD_OUTSIDE] = {"execute", "a program on a file system that is not covered"},
+        [SEK_GUARD_INLINE] = {"execute", "code on the command line or standard input"},
+        [SEK_GUARD_MAPPED] = {"map", "a file that is not registered, mapped as code"},
+        [SEK_GUARD_TRACED] = {"trace", "another process was to be traced or written"},
+        [SEK_GUARD_MODULE] = {"load", "kernel code that is not registered"},
+        [SEK_GUARD_BPF] = {"load", "a BPF program"},
+        [SEK_GUARD_WRITTEN] = {"write", "a registered program was to be changed"},
+    };
+    unsigned by_kernel = record->reason < SEK_GUARD_REASONS ? record->reason : 0;
     unsigned what = record->what <= SEK_LOCKDOWN_UPDATED ? record->what : SEK_LOCKDOWN_DENIED;
     sek_event_begin(t, "lockdown", actions[what]);
-    sek_json_str(t, "reason", reasons[what]);
+    sek_json_str(t, "reason", by_kernel ? kernel[by_kernel].reason : reasons[what]);
     sek_json_open(t, "lockdown", '{');
     sek_json_str(t, "mode", mode);
-    sek_json_str(t, "operation", record->exec ? "execute" : "open");
+    sek_json_str(t, "operation",
+                 by_kernel ? kernel[by_kernel].operation : record->exec ? "execute" : "open");
+    sek_json_str(t, "mechanism", by_kernel ? "ebpf" : "fanotify");
     sek_json_str(t, "kind", sek_file_kind_name(record->kind <= SEK_FILE_SCRIPT ? record->kind : 0));
     sek_json_str(t, "path", record->path);
-    sek_json_hex(t, "sha256", record->digest, 32);
+    if (!by_kernel)
+        sek_json_hex(t, "sha256", record->digest, 32);
     sek_json_close(t, '}');
     sek_json_open(t, "process", '{');
     sek_json_int(t, "pid", record->pid);

@@ -22,7 +22,8 @@ static const char usage[] =
     "       sekisho-agent lockdown explain [--allowlist FILE] PATH\n"
     "       sekisho-agent lockdown run --scope MOUNT --mode learn|detect|enforce\n"
     "           [--learn-from DIR] [--allowlist FILE] [--events FILE] [--stall open|closed]\n"
-    "           [--updater PROGRAM]\n";
+    "           [--updater PROGRAM] [--inline allow|detect|deny] [--scripts normal|strict]\n"
+    "           [--kernel on|off]\n";
 
 struct foreground {
     int events_fd;
@@ -40,15 +41,32 @@ static void write_event(void *arg, const struct sek_lockdown_record *record)
         perror("sekisho-agent: events");
 }
 
-static void say_ready(void *arg)
+static void say_ready(void *arg, bool programs, bool lsm, const char *why)
 {
     struct foreground *f = arg;
-    fprintf(stderr, "sekisho-agent: lockdown in force (%s)\n", f->mode);
+    fprintf(stderr, "sekisho-agent: lockdown in force (%s), by fanotify%s%s%s\n", f->mode,
+            programs ? " and eBPF" : " only: ", lsm ? " with BPF LSM" : "", why);
 }
 
 struct run_options {
     const char *scope, *learn_from, *mode, *events, *allowlist, *stall, *updater;
+    const char *inline_policy, *scripts, *kernel;
 };
+
+/* The index of WORD in a list of words that ends with NULL, or -1. */
+static int word_index(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i]; i++) {
+        if (!strcmp(word, words[i]))
+            return i;
+    }
+    return -1;
+}
+
+static const char *const stall_words[] = {"open", "closed", NULL};
+static const char *const inline_words[] = {"allow", "detect", "deny", NULL};
+static const char *const script_words[] = {"normal", "strict", NULL};
+static const char *const kernel_words[] = {"on", "off", NULL};
 
 static bool parse_run(int argc, char **argv, struct run_options *o)
 {
@@ -56,9 +74,12 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
         {"scope", required_argument, NULL, 's'},     {"learn-from", required_argument, NULL, 'l'},
         {"mode", required_argument, NULL, 'm'},      {"events", required_argument, NULL, 'e'},
         {"allowlist", required_argument, NULL, 'a'}, {"stall", required_argument, NULL, 't'},
-        {"updater", required_argument, NULL, 'u'},   {0},
+        {"updater", required_argument, NULL, 'u'},   {"inline", required_argument, NULL, 'i'},
+        {"scripts", required_argument, NULL, 'r'},   {"kernel", required_argument, NULL, 'k'},
+        {0},
     };
-    *o = (struct run_options){.stall = "open"};
+    *o = (struct run_options){
+        .stall = "open", .inline_policy = "allow", .scripts = "normal", .kernel = "on"};
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         const char **field = c == 's'   ? &o->scope
@@ -68,13 +89,17 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
                              : c == 'a' ? &o->allowlist
                              : c == 't' ? &o->stall
                              : c == 'u' ? &o->updater
+                             : c == 'i' ? &o->inline_policy
+                             : c == 'r' ? &o->scripts
+                             : c == 'k' ? &o->kernel
                                         : NULL;
         if (!field)
             return false;
         *field = optarg;
     }
-    return optind == argc && o->scope && o->mode &&
-           (!strcmp(o->stall, "open") || !strcmp(o->stall, "closed"));
+    return optind == argc && o->scope && o->mode && word_index(o->stall, stall_words) >= 0 &&
+           word_index(o->inline_policy, inline_words) >= 0 &&
+           word_index(o->scripts, script_words) >= 0 && word_index(o->kernel, kernel_words) >= 0;
 }
 
 /* Without --allowlist the learned digests live in a file that ends with this process. */
@@ -134,7 +159,10 @@ static int lockdown_run(const struct sek_command_context *context, int argc, cha
         .mode = mode,
         .allowlist = allowlist,
         .updaters = o.updater ? one_updater : context->settings->updaters,
-        .stall_closed = !strcmp(o.stall, "closed"),
+        .stall_closed = word_index(o.stall, stall_words),
+        .inline_policy = (unsigned)word_index(o.inline_policy, inline_words),
+        .strict_scripts = word_index(o.scripts, script_words),
+        .without_kernel = word_index(o.kernel, kernel_words),
         .command_fd = -1,
         .on_record = write_event,
         .on_ready = say_ready,

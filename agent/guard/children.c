@@ -107,9 +107,13 @@ static void forward_counters(void *arg, const struct sek_lockdown_shared *shared
     send(*(int *)arg, counters, sizeof counters, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void say_ready(void *arg)
+/* A byte 1, then what the kernel's programs cover: 'l' with BPF LSM, 'p' without, 'n' none; then why. */
+static void say_ready(void *arg, bool programs, bool lsm, const char *why)
 {
-    send(*(int *)arg, "r", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    char text[160];
+    int n = snprintf(text, sizeof text, "\1%c%s", lsm ? 'l' : programs ? 'p' : 'n', why);
+    send(*(int *)arg, text, (size_t)(n < (int)sizeof text ? n : (int)sizeof text - 1),
+         MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void keeper_main(struct sek_guard *g, int command, int record)

@@ -249,9 +249,12 @@ static void serve_records(struct sek_guard *g)
             g->state.lockdown_asked = u.counters[0];
             g->state.lockdown_denied = u.counters[1];
             g->state.lockdown_learned = u.counters[2];
-        } else if (n == 1) {
-            sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_FULL,
-                           "fanotify on open and execute");
+        } else if (n >= 2 && u.text[0] == '\1') {
+            bool programs = u.text[1] != 'n', lsm = u.text[1] == 'l';
+            sek_guard_part(g, SEK_STATE_LOCKDOWN,
+                           programs ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
+                           programs ? "fanotify, eBPF%s%.*s" : "fanotify only; memfd is free%s: %.*s",
+                           lsm ? ", BPF LSM" : "", (int)(n > 100 ? 98 : n - 2), u.text + 2);
             sek_guard_send_state(g);
         } else {
             sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%.*s",

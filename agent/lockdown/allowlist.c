@@ -37,7 +37,8 @@ bool sek_allowlist_has(const struct sek_allowlist *list, const uint8_t digest[32
 
 static enum sek_error grow(struct sek_allowlist *list)
 {
-    struct sek_allowlist more = {.cap = list->cap ? list->cap * 2 : 256, .count = list->count};
+    struct sek_allowlist more = *list;
+    more.cap = list->cap ? list->cap * 2 : 256;
     more.slots = calloc(more.cap, sizeof *more.slots);
     if (!more.slots)
         return SEK_ENOMEM;
@@ -84,6 +85,8 @@ enum sek_error sek_allowlist_parse(struct sek_allowlist *list, const char *name,
                                 hex);
             if (sek_allowlist_add(list, digest) == SEK_ENOMEM)
                 return sek_fail(fault, SEK_ENOMEM, "%s:%u: out of memory", name, line);
+            if (list->on_label && n > 66)
+                list->on_label(list->arg, digest, p + 66, n - 66);
         }
         p += n + 1;
     }
@@ -101,6 +104,15 @@ enum sek_error sek_allowlist_load(struct sek_allowlist *list, const char *path,
     rc = sek_allowlist_parse(list, path, text, len, fault);
     free(text);
     return rc;
+}
+
+void sek_allowlist_set_id(const uint8_t digest[32], uint8_t out[32])
+{
+    static const char word[6] = {'s', 'e', 't', '-', 'i', 'd'};
+    uint8_t both[32 + sizeof word];
+    memcpy(both, digest, 32);
+    memcpy(both + 32, word, sizeof word);
+    sek_sha256(both, sizeof both, out);
 }
 
 enum sek_error sek_allowlist_append(int fd, const uint8_t digest[32], const char *label)

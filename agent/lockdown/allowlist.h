@@ -14,6 +14,9 @@ struct sek_allowlist {
     uint8_t (*slots)[32]; /* all zero: empty */
     uint32_t cap;         /* a power of two, or 0 */
     uint32_t count;
+    /* Called for each line of a text that is parsed; LABEL is what follows the digest. May be NULL. */
+    void (*on_label)(void *arg, const uint8_t digest[32], const char *label, size_t len);
+    void *arg;
 };
 
 void sek_allowlist_free(struct sek_allowlist *list);
@@ -27,6 +30,9 @@ enum sek_error sek_allowlist_parse(struct sek_allowlist *list, const char *name,
 /* Parse a file of at most 64 MiB. */
 enum sek_error sek_allowlist_load(struct sek_allowlist *list, const char *path,
                                   struct sek_fault *fault);
+/* What stands in the list for a program that may have the set-user-ID or set-group-ID bit: the
+ * SHA-256 of DIGEST and "set-id". A registered program without it is refused when it has the bit. */
+void sek_allowlist_set_id(const uint8_t digest[32], uint8_t out[32]);
 /* Append one line to the open file FD. */
 enum sek_error sek_allowlist_append(int fd, const uint8_t digest[32], const char *label);
 

@@ -34,6 +34,18 @@ enum sek_file_kind sek_file_kind_fd(int fd)
     return n > 0 ? sek_file_kind_of(head, (size_t)n) : SEK_FILE_DATA;
 }
 
+bool sek_mode_is_set_id(mode_t mode)
+{
+    return (mode & S_ISUID) || (mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+}
+
+bool sek_file_is_text(int fd)
+{
+    uint8_t head[512];
+    ssize_t n = pread(fd, head, sizeof head, 0);
+    return n > 0 && !memchr(head, '\0', (size_t)n);
+}
+
 static struct sek_judge_entry *ways(struct sek_judge *judge, uint64_t device, uint64_t inode)
 {
     uint64_t h = (inode ^ device << 32) * 0x9e3779b97f4a7c15u;

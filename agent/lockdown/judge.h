@@ -14,6 +14,10 @@ const char *sek_file_kind_name(enum sek_file_kind kind);
 /* By the first bytes ("\x7f" "ELF", "#!"). */
 enum sek_file_kind sek_file_kind_of(const uint8_t *head, size_t len);
 enum sek_file_kind sek_file_kind_fd(int fd);
+/* Does starting a file with this mode change user or group? */
+bool sek_mode_is_set_id(mode_t mode);
+/* No zero byte in the first 512. */
+bool sek_file_is_text(int fd);
 
 #define SEK_JUDGE_CACHE 1024 /* entries; 80 bytes each */
 

@@ -3,7 +3,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "agent/lockdown/allowlist.h"
+#include "agent/lockdown/interpreters.h"
+#include "agent/lockdown/kernel.h"
 #include "agent/lockdown/learn.h"
+#include "agent/lockdown/marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +28,9 @@ struct keeper {
     struct sek_lockdown_shared *shared;
     struct sek_scope scopes[SEK_KEEPER_SCOPES];
     unsigned scope_count;
+    struct sek_marks marks;
+    struct sek_kernel_guard *kernel; /* NULL: this kernel has none */
+    struct sek_fault kernel_fault;
     int fan_fd, signal_fd, allowlist_fd;
     int record_fd[2]; /* ours, the responder's */
     int learn_fd[2];  /* starts the learner */
@@ -47,6 +53,7 @@ static void child_main(struct keeper *k, int control)
         .shared = k->shared,
         .updaters = k->options->updaters,
         .allowlist = k->options->allowlist,
+        .kernel = k->kernel,
     };
     setpriority(PRIO_PROCESS, 0, -10);
     signal(SIGINT, SIG_IGN); /* Ctrl-C ends the keeper, which ends us */
@@ -73,6 +80,7 @@ static enum sek_error start_responder(struct keeper *k, struct sek_fault *fault)
         return sek_fail(fault, SEK_ESTATE, "lockdown: the responder did not start (is %s sound?)",
                         k->options->allowlist ? k->options->allowlist : "the machine");
     k->shared->own[1] = k->responder;
+    sek_kernel_guard_task(k->kernel, k->responder, SEK_GUARD_OWN);
     return SEK_OK;
 }
 
@@ -85,14 +93,6 @@ static enum sek_error open_group(struct keeper *k, struct sek_fault *fault)
         return sek_fail(fault, errno == ENOSYS ? SEK_EUNSUPPORTED : SEK_EIO,
                         "fanotify permission events: %s", strerror(errno));
     return SEK_OK;
-}
-
-static enum sek_error mark_scopes(struct keeper *k, struct sek_fault *fault)
-{
-    enum sek_error rc = SEK_OK;
-    for (unsigned i = 0; i < k->scope_count && !rc; i++)
-        rc = sek_scope_mark(&k->scopes[i], k->fan_fd, fault);
-    return rc;
 }
 
 static void stop_responder(struct keeper *k)
@@ -136,7 +136,43 @@ static enum sek_error replace_responder(struct keeper *k, const char *why, struc
     sek_warning("lockdown: the responder %s; waiting programs were released", why);
     if ((rc = open_group(k, fault)) || (rc = start_responder(k, fault)))
         return rc;
-    return mark_scopes(k, fault);
+    return sek_marks_put(&k->marks, k->fan_fd, fault);
+}
+
+/* What the kernel's programs refused, as a record like the responder's. */
+static void take_kernel_event(void *arg, const struct sek_guard_event *e)
+{
+    struct keeper *k = arg;
+    char path[40];
+    struct sek_lockdown_record record = {
+        .what = e->blocked ? SEK_LOCKDOWN_DENIED : SEK_LOCKDOWN_WOULD_DENY,
+        .exec = true,
+        .reason = (uint8_t)e->reason,
+        .pid = (int32_t)e->tgid,
+    };
+    snprintf(record.path, sizeof record.path, "%.*s", (int)sizeof e->path - 1, e->path);
+    snprintf(path, sizeof path, "/proc/%u/exe", e->tgid);
+    ssize_t n = readlink(path, record.program, sizeof record.program - 1);
+    record.program[n > 0 ? n : 0] = '\0';
+    k->shared->denied += e->blocked;
+    k->options->on_record(k->options->arg, &record);
+}
+
+static void set_kernel(struct keeper *k)
+{
+    struct sek_guard_settings s = {
+        .mode = (uint32_t)k->shared->mode,
+        .inline_policy = k->options->inline_policy,
+    };
+    for (unsigned i = 0; i < k->scope_count; i++) {
+        struct stat st;
+        if (sek_scope_is_all(&k->scopes[i]))
+            s.everyone = 1;
+        else if (!stat(k->scopes[i].path, &st))
+            s.roots[s.scopes++] = (struct sek_guard_file){
+                .inode = st.st_ino, .device = sek_kernel_guard_device_number(st.st_dev)};
+    }
+    sek_kernel_guard_set(k->kernel, &s);
 }
 
 static void take_records(struct keeper *k)
@@ -223,12 +259,14 @@ static bool take_command(struct keeper *k)
     if (c.command == SEK_KEEPER_MODE && c.value >= SEK_LOCKDOWN_OFF &&
         c.value <= SEK_LOCKDOWN_ENFORCE) {
         k->shared->mode = c.value;
+        set_kernel(k);
         start_learner(k);
     } else if (c.command == SEK_KEEPER_ALLOWLIST)
         send_allowlist(k);
     for (int i = 2; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS - 1; i++) {
         if (!k->shared->own[i] || kill(k->shared->own[i], 0)) {
             k->shared->own[i] = c.value;
+            sek_kernel_guard_task(k->kernel, c.value, SEK_GUARD_OWN);
             break;
         }
     }
@@ -268,8 +306,14 @@ static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
             {.fd = k->record_fd[0], .events = POLLIN},
             {.fd = k->options->command_fd, .events = POLLIN},
             {.fd = busy ? -1 : k->fan_fd, .events = POLLIN},
+            {.fd = k->marks.mounts_fd, .events = POLLPRI},
+            {.fd = sek_kernel_guard_fd(k->kernel), .events = POLLIN},
         };
-        poll(wait, 4, busy ? SEK_KEEPER_STALL_MS / 2 : -1);
+        poll(wait, 6, busy ? SEK_KEEPER_STALL_MS / 2 : -1);
+        if (wait[4].revents)
+            sek_marks_follow(&k->marks, k->fan_fd);
+        if (wait[5].revents)
+            sek_kernel_guard_serve(k->kernel, take_kernel_event, k);
         if (wait[0].revents) {
             struct signalfd_siginfo info;
             if (read(k->signal_fd, &info, sizeof info) == sizeof info && info.ssi_signo != SIGCHLD)
@@ -304,7 +348,7 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     for (; k->scope_count < SEK_KEEPER_SCOPES && k->options->scopes[k->scope_count] && !rc;
          k->scope_count++)
         rc = sek_scope_open(k->options->scopes[k->scope_count], &k->scopes[k->scope_count], fault);
-    if (rc)
+    if (rc || (rc = sek_marks_open(&k->marks, k->scopes, k->scope_count, NULL, fault)))
         return rc;
     k->shared =
         mmap(NULL, sizeof *k->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -312,6 +356,7 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, k->record_fd))
         return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
     k->shared->mode = k->options->mode;
+    k->shared->strict_scripts = k->options->strict_scripts;
     k->shared->own[0] = getpid();
     for (int i = 2; i < SEK_LOCKDOWN_PIDS - 1 && k->options->own[i - 2]; i++)
         k->shared->own[i] = k->options->own[i - 2];
@@ -330,6 +375,43 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     return k->signal_fd < 0 ? sek_fail(fault, SEK_EIO, "signalfd: %s", strerror(errno)) : SEK_OK;
 }
 
+/* The kernel's programs, before anything is marked; without them lockdown goes on. */
+static void start_kernel(struct keeper *k)
+{
+    if (k->options->without_kernel)
+        sek_fail(&k->kernel_fault, SEK_EUNSUPPORTED, "switched off");
+    else if (!sek_kernel_guard_open(&k->kernel, &k->kernel_fault))
+        k->kernel_fault.message[0] = '\0';
+    if (!k->kernel)
+        return;
+    k->marks.kernel = k->kernel;
+    for (int i = 0; i < SEK_LOCKDOWN_PIDS; i++) {
+        if (k->shared->own[i])
+            sek_kernel_guard_task(k->kernel, k->shared->own[i], SEK_GUARD_OWN);
+    }
+    for (const char *const *u = k->options->updaters; u && *u; u++) {
+        const struct sek_guard_program updater = {.flags = SEK_GUARD_IS_UPDATER};
+        struct stat st;
+        if (!stat(*u, &st))
+            sek_kernel_guard_program(k->kernel, &st, &updater);
+    }
+    sek_interpreters_usual(k->kernel);
+}
+
+static enum sek_error put_in_force(struct keeper *k, struct sek_fault *fault)
+{
+    enum sek_error rc = sek_marks_put(&k->marks, k->fan_fd, fault);
+    if (rc)
+        return rc;
+    sek_kernel_guard_seed(k->kernel);
+    set_kernel(k);
+    if (k->options->on_ready)
+        k->options->on_ready(k->options->arg, k->kernel != NULL,
+                             sek_kernel_guard_has_lsm(k->kernel), k->kernel_fault.message);
+    start_learner(k);
+    return SEK_OK;
+}
+
 enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct sek_fault *fault)
 {
     struct keeper k = {.options = options, .fan_fd = -1, .allowlist_fd = -1, .signal_fd = -1};
@@ -338,14 +420,8 @@ enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct s
     setrlimit(RLIMIT_NOFILE, &files);
     if ((rc = prepare(&k, fault)) || (rc = open_group(&k, fault)))
         return rc;
-    rc = start_responder(&k, fault);
-    if (!rc)
-        rc = mark_scopes(&k, fault);
-    if (!rc && options->on_ready)
-        options->on_ready(options->arg);
-    if (!rc)
-        start_learner(&k);
-    if (!rc)
+    start_kernel(&k);
+    if (!(rc = start_responder(&k, fault)) && !(rc = put_in_force(&k, fault)))
         rc = watch(&k, fault);
     /* Closing the group removes every mark and allows what waits. */
     if (k.learner > 0)
@@ -353,6 +429,10 @@ enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct s
     if (k.responder > 0)
         stop_responder(&k);
     close(k.fan_fd);
+    if (k.kernel)
+        sek_kernel_guard_serve(k.kernel, take_kernel_event, &k);
+    sek_kernel_guard_close(k.kernel);
+    sek_marks_close(&k.marks);
     take_records(&k);
     if (options->on_counters)
         options->on_counters(options->arg, k.shared);

@@ -19,12 +19,16 @@ struct sek_keeper_options {
     const char *const *updaters; /* NULL-terminated paths */
     bool stall_closed;           /* policy */
     bool learn_all;              /* learn mode registers what is there, not only what runs */
+    bool strict_scripts;         /* see script.h */
+    unsigned inline_policy;      /* SEK_INLINE_...: code on the command line or standard input */
+    bool without_kernel;         /* fanotify only, as on kernels without the programs */
     int command_fd;              /* see below; -1: signals only */
     int own[SEK_LOCKDOWN_PIDS];  /* more processes to answer at once; 0 after the last */
     void (*on_record)(void *arg, const struct sek_lockdown_record *record);
     /* Called about once a second while something changes, and at the end. May be NULL. */
     void (*on_counters)(void *arg, const struct sek_lockdown_shared *shared);
-    void (*on_ready)(void *arg); /* the marks are in place; may be NULL */
+    /* The marks are in place. KERNEL says what the kernel's programs cover, and why not more. */
+    void (*on_ready)(void *arg, bool programs, bool lsm, const char *why);
     void *arg;
 };
 

@@ -2,18 +2,32 @@
 #include "agent/lockdown/learn.h"
 #include "agent/filehash.h"
 #include "agent/lockdown/judge.h"
+#include "agent/lockdown/script.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+static enum sek_error learn_digest(const uint8_t digest[32], const char *label,
+                                   struct sek_allowlist *list, int out_fd,
+                                   struct sek_learned *result)
+{
+    enum sek_error rc = sek_allowlist_add(list, digest);
+    if (rc == SEK_EEXIST)
+        return SEK_OK;
+    result->added += rc == SEK_OK;
+    return rc || out_fd < 0 ? rc : sek_allowlist_append(out_fd, digest, label);
+}
+
 static enum sek_error learn_file(const char *path, const struct stat *st,
                                  struct sek_allowlist *list, int out_fd, struct sek_learned *result)
 {
-    uint8_t digest[32];
+    uint8_t digest[32], set_id[32];
+    char label[4096 + 16];
     enum sek_error rc = SEK_OK;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
@@ -21,17 +35,19 @@ static enum sek_error learn_file(const char *path, const struct stat *st,
         return SEK_OK;
     }
     result->files++;
-    if (sek_file_kind_fd(fd) != SEK_FILE_DATA || (st->st_mode & 0111)) {
+    if (sek_file_kind_fd(fd) != SEK_FILE_DATA || (st->st_mode & 0111) || sek_script_ending(path)) {
         if (sek_filehash(fd, digest, NULL))
             result->unreadable++;
-        else if ((rc = sek_allowlist_add(list, digest)) == SEK_OK) {
-            result->added++;
-            if (out_fd >= 0)
-                rc = sek_allowlist_append(out_fd, digest, path);
+        else
+            rc = learn_digest(digest, path, list, out_fd, result);
+        if (!rc && sek_mode_is_set_id(st->st_mode)) {
+            sek_allowlist_set_id(digest, set_id);
+            snprintf(label, sizeof label, "%s (set-id)", path);
+            rc = learn_digest(set_id, label, list, out_fd, result);
         }
     }
     close(fd);
-    return rc == SEK_EEXIST ? SEK_OK : rc;
+    return rc;
 }
 
 enum sek_error sek_learn_folder(const char *folder, struct sek_allowlist *list, int out_fd,

@@ -1,14 +1,18 @@
 /* The permission loop. See responder.h for what it promises. */
 #include "agent/lockdown/responder.h"
 #include "agent/filehash.h"
+#include "agent/lockdown/interpreters.h"
 #include "agent/lockdown/judge.h"
+#include "agent/lockdown/kernel.h"
 #include "agent/lockdown/lease.h"
+#include "agent/lockdown/script.h"
 #include "agent/lockdown/updater.h"
 #include "agent/settle.h"
 #include "lib/base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +30,7 @@ struct responder {
     struct sek_lockdown_shared *shared;
     struct sek_judge judge;
     struct sek_updaters updaters;
+    struct sek_interpreters interpreters;
     int signal_fd;
 };
 
@@ -88,20 +93,36 @@ static void tell(struct responder *r, const struct question *q, enum sek_lockdow
         r->shared->lost++;
 }
 
-/* Does the opener run scripts that it reads? Then reading a script is running it. */
-static bool is_interpreter(pid_t pid)
+/* The interpreter that the opener runs, or NULL: by its program's name, and by its inode when it is a
+ * registered interpreter under another name. */
+static const struct sek_interpreter *opener_of(struct responder *r, const struct question *q)
 {
-    static const char *const names[] = {"sh",   "dash",   "bash", "ash",  "busybox", "zsh",
-                                        "ksh",  "node",   "lua",  "ruby", "awk",     "gawk",
-                                        "mawk", "python", "perl", "php",  "tclsh"};
     char program[256];
-    program_of(pid, program, sizeof program);
+    program_of(q->pid, program, sizeof program);
     const char *base = strrchr(program, '/');
     base = base ? base + 1 : program;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t n = strlen(names[i]);
-        if (!strncmp(base, names[i], n) && base[n + strspn(base + n, "0123456789.")] == '\0')
-            return true;
+    if (!strcmp(base, "busybox"))
+        return sek_interpreter_applet(q->pid);
+    const struct sek_interpreter *named = sek_interpreter_named(base);
+    return named ? named : sek_interpreters_running(&r->interpreters, q->pid);
+}
+
+/* Is opening this file running it? */
+static bool is_script(struct responder *r, struct question *q)
+{
+    char path[PATH_MAX], name[40];
+    if (q->kind == SEK_FILE_ELF)
+        return false;
+    const struct sek_interpreter *interpreter = opener_of(r, q);
+    if (!interpreter || q->kind == SEK_FILE_SCRIPT)
+        return interpreter != NULL;
+    snprintf(name, sizeof name, "/proc/self/fd/%d", q->fd);
+    read_link(name, path, sizeof path);
+    const char *base = strrchr(path, '/');
+    if (sek_script_is_meant(interpreter, q->pid, base ? base + 1 : path, &q->st) ||
+        (r->shared->strict_scripts && sek_file_is_text(q->fd))) {
+        q->kind = SEK_FILE_SCRIPT;
+        return true;
     }
     return false;
 }
@@ -117,15 +138,29 @@ static bool is_registered(struct responder *r, struct question *q)
         q->hashed = true;
         r->shared->hashed = r->judge.hashed;
     }
-    return sek_allowlist_has(&r->judge.allowlist, q->digest);
+    if (!sek_allowlist_has(&r->judge.allowlist, q->digest))
+        return false;
+    if (!q->exec || !sek_mode_is_set_id(q->st.st_mode))
+        return true;
+    uint8_t set_id[32];
+    sek_allowlist_set_id(q->digest, set_id);
+    return sek_allowlist_has(&r->judge.allowlist, set_id);
 }
 
 static bool learn(struct responder *r, struct question *q, enum sek_lockdown_what what)
 {
-    if (!q->hashed || sek_allowlist_add(&r->judge.allowlist, q->digest) != SEK_OK)
-        return q->hashed;
-    r->shared->learned++;
-    tell(r, q, what);
+    if (!q->hashed)
+        return false;
+    if (sek_allowlist_add(&r->judge.allowlist, q->digest) == SEK_OK) {
+        r->shared->learned++;
+        tell(r, q, what);
+    }
+    if (q->exec && sek_mode_is_set_id(q->st.st_mode)) {
+        struct question set_id = *q;
+        sek_allowlist_set_id(q->digest, set_id.digest);
+        if (sek_allowlist_add(&r->judge.allowlist, set_id.digest) == SEK_OK)
+            tell(r, &set_id, what);
+    }
     return true;
 }
 
@@ -165,30 +200,39 @@ static void note_writer(struct responder *r, const struct question *q, bool upda
         sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
 }
 
-/* True: allow. *KEEP is set when the file may be ignored from now on. */
+/* A program that is registered, and that nobody is writing. */
+static void approve(struct responder *r, const struct question *q)
+{
+    sek_kernel_guard_approve(r->options->kernel, &q->st);
+    if (q->exec || q->kind == SEK_FILE_ELF)
+        sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
+}
+
+/* True: allow. *KEEP is set when the file may be ignored from now on. Data files are the most:
+ * nothing is asked of /proc for them but who opens. */
 static bool judge_open(struct responder *r, struct question *q, bool *keep)
 {
     *keep = false;
     if (r->shared->mode == SEK_LOCKDOWN_OFF || fstat(q->fd, &q->st) || !S_ISREG(q->st.st_mode))
         return true;
     q->kind = sek_file_kind_fd(q->fd);
-    bool updater = sek_updaters_process(&r->updaters, q->pid);
-    bool runs = q->exec || q->kind == SEK_FILE_ELF ||
-                (q->kind == SEK_FILE_SCRIPT && is_interpreter(q->pid));
+    bool runs = q->exec || q->kind == SEK_FILE_ELF || is_script(r, q);
     bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
-    if (!runs && !updater && !tracked)
+    if (!runs && !tracked && q->st.st_size > 0)
         return true;
     q->lease = sek_lease_take(q->fd);
-    note_writer(r, q, updater);
-    if (!runs)
-        return true;
-    bool registered = is_registered(r, q);
+    if (!runs && !tracked && q->lease != SEK_LEASE_WRITER)
+        return true; /* an empty file that is read */
+    bool registered = runs && is_registered(r, q);
     if (registered && q->lease != SEK_LEASE_WRITER) {
         *keep = q->lease == SEK_LEASE_TAKEN && q->kind != SEK_FILE_DATA;
+        approve(r, q);
         return true;
     }
+    bool updater = sek_updaters_process(&r->updaters, q->pid);
+    note_writer(r, q, updater);
     /* Registered, but open for writing: what is read now need not be what runs then. */
-    return allow_unknown(r, q, updater);
+    return !runs || allow_unknown(r, q, updater);
 }
 
 static bool is_own(const struct responder *r, pid_t pid)
@@ -242,9 +286,16 @@ static void serve_events(struct responder *r)
     }
 }
 
+static void note_label(void *arg, const uint8_t digest[32], const char *label, size_t len)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%.*s", (int)len, label);
+    sek_interpreters_label(arg, digest, path);
+}
+
 static void load_allowlist(struct responder *r, int fd)
 {
-    struct sek_allowlist list = {0};
+    struct sek_allowlist list = {.on_label = note_label, .arg = &r->interpreters};
     struct stat st;
     if (fstat(fd, &st) || st.st_size <= 0)
         return;
@@ -290,6 +341,8 @@ static bool start(struct responder *r)
         r->updaters.programs[r->updaters.count++] = o->updaters[i];
     r->signal_fd = sek_leases_open();
     sek_filehash_prepare();
+    r->judge.allowlist.on_label = note_label;
+    r->judge.allowlist.arg = &r->interpreters;
     if (o->allowlist && sek_allowlist_load(&r->judge.allowlist, o->allowlist, NULL) == SEK_EINVAL)
         return false;
     return r->signal_fd >= 0;

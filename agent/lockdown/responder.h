@@ -32,6 +32,7 @@ struct sek_lockdown_shared {
     _Atomic uint64_t progress; /* raised with every step: a watchdog sees life */
     _Atomic int pending_fd;    /* the event that is being judged, or -1 */
     _Atomic int mode;          /* enum sek_lockdown_mode */
+    bool strict_scripts;       /* every text that an interpreter opens is a script */
     _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
     _Atomic int own[SEK_LOCKDOWN_PIDS]; /* the agent's processes: answered at once */
 };
@@ -43,12 +44,14 @@ enum sek_lockdown_what {
     SEK_LOCKDOWN_UPDATED /* registered because an updater wrote it */
 };
 
+struct sek_kernel_guard;
+
 /* One record from the responder; a message on a SOCK_SEQPACKET socket. */
 struct sek_lockdown_record {
     uint8_t what;
     uint8_t kind; /* enum sek_file_kind */
     uint8_t exec; /* asked for execution; else for reading */
-    uint8_t unused;
+    uint8_t reason; /* enum sek_guard_reason: what the kernel's programs refused; 0: the responder */
     int32_t pid;
     uint8_t digest[32];
     char path[512];    /* as the opener's file system sees it; cut when longer */
@@ -62,6 +65,7 @@ struct sek_responder_options {
     struct sek_lockdown_shared *shared;
     const char *const *updaters; /* NULL-terminated paths */
     const char *allowlist;       /* loaded before the first event; may be NULL */
+    struct sek_kernel_guard *kernel; /* told what was registered; may be NULL */
 };
 
 /* Runs until control_fd ends; returns an exit status. When it is ready for the first event it

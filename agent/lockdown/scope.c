@@ -4,18 +4,12 @@
 #include "lib/base/file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fanotify.h>
 
 #define MOUNTS_LIMIT (8u << 20)
-
-struct mount_line {
-    char device[32], root[PATH_MAX], point[PATH_MAX], type[64];
-};
 
 /* Octal escapes of space, tab, newline and backslash. */
 static void unescape(char *s)
@@ -33,14 +27,14 @@ static void unescape(char *s)
     *out = '\0';
 }
 
-static bool parse_line(const char *line, size_t len, struct mount_line *m)
+static bool parse_line(const char *line, size_t len, struct sek_mount_line *m)
 {
     char copy[3 * PATH_MAX];
     if (len >= sizeof copy)
         return false;
     memcpy(copy, line, len);
     copy[len] = '\0';
-    if (sscanf(copy, "%*d %*d %31s %4095s %4095s", m->device, m->root, m->point) != 3)
+    if (sscanf(copy, "%u %*d %31s %4095s %4095s", &m->id, m->device, m->root, m->point) != 4)
         return false;
     const char *dash = strstr(copy, " - ");
     if (!dash || sscanf(dash + 3, "%63s", m->type) != 1)
@@ -50,55 +44,76 @@ static bool parse_line(const char *line, size_t len, struct mount_line *m)
     return true;
 }
 
+bool sek_mount_next(const char **text, struct sek_mount_line *line)
+{
+    while (**text) {
+        size_t len = strcspn(*text, "\n");
+        bool good = parse_line(*text, len, line);
+        *text += len + ((*text)[len] == '\n');
+        if (good)
+            return true;
+    }
+    return false;
+}
+
+enum sek_error sek_mounts_read(char **text, struct sek_fault *fault)
+{
+    size_t len;
+    return sek_file_read("/proc/self/mountinfo", MOUNTS_LIMIT, text, &len, fault);
+}
+
+bool sek_path_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    while (len && folder[len - 1] == '/')
+        len--;
+    return !strncmp(path, folder, len) && (path[len] == '/' || path[len] == '\0');
+}
+
+bool sek_scope_is_all(const struct sek_scope *scope)
+{
+    return !strcmp(scope->path, "all");
+}
+
 enum sek_error sek_scope_find(const char *path, const char *text, struct sek_scope *scope,
                               struct sek_fault *fault)
 {
-    static struct mount_line m, found;
+    static struct sek_mount_line m, found;
     unsigned same = 0;
     found.device[0] = '\0';
-    for (int pass = 0; pass < 2; pass++) {
-        for (const char *p = text; *p;) {
-            size_t len = strcspn(p, "\n");
-            if (parse_line(p, len, &m)) {
-                if (pass == 0 && !strcmp(m.point, path))
-                    found = m; /* the last one is on top */
-                same += pass == 1 && !strcmp(m.device, found.device);
-            }
-            p += len + (p[len] == '\n');
-        }
-        if (!found.device[0])
-            return sek_fail(fault, SEK_EINVAL,
-                            "%.300s: not a mount point; a lockdown scope is a whole mount "
-                            "(`mount --bind DIR DIR` makes one)",
-                            path);
+    for (const char *p = text; sek_mount_next(&p, &m);) {
+        if (!strcmp(m.point, path))
+            found = m; /* the last one is on top */
     }
-    if (strlen(path) >= sizeof scope->path)
+    if (!found.device[0])
+        return sek_fail(fault, SEK_EINVAL,
+                        "%.300s: not a mount point; a lockdown scope is a whole mount "
+                        "(`mount --bind DIR DIR` makes one)",
+                        path);
+    if (strlen(path) >= sizeof scope->path || strlen(found.root) >= sizeof scope->root)
         return sek_fail(fault, SEK_ELIMIT, "%.100s...: path too long", path);
+    for (const char *p = text; sek_mount_next(&p, &m);)
+        same += !strcmp(m.device, found.device);
+    *scope = (struct sek_scope){.whole = same == 1 && !strcmp(found.root, "/"), .id = found.id};
     snprintf(scope->path, sizeof scope->path, "%s", path);
     snprintf(scope->source, sizeof scope->source, "%s", found.type);
-    scope->whole = same == 1 && !strcmp(found.root, "/");
+    snprintf(scope->device, sizeof scope->device, "%s", found.device);
+    snprintf(scope->root, sizeof scope->root, "%s", found.root);
     return SEK_OK;
 }
 
 enum sek_error sek_scope_open(const char *path, struct sek_scope *scope, struct sek_fault *fault)
 {
     char resolved[PATH_MAX], *text;
-    size_t len;
+    *scope = (struct sek_scope){.path = "all"};
+    if (!strcmp(path, "all"))
+        return SEK_OK;
     if (!realpath(path, resolved))
         return sek_fail(fault, SEK_ENOTFOUND, "%s: %s", path, strerror(errno));
-    enum sek_error rc = sek_file_read("/proc/self/mountinfo", MOUNTS_LIMIT, &text, &len, fault);
+    enum sek_error rc = sek_mounts_read(&text, fault);
     if (rc)
         return rc;
     rc = sek_scope_find(resolved, text, scope, fault);
     free(text);
     return rc;
-}
-
-enum sek_error sek_scope_mark(const struct sek_scope *scope, int fan_fd, struct sek_fault *fault)
-{
-    unsigned flags = FAN_MARK_ADD | (scope->whole ? FAN_MARK_FILESYSTEM : FAN_MARK_MOUNT);
-    if (fanotify_mark(fan_fd, flags, FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM, AT_FDCWD, scope->path))
-        return sek_fail(fault, SEK_EIO, "%s: cannot mark %s: %s", scope->path,
-                        scope->whole ? "the file system" : "the mount", strerror(errno));
-    return SEK_OK;
 }

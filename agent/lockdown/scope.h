@@ -8,18 +8,33 @@
 
 #include <stdbool.h>
 
+/* One mount, from a line of /proc/self/mountinfo. */
+struct sek_mount_line {
+    unsigned id;
+    char device[32], root[4096], point[4096], type[64];
+};
+
+/* The next line of TEXT that has the right form; moves *TEXT on. False at the end. */
+bool sek_mount_next(const char **text, struct sek_mount_line *line);
+/* /proc/self/mountinfo whole; the caller frees it. */
+enum sek_error sek_mounts_read(char **text, struct sek_fault *fault);
+/* Is PATH the folder FOLDER, or below it? */
+bool sek_path_below(const char *path, const char *folder);
+
 struct sek_scope {
-    char path[512];   /* resolved */
+    char path[512];   /* resolved; "all": every file system that can hold programs */
     bool whole;       /* the file system is mounted here only */
     char source[128]; /* file system type, for messages */
+    unsigned id;      /* of the mount */
+    char device[32];  /* "8:1" */
+    char root[512];   /* folder of the file system that is mounted */
 };
 
 /* PATH must be a mount point. TEXT is the content of /proc/self/mountinfo. */
 enum sek_error sek_scope_find(const char *path, const char *text, struct sek_scope *scope,
                               struct sek_fault *fault);
-/* Resolve PATH and look it up in /proc/self/mountinfo. */
+/* Resolve PATH and look it up in /proc/self/mountinfo. "all" is taken as it is. */
 enum sek_error sek_scope_open(const char *path, struct sek_scope *scope, struct sek_fault *fault);
-/* Put the permission marks on SCOPE in group FAN_FD. */
-enum sek_error sek_scope_mark(const struct sek_scope *scope, int fan_fd, struct sek_fault *fault);
+bool sek_scope_is_all(const struct sek_scope *scope);
 
 #endif

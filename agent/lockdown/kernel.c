@@ -1,0 +1,257 @@
+/* Loads the programs. Afterwards only descriptors of maps, links and the ring are kept: libbpf's
+ * object would hold its ELF and type data in memory for nothing. */
+#include "agent/lockdown/kernel.h"
+#include "bpf/lockdown.skel.h"
+#include "lib/base/file.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define LINKS 16
+
+struct sek_kernel_guard {
+    int links[LINKS];
+    unsigned link_count;
+    int devices, mounts, programs, tasks, approved, settings;
+    struct ring_buffer *ring;
+    bool lsm;
+    void (*on_event)(void *arg, const struct sek_guard_event *event);
+    void *arg;
+};
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+    (void)level;
+    (void)format;
+    (void)args;
+    return 0;
+}
+
+static int take_event(void *arg, void *data, size_t size)
+{
+    struct sek_kernel_guard *g = arg;
+    if (size >= sizeof(struct sek_guard_event) && g->on_event)
+        g->on_event(g->arg, data);
+    return 0;
+}
+
+/* The list of security modules that run; securityfs need not be mounted, then it is tried. */
+static bool runs_lsm(void)
+{
+    char *text;
+    size_t len;
+    if (sek_file_read("/sys/kernel/security/lsm", 4096, &text, &len, NULL))
+        return true;
+    char *at = strstr(text, "bpf");
+    bool runs = at && (at == text || at[-1] == ',') && (at[3] == ',' || at[3] <= '\n');
+    free(text);
+    return runs;
+}
+
+static struct lockdown *load(bool lsm)
+{
+    struct bpf_program *program;
+    struct lockdown *skel = lockdown__open();
+    if (!skel)
+        return NULL;
+    bpf_object__for_each_program(program, skel->obj)
+    {
+        if (!lsm && !strncmp(bpf_program__section_name(program), "lsm", 3))
+            bpf_program__set_autoload(program, false);
+    }
+    if (!lockdown__load(skel))
+        return skel;
+    lockdown__destroy(skel);
+    return NULL;
+}
+
+static int keep(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static enum sek_error attach(struct sek_kernel_guard *g, struct lockdown *skel,
+                             struct sek_fault *fault)
+{
+    struct bpf_program *program;
+    bpf_object__for_each_program(program, skel->obj)
+    {
+        if (!bpf_program__autoload(program) || g->link_count == LINKS)
+            continue;
+        struct bpf_link *link = bpf_program__attach(program);
+        if (!link)
+            return sek_fail(fault, SEK_EUNSUPPORTED, "eBPF %s: cannot attach: %s",
+                            bpf_program__name(program), strerror(errno));
+        g->links[g->link_count++] = keep(bpf_link__fd(link));
+        bpf_link__destroy(link);
+    }
+    return SEK_OK;
+}
+
+static void keep_maps(struct sek_kernel_guard *g, const struct lockdown *skel)
+{
+    g->devices = keep(bpf_map__fd(skel->maps.devices));
+    g->mounts = keep(bpf_map__fd(skel->maps.mounts));
+    g->programs = keep(bpf_map__fd(skel->maps.programs));
+    g->tasks = keep(bpf_map__fd(skel->maps.tasks));
+    g->approved = keep(bpf_map__fd(skel->maps.approved));
+    g->settings = keep(bpf_map__fd(skel->maps.settings));
+    g->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_event, g, NULL);
+}
+
+enum sek_error sek_kernel_guard_open(struct sek_kernel_guard **out, struct sek_fault *fault)
+{
+    struct sek_kernel_guard *g = calloc(1, sizeof *g);
+    *out = NULL;
+    if (!g)
+        return sek_fail(fault, SEK_ENOMEM, "lockdown: out of memory");
+    libbpf_set_print(quiet);
+    struct lockdown *skel = runs_lsm() ? load(true) : NULL;
+    g->lsm = skel != NULL;
+    if (!skel)
+        skel = load(false);
+    if (!skel) {
+        free(g);
+        return sek_fail(fault, SEK_EUNSUPPORTED, "the kernel does not load lockdown's programs: %s",
+                        strerror(errno));
+    }
+    keep_maps(g, skel);
+    enum sek_error rc =
+        g->ring ? attach(g, skel, fault)
+                : sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
+    lockdown__destroy(skel);
+    if (rc)
+        sek_kernel_guard_close(g);
+    else
+        *out = g;
+    return rc;
+}
+
+void sek_kernel_guard_close(struct sek_kernel_guard *g)
+{
+    if (!g)
+        return;
+    while (g->link_count)
+        close(g->links[--g->link_count]);
+    const int maps[] = {g->devices, g->mounts, g->programs, g->tasks, g->approved, g->settings};
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+        close(maps[i]);
+    ring_buffer__free(g->ring);
+    free(g);
+}
+
+bool sek_kernel_guard_has_lsm(const struct sek_kernel_guard *g)
+{
+    return g && g->lsm;
+}
+
+void sek_kernel_guard_set(struct sek_kernel_guard *g, const struct sek_guard_settings *settings)
+{
+    uint32_t zero = 0;
+    if (g)
+        bpf_map_update_elem(g->settings, &zero, settings, BPF_ANY);
+}
+
+uint32_t sek_kernel_guard_device_number(dev_t device)
+{
+    return major(device) << 20 | minor(device);
+}
+
+void sek_kernel_guard_device(struct sek_kernel_guard *g, dev_t device)
+{
+    uint32_t key = sek_kernel_guard_device_number(device);
+    uint8_t one = 1;
+    if (g)
+        bpf_map_update_elem(g->devices, &key, &one, BPF_ANY);
+}
+
+void sek_kernel_guard_mount(struct sek_kernel_guard *g, uint32_t id, bool marked)
+{
+    uint8_t one = 1;
+    if (g && marked)
+        bpf_map_update_elem(g->mounts, &id, &one, BPF_ANY);
+    else if (g)
+        bpf_map_delete_elem(g->mounts, &id);
+}
+
+static struct sek_guard_file key_of(const struct stat *st)
+{
+    return (struct sek_guard_file){.inode = st->st_ino,
+                                   .device = sek_kernel_guard_device_number(st->st_dev)};
+}
+
+void sek_kernel_guard_program(struct sek_kernel_guard *g, const struct stat *st,
+                              const struct sek_guard_program *program)
+{
+    struct sek_guard_file key = key_of(st);
+    if (g)
+        bpf_map_update_elem(g->programs, &key, program, BPF_ANY);
+}
+
+void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st)
+{
+    struct sek_guard_file key = key_of(st);
+    struct sek_guard_approved value = {
+        .size = (uint64_t)st->st_size,
+        .changed_s = (uint64_t)st->st_ctim.tv_sec,
+        .changed_ns = (uint32_t)st->st_ctim.tv_nsec,
+    };
+    if (g)
+        bpf_map_update_elem(g->approved, &key, &value, BPF_ANY);
+}
+
+void sek_kernel_guard_task(struct sek_kernel_guard *g, pid_t pid, uint32_t flags)
+{
+    uint32_t key = (uint32_t)pid;
+    if (g)
+        bpf_map_update_elem(g->tasks, &key, &flags, BPF_ANY);
+}
+
+/* Does the program of PID lie on a marked mount or file system? */
+static bool runs_inside(struct sek_kernel_guard *g, pid_t pid)
+{
+    char path[40];
+    struct statx st;
+    uint8_t value;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS | STATX_MNT_ID, &st))
+        return false;
+    uint32_t device = st.stx_dev_major << 20 | st.stx_dev_minor;
+    uint32_t mount = (uint32_t)st.stx_mnt_id;
+    return !bpf_map_lookup_elem(g->devices, &device, &value) ||
+           (st.stx_mask & STATX_MNT_ID && !bpf_map_lookup_elem(g->mounts, &mount, &value));
+}
+
+void sek_kernel_guard_seed(struct sek_kernel_guard *g)
+{
+    DIR *dir = g ? opendir("/proc") : NULL;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        uint32_t pid = (uint32_t)strtoul(e->d_name, NULL, 10), flags = SEK_GUARD_INSIDE;
+        if (pid && runs_inside(g, (pid_t)pid))
+            bpf_map_update_elem(g->tasks, &pid, &flags, BPF_NOEXIST);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+int sek_kernel_guard_fd(const struct sek_kernel_guard *g)
+{
+    return g ? ring_buffer__epoll_fd(g->ring) : -1;
+}
+
+void sek_kernel_guard_serve(struct sek_kernel_guard *g,
+                            void (*on_event)(void *arg, const struct sek_guard_event *event),
+                            void *arg)
+{
+    g->on_event = on_event;
+    g->arg = arg;
+    ring_buffer__consume(g->ring);
+}
