@@ -56,7 +56,8 @@ console/dist/index.html: $(CONSOLE_SRC)
 	    echo "npm is not here: the console is not built" >&2; fi
 programs: $(PROGRAMS)
 unit: $(UNIT)
-HELPERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/%,$(wildcard tests/integration/*.c))
+HELPERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/%,$(wildcard tests/integration/*.c)) \
+           $(addprefix $(BUILD)/bypass/,attack evil evil-static evil.so)
 .PHONY: helpers
 helpers: $(HELPERS)
 
@@ -122,6 +123,16 @@ $(BUILD)/tests/%: tests/integration/%.c $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $< $(LIBA) -o $@ $(call PL,$(LIB_PC)) -lm
+
+# What tests/bypass tries with: no hardening, no library of ours.
+$(BUILD)/bypass/attack: tests/bypass/attack.c
+$(BUILD)/bypass/evil $(BUILD)/bypass/evil-static $(BUILD)/bypass/evil.so: tests/bypass/evil.c
+$(BUILD)/bypass/evil-static: BYPASS := -static
+$(BUILD)/bypass/evil.so: BYPASS := -DLIBRARY -shared -fPIC
+$(BUILD)/bypass/%:
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 $(WARN) $< $(BYPASS) -o $@
 
 # Fuzz targets: `make BUILD=build/fuzz FUZZER=1 fuzzers`, which `make fuzz` and `make test` do.
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(call unit_objects,tests/fuzz/$$*.c) $(LIBA)

@@ -124,6 +124,7 @@ void sek_event_lockdown(struct sek_text *t, const struct sek_lockdown_record *re
         [SEK_GUARD_MODULE] = {"load", "kernel code that is not registered"},
         [SEK_GUARD_BPF] = {"load", "a BPF program"},
         [SEK_GUARD_WRITTEN] = {"write", "a registered program was to be changed"},
+        [SEK_GUARD_SET_ID] = {"execute", "a set-ID bit that the program was not registered with"},
     };
     unsigned by_kernel = record->reason < SEK_GUARD_REASONS ? record->reason : 0;
     unsigned what = record->what <= SEK_LOCKDOWN_UPDATED ? record->what : SEK_LOCKDOWN_DENIED;

@@ -58,7 +58,9 @@ struct sek_filter {
     uint8_t inside_mode; /* enum sek_lockdown_mode */
     uint8_t names;       /* 1: look at DNS and TLS of outgoing connections */
     uint8_t urls;        /* 1: look at HTTP of outgoing connections */
-    uint8_t unused;
+    uint8_t inline_code; /* SEK_INLINE_...: scripts on the command line or standard input */
+    uint8_t strict_scripts; /* 1: every text that an interpreter opens is a script */
+    uint8_t unused[3];
     uint16_t port_count;
     struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
     char scopes[4][200];                     /* lockdown mounts; "" after the last */

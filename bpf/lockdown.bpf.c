@@ -23,6 +23,9 @@ char LICENSE[] SEC("license") = "GPL";
 #define EPERM     1
 #define S_IFMT    0170000
 #define S_IFCHR   0020000
+#define S_ISUID   04000
+#define S_ISGID   02000
+#define S_IXGRP   00010
 #define SB_NOUSER (1ul << 31)
 #define PROT_EXEC 4
 #define FMODE_WRITE 2
@@ -363,9 +366,11 @@ static __always_inline int input_is_data(void)
     return file && (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFCHR;
 }
 
-static __always_inline int has_letter(__u32 letters, char c)
+static __always_inline int has_letter(__u64 letters, char c)
 {
-    return c >= 'a' && c <= 'z' && (letters >> (c - 'a') & 1);
+    if (c >= 'a' && c <= 'z')
+        return letters >> (c - 'a') & 1;
+    return c >= 'A' && c <= 'Z' && (letters >> (c - 'A' + 32) & 1);
 }
 
 enum { START, SHORT, LONG, REST };
@@ -426,6 +431,17 @@ static __always_inline int runs_inline(const struct sek_guard_program *p)
     return input_is_data();
 }
 
+/* The bit came after the program was judged: that changes no content, so nobody asks again. */
+static __always_inline int has_new_set_id(struct inode *inode)
+{
+    struct sek_guard_file key = key_of(inode);
+    __u32 mode = BPF_CORE_READ(inode, i_mode);
+    if (!(mode & S_ISUID) && (mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP))
+        return 0;
+    const struct sek_guard_approved *a = bpf_map_lookup_elem(&approved, &key);
+    return a && !a->set_id;
+}
+
 /* Whoever runs a program of a scope is inside from now on. */
 static __always_inline void note_start(struct file *file, const struct sek_guard_program *p,
                                        const struct sek_guard_settings *s)
@@ -454,6 +470,8 @@ int guard_exec(struct bpf_raw_tracepoint_args *ctx)
     note_start(file, p, s);
     if (!reason)
         reason = script_fault(s, bprm, inside);
+    if (!reason && has_new_set_id(BPF_CORE_READ(file, f_inode)))
+        reason = SEK_GUARD_SET_ID;
     if (!reason && s->inline_policy != SEK_INLINE_ALLOW && p &&
         p->flags & SEK_GUARD_IS_INTERPRETER && is_inside(s) && runs_inline(p))
         reason = SEK_GUARD_INLINE;

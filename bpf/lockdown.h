@@ -26,6 +26,7 @@ enum sek_guard_reason {
     SEK_GUARD_MODULE,    /* a kernel module or image from memory, or not registered */
     SEK_GUARD_BPF,       /* a BPF program was to be loaded */
     SEK_GUARD_WRITTEN,   /* a registered program was to be opened for writing */
+    SEK_GUARD_SET_ID,    /* a registered program with a set-ID bit that it was not registered with */
     SEK_GUARD_REASONS
 };
 
@@ -40,19 +41,19 @@ struct sek_guard_approved {
     __u64 size;
     __u64 changed_s; /* status change time */
     __u32 changed_ns;
-    __u32 unused;
+    __u32 set_id; /* registered with its set-ID bit */
 };
 
 /* Flags of a process, by thread group; inherited by fork. */
 enum { SEK_GUARD_INSIDE = 1, SEK_GUARD_UPDATER = 2, SEK_GUARD_OWN = 4 };
 
-/* What a program file is. The masks hold letters of options, bit 0 for 'a'. */
+/* What a program file is. The masks hold letters of options: bit 0 for 'a', bit 32 for 'A'. */
 enum { SEK_GUARD_IS_UPDATER = 1, SEK_GUARD_IS_INTERPRETER = 2 };
 struct sek_guard_program {
-    __u32 flags;
-    __u32 code;   /* options whose value, or standard input, is code: sh -c, perl -e */
-    __u32 values; /* other options that take the next word: python -W */
-    __u32 files;  /* options whose value is a script: awk -f */
+    __u64 flags;
+    __u64 code;   /* options whose value, or standard input, is code: sh -c, perl -e */
+    __u64 values; /* other options that take the next word: python -W */
+    __u64 files;  /* options whose value is a script: awk -f */
 };
 
 struct sek_guard_settings {

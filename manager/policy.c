@@ -9,11 +9,17 @@ struct number_field {
     json_int_t low, high, fallback;
 };
 
+struct word_field {
+    const char *name;
+    const char *words[4]; /* the first is the default */
+};
+
 static const struct section {
     const char *name;
     const char *modes[5]; /* the first is the default */
     struct number_field numbers[4];
     bool scopes;
+    struct word_field words[3];
 } sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
@@ -22,7 +28,11 @@ static const struct section {
       {"block_ttl_s", 1, 31536000, 3600}},
      false},
     {"exit", {"prevent", "detect", "off"}, {{0}}, false},
-    {"inside", {"learn", "detect", "enforce", "off"}, {{0}}, true},
+    {"inside",
+     {"learn", "detect", "enforce", "off"},
+     {{0}},
+     true,
+     {{"inline", {"allow", "detect", "deny"}}, {"scripts", {"normal", "strict"}}}},
     {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, false},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
@@ -34,26 +44,28 @@ json_t *sek_policy_default(void)
         json_t *section = json_pack("{s:s}", "mode", sections[i].modes[0]);
         for (const struct number_field *n = sections[i].numbers; n->name; n++)
             json_object_set_new(section, n->name, json_integer(n->fallback));
+        for (const struct word_field *w = sections[i].words; w->name; w++)
+            json_object_set_new(section, w->name, json_string(w->words[0]));
         if (sections[i].scopes)
-            json_object_set_new(section, "scopes", json_pack("[s,s,s]", "/usr", "/opt", "/bin"));
+            json_object_set_new(section, "scopes", json_array()); /* what the device itself names */
         json_object_set_new(policy, sections[i].name, section);
     }
     return policy;
 }
 
-static enum sek_error check_mode(const struct section *s, const json_t *value,
-                                 struct sek_fault *fault)
+static enum sek_error check_word(const struct section *s, const char *key, const char *const *words,
+                                 const json_t *value, struct sek_fault *fault)
 {
-    const char *mode = json_string_value(value);
+    const char *word = json_string_value(value);
     char allowed[80] = "";
-    for (size_t i = 0; s->modes[i]; i++) {
-        if (mode && !strcmp(mode, s->modes[i]))
+    for (size_t i = 0; words[i]; i++) {
+        if (word && !strcmp(word, words[i]))
             return SEK_OK;
         snprintf(allowed + strlen(allowed), sizeof allowed - strlen(allowed), "%s%s", i ? ", " : "",
-                 s->modes[i]);
+                 words[i]);
     }
-    return sek_fail(fault, SEK_EINVAL, "field \"%s.mode\": \"%.40s\", one of %s expected", s->name,
-                    mode ? mode : "", allowed);
+    return sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": \"%.40s\", one of %s expected", s->name,
+                    key, word ? word : "", allowed);
 }
 
 static enum sek_error check_scopes(const struct section *s, const json_t *value,
@@ -67,9 +79,10 @@ static enum sek_error check_scopes(const struct section *s, const json_t *value,
     json_array_foreach(value, i, item)
     {
         const char *path = json_string_value(item);
-        if (!path || *path != '/' || strlen(path) > 255)
+        if (!path || (*path != '/' && strcmp(path, "all") != 0) || strlen(path) > 199)
             return sek_fail(fault, SEK_EINVAL,
-                            "field \"%s.scopes[%zu]\": an absolute path expected", s->name, i);
+                            "field \"%s.scopes[%zu]\": an absolute path or \"all\" expected",
+                            s->name, i);
     }
     return SEK_OK;
 }
@@ -78,9 +91,13 @@ static enum sek_error check_field(const struct section *s, const char *key, cons
                                   struct sek_fault *fault)
 {
     if (!strcmp(key, "mode"))
-        return check_mode(s, value, fault);
+        return check_word(s, key, s->modes, value, fault);
     if (s->scopes && !strcmp(key, "scopes"))
         return check_scopes(s, value, fault);
+    for (const struct word_field *w = s->words; w->name; w++) {
+        if (!strcmp(key, w->name))
+            return check_word(s, key, w->words, value, fault);
+    }
     for (const struct number_field *n = s->numbers; n->name; n++) {
         json_int_t number = json_integer_value(value);
         if (strcmp(key, n->name))

@@ -126,6 +126,8 @@ static void keeper_main(struct sek_guard *g, int command, int record)
         .updaters = g->settings->updaters,
         .stall_closed = g->settings->stall_closed,
         .learn_all = true,
+        .inline_policy = g->filter.inline_code,
+        .strict_scripts = g->filter.strict_scripts,
         .command_fd = command,
         .own = {getppid(), g->worker},
         .on_record = forward_record,

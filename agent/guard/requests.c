@@ -92,9 +92,11 @@ static void request_verdicts(struct sek_guard *g, const struct sek_message *m)
     }
 }
 
-static bool same_scopes(const struct sek_filter *a, const struct sek_filter *b)
+/* What a running keeper cannot change: it is started anew. */
+static bool same_keeper(const struct sek_filter *a, const struct sek_filter *b)
 {
-    return !memcmp(a->scopes, b->scopes, sizeof a->scopes);
+    return !memcmp(a->scopes, b->scopes, sizeof a->scopes) && a->inline_code == b->inline_code &&
+           a->strict_scripts == b->strict_scripts;
 }
 
 static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
@@ -102,7 +104,7 @@ static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
     bool wanted = g->filter.inside_mode != SEK_LOCKDOWN_OFF &&
                   (g->filter.scopes[0][0] || g->settings->scopes[0]);
     g->state.inside_mode = g->filter.inside_mode;
-    if (g->keeper > 0 && (!wanted || !same_scopes(old, &g->filter)))
+    if (g->keeper > 0 && (!wanted || !same_keeper(old, &g->filter)))
         sek_guard_stop_keeper(g);
     if (!wanted) {
         sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%s",
@@ -138,7 +140,7 @@ static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
     }
     if (g->exits)
         sek_exits_mode(g->exits, g->filter.exit_mode);
-    if (old.inside_mode != g->filter.inside_mode || !same_scopes(&old, &g->filter))
+    if (old.inside_mode != g->filter.inside_mode || !same_keeper(&old, &g->filter))
         apply_inside(g, &old);
     sek_guard_send_state(g);
 }

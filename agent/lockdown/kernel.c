@@ -196,13 +196,14 @@ void sek_kernel_guard_program(struct sek_kernel_guard *g, const struct stat *st,
         bpf_map_update_elem(g->programs, &key, program, BPF_ANY);
 }
 
-void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st)
+void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st, bool set_id)
 {
     struct sek_guard_file key = key_of(st);
     struct sek_guard_approved value = {
         .size = (uint64_t)st->st_size,
         .changed_s = (uint64_t)st->st_ctim.tv_sec,
         .changed_ns = (uint32_t)st->st_ctim.tv_nsec,
+        .set_id = set_id,
     };
     if (g)
         bpf_map_update_elem(g->approved, &key, &value, BPF_ANY);

@@ -25,8 +25,8 @@ void sek_kernel_guard_mount(struct sek_kernel_guard *guard, uint32_t id, bool ma
 /* The program file with this status is an interpreter, or an updater. */
 void sek_kernel_guard_program(struct sek_kernel_guard *guard, const struct stat *st,
                               const struct sek_guard_program *program);
-/* What the file held was registered, with this status. */
-void sek_kernel_guard_approve(struct sek_kernel_guard *guard, const struct stat *st);
+/* What the file held was registered, with this status; SET_ID: also with its set-ID bit. */
+void sek_kernel_guard_approve(struct sek_kernel_guard *guard, const struct stat *st, bool set_id);
 void sek_kernel_guard_task(struct sek_kernel_guard *guard, pid_t pid, uint32_t flags);
 /* Find the processes that run already and belong inside. */
 void sek_kernel_guard_seed(struct sek_kernel_guard *guard);

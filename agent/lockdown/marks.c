@@ -1,6 +1,7 @@
 /* Marks by reading mountinfo from end to end: mounts change seldom. */
 #include "agent/lockdown/marks.h"
 #include "agent/lockdown/kernel.h"
+#include "agent/lockdown/overlay.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
@@ -59,6 +60,41 @@ static bool is_known(const struct sek_marks *marks, unsigned id)
     return false;
 }
 
+static bool is_marked(void *arg, dev_t device)
+{
+    const struct sek_marks *marks = arg;
+    for (unsigned i = 0; i < marks->device_count; i++) {
+        if (marks->devices[i] == device)
+            return true;
+    }
+    return false;
+}
+
+static void note_device(struct sek_marks *marks, dev_t device)
+{
+    if (!is_marked(marks, device) && marks->device_count < SEK_MARKS)
+        marks->devices[marks->device_count++] = device;
+    sek_kernel_guard_device(marks->kernel, device);
+}
+
+enum cover { COVER_MARK, COVER_LAYERS, COVER_NONE };
+
+/* How a mount becomes covered: by its own mark, or by those of its layers; see overlay.h. */
+static enum cover cover_of(struct sek_marks *marks, const struct sek_mount_line *m)
+{
+    size_t layers, marked;
+    if (strcmp(m->type, "overlay") != 0)
+        return COVER_MARK;
+    marked = sek_overlay_marked_layers(m->options, is_marked, marks, &layers);
+    if (!marked)
+        return COVER_MARK;
+    if (marks->layers == SEK_LAYERS_UNKNOWN)
+        marks->layers = sek_overlay_layers_speak() ? SEK_LAYERS_SPEAK : SEK_LAYERS_SILENT;
+    if (marks->layers == SEK_LAYERS_SILENT)
+        return COVER_MARK;
+    return marked == layers ? COVER_LAYERS : COVER_NONE;
+}
+
 /* A mount that none of the scopes names itself. */
 static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_mount_line *m)
 {
@@ -67,15 +103,27 @@ static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_moun
         all = all || sek_scope_is_all(&marks->scopes[i]);
         wanted = wanted || belongs(&marks->scopes[i], m);
     }
+    /* An overlay elsewhere that shows files of a scope. */
+    size_t layers;
+    wanted = wanted || (!strcmp(m->type, "overlay") &&
+                        sek_overlay_marked_layers(m->options, is_marked, marks, &layers) > 0);
     if (is_pseudo(m->type) || (!all && !wanted) || marks->count == SEK_MARKS)
         return;
-    if (!mark(fan_fd, all, m->point)) {
+    enum cover cover = cover_of(marks, m);
+    if (cover == COVER_NONE) {
+        sek_warning("lockdown: %s: an overlay with layers outside the scope: programs on it are "
+                    "refused",
+                    m->point);
+        marks->ids[marks->count++] = m->id;
+        return;
+    }
+    if (cover == COVER_MARK && !mark(fan_fd, all, m->point)) {
         sek_warning("lockdown: %s: cannot mark the mount: %s", m->point, strerror(errno));
         return;
     }
     marks->ids[marks->count++] = m->id;
-    if (all)
-        sek_kernel_guard_device(marks->kernel, device_of(m->device));
+    if (all && cover == COVER_MARK)
+        note_device(marks, device_of(m->device));
     else
         sek_kernel_guard_mount(marks->kernel, m->id, true);
 }
@@ -104,9 +152,12 @@ void sek_marks_follow(struct sek_marks *marks, int fan_fd)
         return;
     }
     forget_gone(marks, text);
-    for (const char *p = text; sek_mount_next(&p, &m);) {
-        if (!is_known(marks, m.id))
-            mark_line(marks, fan_fd, &m);
+    /* Overlays after what may be their layers. */
+    for (int overlays = 0; overlays < 2; overlays++) {
+        for (const char *p = text; sek_mount_next(&p, &m);) {
+            if (!is_known(marks, m.id) && overlays == !strcmp(m.type, "overlay"))
+                mark_line(marks, fan_fd, &m);
+        }
     }
     free(text);
 }
@@ -124,7 +175,7 @@ enum sek_error sek_marks_open(struct sek_marks *marks, const struct sek_scope *s
 
 enum sek_error sek_marks_put(struct sek_marks *marks, int fan_fd, struct sek_fault *fault)
 {
-    marks->count = 0;
+    marks->count = marks->device_count = 0;
     for (unsigned i = 0; i < marks->scope_count; i++) {
         const struct sek_scope *scope = &marks->scopes[i];
         if (sek_scope_is_all(scope))
@@ -133,7 +184,7 @@ enum sek_error sek_marks_put(struct sek_marks *marks, int fan_fd, struct sek_fau
             return sek_fail(fault, SEK_EIO, "%s: cannot mark %s: %s", scope->path,
                             scope->whole ? "the file system" : "the mount", strerror(errno));
         if (scope->whole)
-            sek_kernel_guard_device(marks->kernel, device_of(scope->device));
+            note_device(marks, device_of(scope->device));
         else
             sek_kernel_guard_mount(marks->kernel, scope->id, true);
     }

@@ -7,6 +7,7 @@
 #include "agent/lockdown/scope.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define SEK_MARKS 1024 /* mounts */
 
@@ -17,8 +18,11 @@ struct sek_marks {
     unsigned scope_count;
     struct sek_kernel_guard *kernel; /* may be NULL */
     int mounts_fd;                   /* /proc/self/mountinfo: urgent data when mounts changed */
-    unsigned ids[SEK_MARKS];         /* marked by us */
+    unsigned ids[SEK_MARKS];         /* dealt with */
     unsigned count;
+    dev_t devices[SEK_MARKS]; /* file systems that are marked as a whole */
+    unsigned device_count;
+    enum { SEK_LAYERS_UNKNOWN, SEK_LAYERS_SPEAK, SEK_LAYERS_SILENT } layers; /* overlay.h */
 };
 
 enum sek_error sek_marks_open(struct sek_marks *marks, const struct sek_scope *scopes,

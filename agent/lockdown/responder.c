@@ -203,7 +203,8 @@ static void note_writer(struct responder *r, const struct question *q, bool upda
 /* A program that is registered, and that nobody is writing. */
 static void approve(struct responder *r, const struct question *q)
 {
-    sek_kernel_guard_approve(r->options->kernel, &q->st);
+    sek_kernel_guard_approve(r->options->kernel, &q->st,
+                             q->exec && sek_mode_is_set_id(q->st.st_mode));
     if (q->exec || q->kind == SEK_FILE_ELF)
         sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
 }

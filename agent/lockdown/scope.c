@@ -29,7 +29,7 @@ static void unescape(char *s)
 
 static bool parse_line(const char *line, size_t len, struct sek_mount_line *m)
 {
-    char copy[3 * PATH_MAX];
+    char copy[5 * PATH_MAX];
     if (len >= sizeof copy)
         return false;
     memcpy(copy, line, len);
@@ -37,8 +37,10 @@ static bool parse_line(const char *line, size_t len, struct sek_mount_line *m)
     if (sscanf(copy, "%u %*d %31s %4095s %4095s", &m->id, m->device, m->root, m->point) != 4)
         return false;
     const char *dash = strstr(copy, " - ");
-    if (!dash || sscanf(dash + 3, "%63s", m->type) != 1)
+    m->options[0] = '\0';
+    if (!dash || sscanf(dash + 3, "%63s %*s %8191s", m->type, m->options) < 1)
         return false;
+    unescape(m->options);
     unescape(m->root);
     unescape(m->point);
     return true;
@@ -98,7 +100,7 @@ enum sek_error sek_scope_find(const char *path, const char *text, struct sek_sco
     snprintf(scope->path, sizeof scope->path, "%s", path);
     snprintf(scope->source, sizeof scope->source, "%s", found.type);
     snprintf(scope->device, sizeof scope->device, "%s", found.device);
-    snprintf(scope->root, sizeof scope->root, "%s", found.root);
+    memcpy(scope->root, found.root, strlen(found.root) + 1);
     return SEK_OK;
 }
 

@@ -12,6 +12,7 @@
 struct sek_mount_line {
     unsigned id;
     char device[32], root[4096], point[4096], type[64];
+    char options[8192]; /* of the file system; cut when longer */
 };
 
 /* The next line of TEXT that has the right form; moves *TEXT on. False at the end. */

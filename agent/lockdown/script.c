@@ -10,30 +10,33 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define L(letter) (1u << ((letter) - 'a'))
+#define L(letter) (1ull << ((letter) - 'a'))
+#define U(letter) (1ull << ((letter) - 'A' + 32))
 
 static const struct sek_interpreter interpreters[] = {
     {{"sh", "dash", "bash", "ash", "zsh", "ksh", "mksh", "busybox"},
      {".sh", ".bash", ".ksh", ".zsh"},
      .code = L('c') | L('s'),
-     .values = L('o')},
+     .values = L('o') | U('O')},
     {{"python", "pypy", "micropython"},
      {".py", ".pyc", ".pyo", ".pyw", ".pyz"},
      .code = L('c'),
-     .values = L('x') | L('m')},
-    {{"perl"}, {".pl", ".pm", ".plx", ".al"}, .code = L('e'), .values = 0},
-    {{"ruby"}, {".rb"}, .code = L('e'), .values = L('r')},
+     .values = U('W') | U('X')},
+    {{"perl"}, {".pl", ".pm", ".plx", ".al"}, .code = L('e') | U('E'), .values = 0},
+    {{"ruby"}, {".rb"}, .code = L('e'), .values = L('r') | U('I') | U('C')},
     {{"node", "nodejs"},
      {".js", ".mjs", ".cjs"},
      .code = L('e') | L('p'),
      .values = L('r')},
     {{"lua", "luajit", "texlua"}, {".lua", ".luac"}, .code = L('e'), .values = L('l')},
-    {{"php"}, {".php", ".phar", ".phtml", ".inc"}, .code = L('r'), .values = L('d') | L('c'),
-     .files = L('f')},
+    {{"php"}, {".php", ".phar", ".phtml", ".inc"},
+     .code = L('r') | U('B') | U('R') | U('E'),
+     .values = L('d') | L('c') | L('z'),
+     .files = L('f') | U('F')},
     {{"awk", "gawk", "mawk", "nawk", "original-awk"},
      {".awk"},
      .code = 0,
-     .values = L('v'),
+     .values = L('v') | U('F'),
      .files = L('f')},
     {{"tclsh", "wish", "expect"}, {".tcl", ".exp"}, .code = L('c'), .values = 0},
 };
@@ -101,9 +104,11 @@ bool sek_script_ending(const char *name)
     return false;
 }
 
-static bool in_mask(uint32_t mask, char letter)
+static bool in_mask(uint64_t mask, char letter)
 {
-    return letter >= 'a' && letter <= 'z' && (mask >> (letter - 'a') & 1);
+    if (letter >= 'a' && letter <= 'z')
+        return mask >> (letter - 'a') & 1;
+    return letter >= 'A' && letter <= 'Z' && (mask >> (letter - 'A' + 32) & 1);
 }
 
 /* What an option word says: '\0' nothing, 'c' code follows, 'v' the next word is its value, 'f' the

@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* Masks of option letters, bit 0 for 'a'. */
+/* Masks of option letters: bit 0 for 'a', bit 32 for 'A'. */
 struct sek_interpreter {
     const char *names[8];   /* program names; digits and dots may follow */
     const char *endings[8]; /* of the files that it runs or loads */
-    uint32_t code;          /* options whose value, or standard input, is code */
-    uint32_t values;        /* other options that take the next word */
-    uint32_t files;         /* options whose value is a script */
+    uint64_t code;          /* options whose value, or standard input, is code */
+    uint64_t values;        /* other options that take the next word */
+    uint64_t files;         /* options whose value is a script */
 };
 
 /* The interpreter that goes by NAME (the last part of a path), or NULL. */

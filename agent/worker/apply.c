@@ -61,6 +61,8 @@ void sek_worker_refilter(struct sek_worker *w)
         .entry_mode = w->policy.entry_mode,
         .exit_mode = w->policy.exit_mode,
         .inside_mode = w->local_inside != 0xff ? w->local_inside : w->policy.inside_mode,
+        .inline_code = w->policy.inline_code,
+        .strict_scripts = w->policy.strict_scripts,
         .names = domains != 0,
         .urls = urls != 0,
         .port_count = w->port_count,

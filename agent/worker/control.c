@@ -1,6 +1,7 @@
 /* The local socket: one JSON object a line in, one out. Only root can open it; it is served here
  * because what it tells is known here. */
 #include "agent/worker/state.h"
+#include "bpf/lockdown.h"
 #include "lib/base/clock.h"
 
 #include <event2/buffer.h>
@@ -54,13 +55,17 @@ static json_t *policy(const struct sek_worker *w)
     json_t *scopes = json_array();
     for (int i = 0; i < SEK_POLICY_SCOPES && w->policy.scopes[i][0]; i++)
         json_array_append_new(scopes, json_string(w->policy.scopes[i]));
-    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o}}", "version",
+    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o, s:s, s:s}}", "version",
                      (json_int_t)w->policy.version, "entry", "mode",
                      sek_mode_name(w->policy.entry_mode), "probe_threshold",
                      (int)w->policy.probe_threshold, "probe_window_s",
                      (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
                      "exit", "mode", sek_mode_name(w->policy.exit_mode), "inside", "mode",
-                     sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes);
+                     sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes, "inline",
+                     w->filter.inline_code == SEK_INLINE_DENY     ? "deny"
+                     : w->filter.inline_code == SEK_INLINE_DETECT ? "detect"
+                                                                  : "allow",
+                     "scripts", w->filter.strict_scripts ? "strict" : "normal");
 }
 
 static json_t *status(const struct sek_worker *w)

@@ -55,6 +55,26 @@ static enum sek_error parse_number(json_t *part, const char *name, uint32_t low,
     return SEK_OK;
 }
 
+/* The index in WORDS (NULL-terminated) of the text NAME in the section "inside"; its default when it
+ * is not there. */
+static enum sek_error parse_word(json_t *inside, const char *name, const char *const *words,
+                                 uint8_t *out, struct sek_fault *fault)
+{
+    json_t *value = json_object_get(inside, name);
+    const char *word = json_string_value(value);
+    for (uint8_t i = 0; word && words[i]; i++) {
+        if (!strcmp(word, words[i])) {
+            *out = i;
+            return SEK_OK;
+        }
+    }
+    return value ? sek_fail(fault, SEK_EINVAL,
+                            "policy.json: inside.%s: found '%.20s', expected %s, %s%s%s", name,
+                            word ? word : "no text", words[0], words[1], words[2] ? " or " : "",
+                            words[2] ? words[2] : "")
+                 : SEK_OK;
+}
+
 static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct sek_fault *fault)
 {
     const char *word = json_string_value(json_object_get(inside, "mode"));
@@ -67,14 +87,22 @@ static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct 
                         word);
     if (word)
         p->inside_mode = (uint8_t)mode;
+    static const char *const inline_words[] = {"allow", "detect", "deny", NULL};
+    static const char *const script_words[] = {"normal", "strict", NULL};
+    enum sek_error rc;
+    if ((rc = parse_word(inside, "inline", inline_words, &p->inline_code, fault)) ||
+        (rc = parse_word(inside, "scripts", script_words, &p->strict_scripts, fault)))
+        return rc;
     if (json_array_size(scopes) > SEK_POLICY_SCOPES)
         return sek_fail(fault, SEK_ELIMIT, "policy.json: inside.scopes: expected at most %d",
                         SEK_POLICY_SCOPES);
     for (size_t i = 0; i < json_array_size(scopes); i++) {
         const char *path = json_string_value(json_array_get(scopes, i));
-        if (!path || *path != '/' || strlen(path) >= sizeof p->scopes[i])
+        if (!path || (*path != '/' && strcmp(path, "all") != 0) ||
+            strlen(path) >= sizeof p->scopes[i])
             return sek_fail(fault, SEK_EINVAL,
-                            "policy.json: inside.scopes[%zu]: expected an absolute path", i);
+                            "policy.json: inside.scopes[%zu]: expected an absolute path, or \"all\"",
+                            i);
         snprintf(p->scopes[i], sizeof p->scopes[i], "%s", path);
     }
     return SEK_OK;

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,7 +125,7 @@ static int unnamed_linked(char **a)
     if (unnamed_file(a, &fd))
         return 1;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    snprintf(target, sizeof target, "%s/linked", a[1]);
+    snprintf(target, sizeof target, "%s/unnamed", a[1]);
     if (linkat(AT_FDCWD, path, AT_FDCWD, target, AT_SYMLINK_FOLLOW))
         return stop("linkat");
     close(fd);
@@ -237,7 +238,7 @@ static int shared_mapping(char **a)
     return stop(a[0]);
 }
 
-/* KNOWN-SCRIPT: opened for writing before it is started, and changed while it waits. */
+/* KNOWN-SCRIPT TEXT SHELL: opened for writing before it is started, and changed while it waits. */
 static int held_script(char **a)
 {
     int fd = open(a[0], O_WRONLY | O_APPEND);
@@ -245,7 +246,7 @@ static int held_script(char **a)
         return stop(a[0]);
     pid_t pid = fork();
     if (pid == 0) {
-        execl(a[0], a[0], NULL);
+        execl(a[2], "sh", a[0], NULL);
         _exit(127);
     }
     usleep(200000);
@@ -269,7 +270,8 @@ static int write_text(const char *path, const char *text)
 static int user_namespace(char **a)
 {
     char map[64], target[512];
-    if (setgid(65534) || setuid(65534) || unshare(CLONE_NEWUSER | CLONE_NEWNS))
+    if (setgid(65534) || setuid(65534) || prctl(PR_SET_DUMPABLE, 1) ||
+        unshare(CLONE_NEWUSER | CLONE_NEWNS))
         return stop("unshare");
     snprintf(map, sizeof map, "0 65534 1");
     if (write_text("/proc/self/setgroups", "deny") | write_text("/proc/self/uid_map", map) |
@@ -519,8 +521,8 @@ static int from_thread(char **a)
 static int passed_descriptor(char **a)
 {
     int pair[2], fd = open(a[0], O_PATH);
-    char space[CMSG_SPACE(sizeof fd)] = {0};
-    struct iovec part = {"x", 1};
+    char byte = 'x', space[CMSG_SPACE(sizeof fd)] = {0};
+    struct iovec part = {&byte, 1};
     struct msghdr m = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -570,7 +572,7 @@ static const struct {
     {"race-symlink", race_symlink, 3},
     {"race-rewrite", race_rewrite, 3},
     {"shared-mapping", shared_mapping, 2},
-    {"held-script", held_script, 2},
+    {"held-script", held_script, 3},
     {"user-namespace", user_namespace, 2},
     {"private-bind", private_bind, 3},
     {"detached-mount", detached_mount, 2},

@@ -1,4 +1,4 @@
-/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/filehash.c */
+/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c */
 /* Lockdown's parts that need no privileges: allowlist, digest cache, scopes, updater's files. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,9 @@
 
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/learn.h"
+#include "agent/lockdown/overlay.h"
 #include "agent/lockdown/scope.h"
+#include "agent/lockdown/script.h"
 #include "agent/lockdown/updater.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
@@ -190,6 +192,130 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
     sek_allowlist_free(&list);
 }
 
+static void the_script_of_a_command_line_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words; /* blanks stand for the NULs */
+        const char *script;
+    } rows[] = {
+        {"sh run.sh a -c b", "run.sh"},
+        {"sh -e run.sh", "run.sh"},
+        {"sh -o errexit run.sh", "run.sh"},
+        {"sh -c code run.sh", NULL},
+        {"sh -ec code run.sh", NULL},
+        {"-sh", NULL},
+        {"sh -s", NULL},
+        {"/bin/busybox sh run.sh", "run.sh"},
+        {"python3 -W ignore x.py", "x.py"},
+        {"python3 -W ignore -c code", NULL},
+        {"python3.11 -u -B x", "x"},
+        {"perl -we code x", NULL},
+        {"perl -w x", "x"},
+        {"node --eval code", NULL},
+        {"node -r module x.js", "x.js"},
+        {"awk -f prog data", "prog"},
+        {"awk -fprog data", "prog"},
+        {"awk -v a=1 -f prog data", "prog"},
+        {"awk code data", NULL},
+        {"php -f x data", "x"},
+        {"php -r code", NULL},
+        {"lua5.4 -l lib x", "x"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char words[128], name[128];
+        size_t len = strlen(rows[i].words) + 1;
+        memcpy(words, rows[i].words, len);
+        for (size_t k = 0; k < len; k++)
+            words[k] = words[k] == ' ' ? '\0' : words[k];
+        const char *base = strrchr(words, '/');
+        base = base ? base + 1 : words;
+        snprintf(name, sizeof name, "%s", *base == '-' ? base + 1 : base);
+        const struct sek_interpreter *in = sek_interpreter_named(name);
+        assert_non_null(in);
+        const char *found = sek_script_word(in, words, len);
+        if (rows[i].script && found)
+            assert_string_equal(found, rows[i].script);
+        else if (found || rows[i].script)
+            fail_msg("%s: found %s", rows[i].words, found ? found : "nothing");
+    }
+}
+
+static void interpreters_are_known_by_name_with_any_version(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"sh", "dash", "python3", "python3.11", "lua5.4", "php8.2",
+                                       "perl5.36.0", "busybox"};
+    static const char *const bad[] = {"ssh", "shadow", "python-config", "cat", "perldoc", ""};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_non_null(sek_interpreter_named(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_null(sek_interpreter_named(bad[i]));
+    assert_true(sek_script_ending("/x/mod.py"));
+    assert_true(sek_script_ending("a.sh"));
+    assert_false(sek_script_ending("a.conf"));
+    assert_false(sek_script_ending("sh"));
+}
+
+static void a_command_line_that_was_cut_names_no_script(void **state)
+{
+    (void)state;
+    const struct sek_interpreter *sh = sek_interpreter_named("sh");
+    assert_null(sek_script_word(sh, "sh\0run", 6));
+    assert_null(sek_script_word(sh, "", 0));
+}
+
+static bool is_root_device(void *arg, dev_t device)
+{
+    return device == *(dev_t *)arg;
+}
+
+static void an_overlay_names_its_layers(void **state)
+{
+    (void)state;
+    struct stat st;
+    size_t layers;
+    assert_int_equal(stat("/", &st), 0);
+    dev_t root = st.st_dev;
+    assert_int_equal(sek_overlay_marked_layers("rw,lowerdir=/:/nowhere,upperdir=/,workdir=/",
+                                               is_root_device, &root, &layers),
+                     2);
+    assert_int_equal(layers, 3);
+    assert_int_equal(sek_overlay_marked_layers("rw,lowerdir=/no\\:where", is_root_device, &root,
+                                               &layers),
+                     0);
+    assert_int_equal(layers, 1);
+    assert_int_equal(sek_overlay_marked_layers("", is_root_device, &root, &layers), 0);
+    assert_int_equal(layers, 0);
+}
+
+static void a_set_id_bit_is_registered_apart(void **state)
+{
+    (void)state;
+    struct sek_allowlist list = {0};
+    struct sek_learned learned = {0};
+    struct sek_fault fault;
+    uint8_t digest[32], set_id[32];
+    char folder[] = "/tmp/sekisho-learn.XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/tool", folder);
+    int fd = open(path, O_WRONLY | O_CREAT, 0755);
+    assert_int_equal(write(fd, "#!/bin/sh\n", 10), 10);
+    assert_int_equal(fchmod(fd, 0755), 0);
+    sek_sha256("#!/bin/sh\n", 10, digest);
+    sek_allowlist_set_id(digest, set_id);
+    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_true(sek_allowlist_has(&list, digest));
+    assert_false(sek_allowlist_has(&list, set_id));
+    assert_int_equal(fchmod(fd, 04755), 0);
+    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_true(sek_allowlist_has(&list, set_id));
+    close(fd);
+    unlink(path);
+    rmdir(folder);
+    sek_allowlist_free(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +327,11 @@ int main(void)
         cmocka_unit_test(a_scope_is_a_mount_and_a_shared_file_system_is_not_taken_whole),
         cmocka_unit_test(what_an_updater_wrote_is_remembered_until_forgotten),
         cmocka_unit_test(learning_takes_programs_and_scripts_and_leaves_data),
+        cmocka_unit_test(the_script_of_a_command_line_is_found),
+        cmocka_unit_test(interpreters_are_known_by_name_with_any_version),
+        cmocka_unit_test(a_command_line_that_was_cut_names_no_script),
+        cmocka_unit_test(an_overlay_names_its_layers),
+        cmocka_unit_test(a_set_id_bit_is_registered_apart),
     };
     return cmocka_run_group_tests_name("agent lockdown", tests, NULL, NULL);
 }

@@ -1,0 +1,41 @@
+/* objects: agent/lockdown/script.c agent/lockdown/overlay.c agent/lockdown/scope.c agent/lockdown/allowlist.c */
+/* What lockdown reads that others can write: command lines of interpreters, mount lines, overlay
+ * options, allowlists. */
+#include "agent/lockdown/allowlist.h"
+#include "agent/lockdown/overlay.h"
+#include "agent/lockdown/scope.h"
+#include "agent/lockdown/script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool no(void *arg, dev_t device)
+{
+    return arg || device == 1;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"sh", "python3", "awk", "php", "node"};
+    static struct sek_mount_line line;
+    struct sek_allowlist list = {0};
+    struct sek_scope scope;
+    size_t layers;
+    char *text = malloc(size + 1);
+    if (!text)
+        return 0;
+    memcpy(text, data, size);
+    text[size] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *word = sek_script_word(sek_interpreter_named(names[i]), text, size);
+        if (word && (word < text || word > text + size))
+            abort();
+    }
+    for (const char *p = text; sek_mount_next(&p, &line);)
+        sek_overlay_marked_layers(line.options, no, NULL, &layers);
+    sek_scope_find("/", text, &scope, NULL);
+    sek_allowlist_parse(&list, "fuzz", text, size, NULL);
+    sek_allowlist_free(&list);
+    free(text);
+    return 0;
+}
