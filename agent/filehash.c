@@ -9,25 +9,24 @@
 #define CHUNK (256u << 10)
 
 static EVP_MD_CTX *context;
-static EVP_MD *algorithm;
+static EVP_MD *sha256, *md5;
 
 void sek_filehash_prepare(void)
 {
     uint8_t digest[32];
     if (!context) {
         context = EVP_MD_CTX_new();
-        algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     }
-    if (context && algorithm && EVP_DigestInit_ex2(context, algorithm, NULL))
+    if (context && sha256 && EVP_DigestInit_ex2(context, sha256, NULL))
         EVP_DigestFinal_ex(context, digest, NULL);
 }
 
-enum sek_error sek_filehash(int fd, uint8_t digest[32], _Atomic uint64_t *progress)
+static enum sek_error digest_file(const EVP_MD *algorithm, int fd, uint8_t *digest,
+                                  _Atomic uint64_t *progress)
 {
     static uint8_t chunk[CHUNK];
     uint64_t at = 0;
-    if (!context)
-        sek_filehash_prepare();
     if (!context || !algorithm || !EVP_DigestInit_ex2(context, algorithm, NULL))
         return SEK_ENOMEM;
     for (;;) {
@@ -46,4 +45,20 @@ enum sek_error sek_filehash(int fd, uint8_t digest[32], _Atomic uint64_t *progre
             return SEK_ELIMIT;
     }
     return EVP_DigestFinal_ex(context, digest, NULL) ? SEK_OK : SEK_EIO;
+}
+
+enum sek_error sek_filehash(int fd, uint8_t digest[32], _Atomic uint64_t *progress)
+{
+    if (!context)
+        sek_filehash_prepare();
+    return digest_file(sha256, fd, digest, progress);
+}
+
+enum sek_error sek_filehash_md5(int fd, uint8_t digest[16])
+{
+    if (!context)
+        sek_filehash_prepare();
+    if (!md5)
+        md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+    return digest_file(md5, fd, digest, NULL);
 }

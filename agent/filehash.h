@@ -1,4 +1,4 @@
-/* SHA-256 of an open file, read with pread so that the descriptor's position does not matter. */
+/* Digests of an open file, read with pread so that the descriptor's position does not matter. */
 #ifndef SEK_AGENT_FILEHASH_H
 #define SEK_AGENT_FILEHASH_H
 
@@ -11,6 +11,9 @@
 
 /* PROGRESS, when not NULL, is raised by one for each 256 KiB, so that a watchdog sees life. */
 enum sek_error sek_filehash(int fd, uint8_t digest[32], _Atomic uint64_t *progress);
+
+/* MD5, only to compare with a package database that has nothing better. */
+enum sek_error sek_filehash_md5(int fd, uint8_t digest[16]);
 
 /* Make OpenSSL load its provider now: it opens files, which a fanotify responder never may. */
 void sek_filehash_prepare(void);

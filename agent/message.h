@@ -21,6 +21,7 @@ enum sek_message_type {
     SEK_MESSAGE_BREAK,     /* struct sek_endpoints: end this local connection */
     SEK_MESSAGE_ANSWER,    /* struct sek_answer: a DNS answer in place of a blocked query */
     SEK_MESSAGE_ALLOWLIST, /* memory file: digests of the bundle, one a line */
+    SEK_MESSAGE_WINDOW,    /* struct sek_window: lockdown's maintenance window */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -60,7 +61,9 @@ struct sek_filter {
     uint8_t urls;        /* 1: look at HTTP of outgoing connections */
     uint8_t inline_code; /* SEK_INLINE_...: scripts on the command line or standard input */
     uint8_t strict_scripts; /* 1: every text that an interpreter opens is a script */
-    uint8_t unused[3];
+    uint8_t window_only;    /* 1: updaters are trusted within a maintenance window only */
+    uint8_t trust_packages; /* 1: what the package database vouches for is registered */
+    uint8_t unused;
     uint16_t port_count;
     struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
     char scopes[4][200];                     /* lockdown mounts; "" after the last */
@@ -77,6 +80,11 @@ struct sek_prefix {
 struct sek_block {
     uint8_t address[16]; /* IPv4-mapped for IPv4 */
     uint32_t ttl_s;      /* 0: end the block now */
+};
+
+struct sek_window {
+    uint32_t seconds;  /* from now; 0: ends the window */
+    char updater[256]; /* one more program that may install meanwhile; "" none */
 };
 
 struct sek_answer {
@@ -125,6 +133,7 @@ struct sek_message {
         struct sek_block block;
         struct sek_endpoints endpoints;
         struct sek_answer answer;
+        struct sek_window window;
         struct sek_connect connect;
         struct sek_process process;
         struct sek_lockdown_record lockdown;

@@ -134,8 +134,22 @@ static enum sek_error device_command(struct sek_cli *cli, const struct sek_comma
         rc = sek_cli_word(cli, 1, "NAME", &name, fault);
     if (rc)
         return rc;
+    json_t *body = json_pack("{s:s}", "name", name);
+    const char *word;
+    for (int i = 2; !sek_cli_word(cli, i, "KEY=VALUE", &word, fault); i++) {
+        const char *value = strchr(word, '=');
+        char key[64], *end;
+        if (!value || value == word || value - word >= (long)sizeof key) {
+            json_decref(body);
+            return sek_fail(fault, SEK_EINVAL, "found '%.60s', expected KEY=VALUE", word);
+        }
+        snprintf(key, sizeof key, "%.*s", (int)(value - word), word);
+        long long number = strtoll(++value, &end, 10);
+        json_object_set_new(body, key,
+                            *value && !*end ? json_integer(number) : json_string(value));
+    }
     snprintf(path, sizeof path, "/api/v1/devices/%s/commands", device);
-    return sek_cli_send(cli, "POST", path, json_pack("{s:s}", "name", name), NULL, fault);
+    return sek_cli_send(cli, "POST", path, body, NULL, fault);
 }
 
 /* --- events --- */
@@ -247,7 +261,8 @@ const struct sek_command sek_commands_fleet[] = {
     {"device", "DEVICE", "one device: state, findings, patches", device_show, NULL, NULL, {NULL}},
     {"device remove", "DEVICE", "remove a device; its certificate ends", remove_one,
      "/api/v1/devices", NULL, {NULL}},
-    {"device command", "DEVICE NAME", "send a command to a connected device", device_command, NULL,
+    {"device command", "DEVICE NAME [KEY=VALUE...]",
+     "send a command to a connected device: lockdown mode=M, maintenance seconds=N [updater=PATH]", device_command, NULL,
      NULL, {NULL}},
     {"components", "DEVICE", "what is installed on a device", components, NULL, NULL,
      {"ecosystem", "name", "version", "source", "source_version", "findings", NULL}},

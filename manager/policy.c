@@ -19,7 +19,7 @@ static const struct section {
     const char *modes[5]; /* the first is the default */
     struct number_field numbers[4];
     bool scopes;
-    struct word_field words[3];
+    struct word_field words[5];
 } sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
@@ -32,7 +32,9 @@ static const struct section {
      {"learn", "detect", "enforce", "off"},
      {{0}},
      true,
-     {{"inline", {"allow", "detect", "deny"}}, {"scripts", {"normal", "strict"}}}},
+     {{"inline", {"allow", "detect", "deny"}}, {"scripts", {"normal", "strict"}},
+      {"updates", {"always", "window"}},
+      {"packages", {"ignore", "trust"}}}},
     {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, false},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])

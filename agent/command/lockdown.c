@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,12 @@
 
 static const char usage[] =
     "usage: sekisho-agent lockdown learn|detect|enforce|off\n"
+    "       sekisho-agent lockdown maintenance [--minutes N] [--updater PROGRAM] | --end\n"
     "       sekisho-agent lockdown explain [--allowlist FILE] PATH\n"
     "       sekisho-agent lockdown run --scope MOUNT --mode learn|detect|enforce\n"
     "           [--learn-from DIR] [--allowlist FILE] [--events FILE] [--stall open|closed]\n"
     "           [--updater PROGRAM] [--inline allow|detect|deny] [--scripts normal|strict]\n"
-    "           [--kernel on|off]\n";
+    "           [--kernel on|off] [--trust packages]\n";
 
 struct foreground {
     int events_fd;
@@ -50,7 +52,7 @@ static void say_ready(void *arg, bool programs, bool lsm, const char *why)
 
 struct run_options {
     const char *scope, *learn_from, *mode, *events, *allowlist, *stall, *updater;
-    const char *inline_policy, *scripts, *kernel;
+    const char *inline_policy, *scripts, *kernel, *trust;
 };
 
 /* The index of WORD in a list of words that ends with NULL, or -1. */
@@ -67,6 +69,7 @@ static const char *const stall_words[] = {"open", "closed", NULL};
 static const char *const inline_words[] = {"allow", "detect", "deny", NULL};
 static const char *const script_words[] = {"normal", "strict", NULL};
 static const char *const kernel_words[] = {"on", "off", NULL};
+static const char *const trust_words[] = {"learned", "packages", NULL};
 
 static bool parse_run(int argc, char **argv, struct run_options *o)
 {
@@ -76,10 +79,11 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
         {"allowlist", required_argument, NULL, 'a'}, {"stall", required_argument, NULL, 't'},
         {"updater", required_argument, NULL, 'u'},   {"inline", required_argument, NULL, 'i'},
         {"scripts", required_argument, NULL, 'r'},   {"kernel", required_argument, NULL, 'k'},
+        {"trust", required_argument, NULL, 'p'},
         {0},
     };
     *o = (struct run_options){
-        .stall = "open", .inline_policy = "allow", .scripts = "normal", .kernel = "on"};
+        .stall = "open", .inline_policy = "allow", .scripts = "normal", .kernel = "on", .trust = "learned"};
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         const char **field = c == 's'   ? &o->scope
@@ -92,6 +96,7 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
                              : c == 'i' ? &o->inline_policy
                              : c == 'r' ? &o->scripts
                              : c == 'k' ? &o->kernel
+                             : c == 'p' ? &o->trust
                                         : NULL;
         if (!field)
             return false;
@@ -99,7 +104,8 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
     }
     return optind == argc && o->scope && o->mode && word_index(o->stall, stall_words) >= 0 &&
            word_index(o->inline_policy, inline_words) >= 0 &&
-           word_index(o->scripts, script_words) >= 0 && word_index(o->kernel, kernel_words) >= 0;
+           word_index(o->scripts, script_words) >= 0 && word_index(o->kernel, kernel_words) >= 0 &&
+           word_index(o->trust, trust_words) >= 0;
 }
 
 /* Without --allowlist the learned digests live in a file that ends with this process. */
@@ -163,6 +169,8 @@ static int lockdown_run(const struct sek_command_context *context, int argc, cha
         .inline_policy = (unsigned)word_index(o.inline_policy, inline_words),
         .strict_scripts = word_index(o.scripts, script_words),
         .without_kernel = word_index(o.kernel, kernel_words),
+        .trust_packages = word_index(o.trust, trust_words),
+        .root = context->settings->root,
         .command_fd = -1,
         .on_record = write_event,
         .on_ready = say_ready,
@@ -252,12 +260,60 @@ static int change_mode(const struct sek_command_context *context, const char *mo
     return 0;
 }
 
+/* What package managers, or one named program, install meanwhile becomes registered. */
+static int maintenance(const struct sek_command_context *context, int argc, char **argv)
+{
+    static const struct option options[] = {{"minutes", required_argument, NULL, 'm'},
+                                            {"updater", required_argument, NULL, 'u'},
+                                            {"end", no_argument, NULL, 'e'},
+                                            {0}};
+    long seconds = 1800;
+    const char *updater = NULL;
+    char resolved[PATH_MAX], *reply, *end;
+    struct sek_fault fault;
+    struct sek_text request = {0};
+    bool good = true;
+    optind = 1;
+    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'e')
+            seconds = 0;
+        else if (c == 'u')
+            updater = optarg;
+        else
+            good = good && c == 'm' && (seconds = strtol(optarg, &end, 10) * 60) > 0 && !*end;
+    }
+    if (!good || optind != argc) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (updater && !realpath(updater, resolved)) {
+        sek_fail(&fault, SEK_ENOTFOUND, "%s: %s", updater, strerror(errno));
+        return sek_command_failed(&fault);
+    }
+    sek_json_open(&request, NULL, '{');
+    sek_json_str(&request, "command", "maintenance");
+    sek_json_int(&request, "seconds", seconds);
+    if (updater)
+        sek_json_str(&request, "updater", resolved);
+    sek_json_close(&request, '}');
+    enum sek_error rc = sek_command_ask(context->settings, request.data, &reply, &fault);
+    sek_text_free(&request);
+    if (rc)
+        return sek_command_failed(&fault);
+    bool failed = strstr(reply, "\"error\"") != NULL;
+    printf("%s\n", reply);
+    free(reply);
+    return failed;
+}
+
 int sek_command_lockdown(const struct sek_command_context *context, int argc, char **argv)
 {
     enum sek_lockdown_mode mode;
     const char *verb = argc > 1 ? argv[1] : "";
     if (!strcmp(verb, "run"))
         return lockdown_run(context, argc - 1, argv + 1);
+    if (!strcmp(verb, "maintenance"))
+        return maintenance(context, argc - 1, argv + 1);
     if (!strcmp(verb, "explain") && argc == 3)
         return explain(context, NULL, argv[2]);
     if (!strcmp(verb, "explain") && argc == 5 && !strcmp(argv[2], "--allowlist"))

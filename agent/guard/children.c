@@ -87,7 +87,7 @@ enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fau
     if (g->worker < 0)
         return sek_fail(fault, SEK_EIO, "fork: %s", strerror(errno));
     if (g->keeper_fd >= 0) {
-        struct sek_keeper_command c = {SEK_KEEPER_OWN, g->worker};
+        struct sek_keeper_command c = {SEK_KEEPER_OWN, g->worker, ""};
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     sek_guard_send_state(g);
@@ -128,6 +128,9 @@ static void keeper_main(struct sek_guard *g, int command, int record)
         .learn_all = true,
         .inline_policy = g->filter.inline_code,
         .strict_scripts = g->filter.strict_scripts,
+        .window_only = g->filter.window_only,
+        .trust_packages = g->filter.trust_packages,
+        .root = g->settings->root,
         .command_fd = command,
         .own = {getppid(), g->worker},
         .on_record = forward_record,

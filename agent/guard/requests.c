@@ -96,7 +96,8 @@ static void request_verdicts(struct sek_guard *g, const struct sek_message *m)
 static bool same_keeper(const struct sek_filter *a, const struct sek_filter *b)
 {
     return !memcmp(a->scopes, b->scopes, sizeof a->scopes) && a->inline_code == b->inline_code &&
-           a->strict_scripts == b->strict_scripts;
+           a->strict_scripts == b->strict_scripts && a->window_only == b->window_only &&
+           a->trust_packages == b->trust_packages;
 }
 
 static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
@@ -111,7 +112,7 @@ static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
                        g->filter.inside_mode == SEK_LOCKDOWN_OFF ? "off by policy"
                                                                  : "no scope is named");
     } else if (g->keeper > 0) {
-        struct sek_keeper_command c = {SEK_KEEPER_MODE, g->filter.inside_mode};
+        struct sek_keeper_command c = {SEK_KEEPER_MODE, g->filter.inside_mode, ""};
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
         sek_guard_start_keeper(g);
@@ -230,7 +231,7 @@ static void request_allowlist(struct sek_guard *g, int fd)
     }
     if (out.len > have_len && !sek_file_replace(path, out.data, out.len, 0600, &fault) &&
         g->keeper > 0) {
-        struct sek_keeper_command c = {SEK_KEEPER_ALLOWLIST, 0};
+        struct sek_keeper_command c = {SEK_KEEPER_ALLOWLIST, 0, ""};
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 done:
@@ -240,6 +241,14 @@ done:
     free(have);
     if (text)
         munmap((void *)(uintptr_t)text, len);
+}
+
+static void request_window(struct sek_guard *g, const struct sek_window *window)
+{
+    struct sek_keeper_command c = {.command = SEK_KEEPER_WINDOW, .value = (int32_t)window->seconds};
+    memcpy(c.updater, window->updater, sizeof c.updater);
+    if (g->keeper > 0)
+        send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void sek_guard_request(struct sek_guard *g, struct sek_message *m)
@@ -269,6 +278,9 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         break;
     case SEK_MESSAGE_ALLOWLIST:
         request_allowlist(g, m->fd);
+        break;
+    case SEK_MESSAGE_WINDOW:
+        request_window(g, &m->window);
         break;
     default:
         break;

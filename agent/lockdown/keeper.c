@@ -7,12 +7,14 @@
 #include "agent/lockdown/kernel.h"
 #include "agent/lockdown/learn.h"
 #include "agent/lockdown/marks.h"
+#include "agent/lockdown/packages.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
@@ -208,6 +210,33 @@ static void send_allowlist(struct keeper *k)
     close(fd);
 }
 
+static void warn_altered(void *arg, const char *path, const char *package)
+{
+    (void)arg;
+    sek_warning("lockdown: %s is not what package %s installed: not registered", path, package);
+}
+
+static enum sek_error learn_scope(struct keeper *k, const struct sek_scope *scope,
+                                  struct sek_allowlist *list, struct sek_learned *learned,
+                                  struct sek_fault *fault)
+{
+    static struct sek_mount_line m;
+    char *text;
+    if (!sek_scope_is_all(scope))
+        return sek_learn_folder(scope->path, list, k->allowlist_fd, learned, fault);
+    enum sek_error rc = sek_mounts_read(&text, fault);
+    if (rc)
+        return rc;
+    for (const char *p = text; !rc && sek_mount_next(&p, &m);) {
+        if (!sek_mount_is_pseudo(&m))
+            rc = sek_learn_folder(m.point, list, k->allowlist_fd, learned, fault);
+        if (rc == SEK_ENOTFOUND) /* unmounted meanwhile, or a file */
+            rc = SEK_OK;
+    }
+    free(text);
+    return rc;
+}
+
 static void learner_main(struct keeper *k)
 {
     struct sek_allowlist list = {0};
@@ -220,8 +249,10 @@ static void learner_main(struct keeper *k)
     if (read(k->learn_fd[0], &go, 1) != 1)
         _exit(1);
     enum sek_error rc = sek_allowlist_load(&list, k->options->allowlist, &fault);
-    for (unsigned i = 0; i < k->scope_count && !rc; i++)
-        rc = sek_learn_folder(k->scopes[i].path, &list, k->allowlist_fd, &learned, &fault);
+    if (!rc && k->options->trust_packages)
+        rc = sek_learn_packages(k->options->root, &list, k->allowlist_fd, &learned, warn_altered, NULL, &fault);
+    for (unsigned i = 0; i < k->scope_count && !rc && k->shared->mode == SEK_LOCKDOWN_LEARN; i++)
+        rc = learn_scope(k, &k->scopes[i], &list, &learned, &fault);
     if (rc)
         sek_warning("lockdown: learning: %s", fault.message);
     else
@@ -230,11 +261,13 @@ static void learner_main(struct keeper *k)
     _exit(rc != SEK_OK);
 }
 
-/* Learn mode registers what is there, in a process of its own, besides what runs meanwhile. */
+/* Learn mode registers what is there, in a process of its own, besides what runs meanwhile; and in
+ * any mode so comes what the package database vouches for. */
 static void start_learner(struct keeper *k)
 {
-    if (k->shared->mode != SEK_LOCKDOWN_LEARN || k->learner > 0 || !k->options->allowlist ||
-        !k->options->learn_all || pipe2(k->learn_fd, O_CLOEXEC))
+    bool folders = k->shared->mode == SEK_LOCKDOWN_LEARN && k->options->learn_all;
+    if ((!folders && !k->options->trust_packages) || k->learner > 0 || !k->options->allowlist ||
+        k->shared->mode == SEK_LOCKDOWN_OFF || pipe2(k->learn_fd, O_CLOEXEC))
         return;
     k->learner = fork();
     if (k->learner == 0)
@@ -245,6 +278,17 @@ static void start_learner(struct keeper *k)
         sek_warning("lockdown: learning does not begin: %s", strerror(errno));
     close(k->learn_fd[0]);
     close(k->learn_fd[1]);
+}
+
+static void open_window(struct keeper *k, const struct sek_keeper_command *c)
+{
+    k->shared->window_until = 0;
+    snprintf(k->shared->window_updater, sizeof k->shared->window_updater, "%.*s",
+             (int)sizeof c->updater - 1, c->updater);
+    if (c->value > 0)
+        k->shared->window_until = sek_clock_mono_us() + (uint64_t)c->value * 1000000u;
+    sek_info("lockdown: maintenance window %s%s", c->value > 0 ? "open" : "closed",
+             k->shared->window_updater);
 }
 
 /* False at the end of the command socket. */
@@ -261,8 +305,11 @@ static bool take_command(struct keeper *k)
         k->shared->mode = c.value;
         set_kernel(k);
         start_learner(k);
-    } else if (c.command == SEK_KEEPER_ALLOWLIST)
+    } else if (c.command == SEK_KEEPER_ALLOWLIST) {
         send_allowlist(k);
+    } else if (c.command == SEK_KEEPER_WINDOW) {
+        open_window(k, &c);
+    }
     for (int i = 2; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS - 1; i++) {
         if (!k->shared->own[i] || kill(k->shared->own[i], 0)) {
             k->shared->own[i] = c.value;
@@ -357,6 +404,7 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
         return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
     k->shared->mode = k->options->mode;
     k->shared->strict_scripts = k->options->strict_scripts;
+    k->shared->window_only = k->options->window_only;
     k->shared->own[0] = getpid();
     for (int i = 2; i < SEK_LOCKDOWN_PIDS - 1 && k->options->own[i - 2]; i++)
         k->shared->own[i] = k->options->own[i - 2];

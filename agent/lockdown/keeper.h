@@ -20,6 +20,9 @@ struct sek_keeper_options {
     bool stall_closed;           /* policy */
     bool learn_all;              /* learn mode registers what is there, not only what runs */
     bool strict_scripts;         /* see script.h */
+    bool window_only;            /* updaters count within a maintenance window only */
+    bool trust_packages;         /* register what the package database vouches for, at the start */
+    const char *root;            /* of that database and its files; "": this system */
     unsigned inline_policy;      /* SEK_INLINE_...: code on the command line or standard input */
     bool without_kernel;         /* fanotify only, as on kernels without the programs */
     int command_fd;              /* see below; -1: signals only */
@@ -33,10 +36,16 @@ struct sek_keeper_options {
 };
 
 /* Messages on command_fd (SOCK_SEQPACKET): one struct sek_keeper_command each. */
-enum { SEK_KEEPER_MODE = 1, SEK_KEEPER_ALLOWLIST = 2, SEK_KEEPER_OWN = 3 };
+enum {
+    SEK_KEEPER_MODE = 1,
+    SEK_KEEPER_ALLOWLIST = 2,
+    SEK_KEEPER_OWN = 3,
+    SEK_KEEPER_WINDOW = 4, /* a maintenance window begins, or ends (value 0) */
+};
 struct sek_keeper_command {
     int32_t command;
-    int32_t value; /* mode, or a process id to answer at once */
+    int32_t value;     /* mode, a process id to answer at once, or seconds */
+    char updater[256]; /* of a window: one more program that is trusted; "" none */
 };
 
 /* Run until SIGTERM or SIGINT or the end of command_fd. The caller blocks no signals. */

@@ -23,29 +23,42 @@ static enum sek_error learn_digest(const uint8_t digest[32], const char *label,
     return rc || out_fd < 0 ? rc : sek_allowlist_append(out_fd, digest, label);
 }
 
-static enum sek_error learn_file(const char *path, const struct stat *st,
-                                 struct sek_allowlist *list, int out_fd, struct sek_learned *result)
+bool sek_learn_is_program(int fd, const char *path, const struct stat *st)
+{
+    return (st->st_mode & 0111) || sek_script_ending(path) ||
+           sek_file_kind_fd(fd) != SEK_FILE_DATA;
+}
+
+enum sek_error sek_learn_descriptor(int fd, const char *path, const struct stat *st,
+                                    struct sek_allowlist *list, int out_fd,
+                                    struct sek_learned *result)
 {
     uint8_t digest[32], set_id[32];
     char label[4096 + 16];
-    enum sek_error rc = SEK_OK;
+    if (sek_filehash(fd, digest, NULL)) {
+        result->unreadable++;
+        return SEK_OK;
+    }
+    enum sek_error rc = learn_digest(digest, path, list, out_fd, result);
+    if (rc || !sek_mode_is_set_id(st->st_mode))
+        return rc;
+    sek_allowlist_set_id(digest, set_id);
+    snprintf(label, sizeof label, "%s (set-id)", path);
+    return learn_digest(set_id, label, list, out_fd, result);
+}
+
+static enum sek_error learn_file(const char *path, const struct stat *st,
+                                 struct sek_allowlist *list, int out_fd, struct sek_learned *result)
+{
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    enum sek_error rc = SEK_OK;
     if (fd < 0) {
         result->unreadable++;
         return SEK_OK;
     }
     result->files++;
-    if (sek_file_kind_fd(fd) != SEK_FILE_DATA || (st->st_mode & 0111) || sek_script_ending(path)) {
-        if (sek_filehash(fd, digest, NULL))
-            result->unreadable++;
-        else
-            rc = learn_digest(digest, path, list, out_fd, result);
-        if (!rc && sek_mode_is_set_id(st->st_mode)) {
-            sek_allowlist_set_id(digest, set_id);
-            snprintf(label, sizeof label, "%s (set-id)", path);
-            rc = learn_digest(set_id, label, list, out_fd, result);
-        }
-    }
+    if (sek_learn_is_program(fd, path, st))
+        rc = sek_learn_descriptor(fd, path, st, list, out_fd, result);
     close(fd);
     return rc;
 }

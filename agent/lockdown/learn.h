@@ -5,13 +5,21 @@
 
 #include "agent/lockdown/allowlist.h"
 
+#include <sys/stat.h>
+
 struct sek_learned {
     uint64_t files; /* looked at */
     uint64_t added; /* digests that were new */
     uint64_t unreadable;
 };
 
-/* Add to LIST, and append what is new to the open file OUT_FD (-1: no file). */
+/* Is the open file FD with this path and status a program: ELF, a script, or executable? */
+bool sek_learn_is_program(int fd, const char *path, const struct stat *st);
+/* Register the open file FD. */
+enum sek_error sek_learn_descriptor(int fd, const char *path, const struct stat *st,
+                                    struct sek_allowlist *list, int out_fd,
+                                    struct sek_learned *result);
+/* Every program in a folder: add to LIST, and append what is new to the open file OUT_FD (-1: no file). */
 enum sek_error sek_learn_folder(const char *folder, struct sek_allowlist *list, int out_fd,
                                 struct sek_learned *result, struct sek_fault *fault);
 

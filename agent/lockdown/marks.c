@@ -14,20 +14,6 @@
 
 #define MASK (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)
 
-/* File systems of the kernel's own, which hold no programs. */
-static bool is_pseudo(const char *type)
-{
-    static const char *const types[] = {
-        "proc",      "sysfs",   "cgroup",     "cgroup2",    "devpts",    "debugfs",     "tracefs",
-        "mqueue",    "bpf",     "securityfs", "pstore",     "configfs",  "fusectl",     "efivarfs",
-        "hugetlbfs", "autofs",  "nsfs",       "rpc_pipefs", "selinuxfs", "binfmt_misc", "sockfs"};
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (!strcmp(type, types[i]))
-            return true;
-    }
-    return false;
-}
-
 static dev_t device_of(const char *text)
 {
     char *end;
@@ -107,7 +93,7 @@ static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_moun
     size_t layers;
     wanted = wanted || (!strcmp(m->type, "overlay") &&
                         sek_overlay_marked_layers(m->options, is_marked, marks, &layers) > 0);
-    if (is_pseudo(m->type) || (!all && !wanted) || marks->count == SEK_MARKS)
+    if (sek_mount_is_pseudo(m) || (!all && !wanted) || marks->count == SEK_MARKS)
         return;
     enum cover cover = cover_of(marks, m);
     if (cover == COVER_NONE) {

@@ -32,6 +32,7 @@ struct responder {
     struct sek_updaters updaters;
     struct sek_interpreters interpreters;
     int signal_fd;
+    bool in_window; /* at the last question */
 };
 
 /* What is known of the file and the opener of one event. */
@@ -190,6 +191,17 @@ static bool allow_unknown(struct responder *r, struct question *q, bool updater)
     }
 }
 
+/* Is the opener, or an ancestor, a program that is trusted to install, now? */
+static bool is_updater(struct responder *r, pid_t pid)
+{
+    bool window = sek_clock_mono_us() < r->shared->window_until;
+    if (r->in_window && !window)
+        sek_updaters_forget_processes(&r->updaters);
+    r->in_window = window;
+    const char *more = window && r->shared->window_updater[0] ? r->shared->window_updater : NULL;
+    return (window || !r->shared->window_only) && sek_updaters_process(&r->updaters, pid, more);
+}
+
 /* The opener is a possible writer: what an updater began is an updater's only while nobody else
  * writes it. */
 static void note_writer(struct responder *r, const struct question *q, bool updater)
@@ -230,7 +242,7 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
         approve(r, q);
         return true;
     }
-    bool updater = sek_updaters_process(&r->updaters, q->pid);
+    bool updater = is_updater(r, q->pid);
     note_writer(r, q, updater);
     /* Registered, but open for writing: what is read now need not be what runs then. */
     return !runs || allow_unknown(r, q, updater);

@@ -33,6 +33,9 @@ struct sek_lockdown_shared {
     _Atomic int pending_fd;    /* the event that is being judged, or -1 */
     _Atomic int mode;          /* enum sek_lockdown_mode */
     bool strict_scripts;       /* every text that an interpreter opens is a script */
+    bool window_only;          /* updaters are trusted within a maintenance window only */
+    _Atomic uint64_t window_until; /* us, monotonic: the end of the window; 0: none */
+    char window_updater[256];      /* one more updater while it lasts; "" none */
     _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
     _Atomic int own[SEK_LOCKDOWN_PIDS]; /* the agent's processes: answered at once */
 };

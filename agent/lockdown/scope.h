@@ -17,6 +17,8 @@ struct sek_mount_line {
 
 /* The next line of TEXT that has the right form; moves *TEXT on. False at the end. */
 bool sek_mount_next(const char **text, struct sek_mount_line *line);
+/* A file system of the kernel's own, which holds no programs (proc, cgroup, ...). */
+bool sek_mount_is_pseudo(const struct sek_mount_line *line);
 /* /proc/self/mountinfo whole; the caller frees it. */
 enum sek_error sek_mounts_read(char **text, struct sek_fault *fault);
 /* Is PATH the folder FOLDER, or below it? */

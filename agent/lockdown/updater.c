@@ -39,27 +39,37 @@ static bool read_stat(pid_t pid, pid_t *parent, uint64_t *started)
     return true;
 }
 
-static bool runs_updater(const struct sek_updaters *u, pid_t pid)
+static bool is_file(const struct stat *file, const char *path)
+{
+    struct stat st;
+    return path && !stat(path, &st) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+}
+
+static bool runs_updater(const struct sek_updaters *u, pid_t pid, const char *more)
 {
     char path[40];
-    struct stat exe, program;
+    struct stat exe;
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
     if (stat(path, &exe))
         return false;
     for (unsigned i = 0; i < u->count; i++) {
-        if (!stat(u->programs[i], &program) && program.st_dev == exe.st_dev &&
-            program.st_ino == exe.st_ino)
+        if (is_file(&exe, u->programs[i]))
             return true;
     }
-    return false;
+    return is_file(&exe, more);
 }
 
-bool sek_updaters_process(struct sek_updaters *u, pid_t pid)
+void sek_updaters_forget_processes(struct sek_updaters *u)
+{
+    memset(u->pids, 0, sizeof u->pids);
+}
+
+bool sek_updaters_process(struct sek_updaters *u, pid_t pid, const char *more)
 {
     pid_t parent, at = pid;
     uint64_t started = 0, ignored;
     bool updater = false;
-    if (!u->count || pid <= 1 || !read_stat(pid, &parent, &started))
+    if ((!u->count && !more) || pid <= 1 || !read_stat(pid, &parent, &started))
         return false;
     for (unsigned i = 0; i < SEK_UPDATER_PIDS; i++) {
         if (u->pids[i].pid == pid && u->pids[i].started == started && u->pids[i].updater)
@@ -67,7 +77,7 @@ bool sek_updaters_process(struct sek_updaters *u, pid_t pid)
     }
     /* Only "yes" is remembered: a process that is none may become one by exec. */
     for (int depth = 0; depth < ANCESTORS && at > 1 && !updater; depth++) {
-        updater = runs_updater(u, at);
+        updater = runs_updater(u, at, more);
         if (!read_stat(at, &parent, &ignored))
             break;
         at = parent;

@@ -36,7 +36,10 @@ struct sek_updaters {
     uint32_t file_count;
 };
 
-bool sek_updaters_process(struct sek_updaters *u, pid_t pid);
+/* MORE: one more program, or NULL. */
+bool sek_updaters_process(struct sek_updaters *u, pid_t pid, const char *more);
+/* Forget which processes were found to be updaters' : a window ended. */
+void sek_updaters_forget_processes(struct sek_updaters *u);
 /* Remember a file, ask, forget. */
 void sek_updaters_wrote(struct sek_updaters *u, uint64_t device, uint64_t inode);
 bool sek_updaters_has(const struct sek_updaters *u, uint64_t device, uint64_t inode);

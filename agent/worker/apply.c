@@ -63,6 +63,8 @@ void sek_worker_refilter(struct sek_worker *w)
         .inside_mode = w->local_inside != 0xff ? w->local_inside : w->policy.inside_mode,
         .inline_code = w->policy.inline_code,
         .strict_scripts = w->policy.strict_scripts,
+        .window_only = w->policy.window_only,
+        .trust_packages = w->policy.trust_packages,
         .names = domains != 0,
         .urls = urls != 0,
         .port_count = w->port_count,
@@ -279,4 +281,34 @@ void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
     block_addresses(w, remove, false);
     sek_worker_send_prefixes(w);
     sek_worker_refilter(w);
+}
+
+#define WINDOW_LIMIT (24 * 3600)
+
+json_t *sek_worker_maintenance(struct sek_worker *w, json_t *request)
+{
+    json_t *seconds = json_object_get(request, "seconds"), *updater =
+                                                               json_object_get(request, "updater");
+    const char *path = json_string_value(updater);
+    struct sek_window window = {.seconds = (uint32_t)json_integer_value(seconds)};
+    if (!json_is_integer(seconds) || json_integer_value(seconds) < 0 ||
+        json_integer_value(seconds) > WINDOW_LIMIT)
+        return json_pack("{s:s}", "error", "seconds: expected a number 0..86400");
+    if (updater && (!path || *path != '/' || strlen(path) >= sizeof window.updater))
+        return json_pack("{s:s}", "error", "updater: expected an absolute path");
+    if (path)
+        memcpy(window.updater, path, strlen(path) + 1);
+    sek_worker_ask(w, SEK_MESSAGE_WINDOW, 0, &window, sizeof window);
+    struct sek_text t = {0};
+    sek_event_begin(&t, "lockdown", "allowed");
+    sek_json_str(&t, "reason", window.seconds ? "a maintenance window opens" : "it is closed");
+    sek_json_open(&t, "lockdown", '{');
+    sek_json_str(&t, "operation", "maintenance");
+    sek_json_uint(&t, "seconds", window.seconds);
+    sek_json_str(&t, "updater", window.updater);
+    sek_json_close(&t, '}');
+    sek_event_end(&t);
+    sek_worker_event(w, &t);
+    sek_text_free(&t);
+    return json_pack("{s:i}", "maintenance", (int)window.seconds);
 }

@@ -55,7 +55,7 @@ static json_t *policy(const struct sek_worker *w)
     json_t *scopes = json_array();
     for (int i = 0; i < SEK_POLICY_SCOPES && w->policy.scopes[i][0]; i++)
         json_array_append_new(scopes, json_string(w->policy.scopes[i]));
-    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o, s:s, s:s}}", "version",
+    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o, s:s, s:s, s:s, s:s}}", "version",
                      (json_int_t)w->policy.version, "entry", "mode",
                      sek_mode_name(w->policy.entry_mode), "probe_threshold",
                      (int)w->policy.probe_threshold, "probe_window_s",
@@ -65,7 +65,9 @@ static json_t *policy(const struct sek_worker *w)
                      w->filter.inline_code == SEK_INLINE_DENY     ? "deny"
                      : w->filter.inline_code == SEK_INLINE_DETECT ? "detect"
                                                                   : "allow",
-                     "scripts", w->filter.strict_scripts ? "strict" : "normal");
+                     "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
+                     w->filter.window_only ? "window" : "always", "packages",
+                     w->filter.trust_packages ? "trust" : "ignore");
 }
 
 static json_t *status(const struct sek_worker *w)
@@ -107,13 +109,15 @@ static json_t *answer(struct sek_worker *w, json_t *request)
         sek_worker_refilter(w);
         return json_pack("{s:s}", "lockdown", word);
     }
+    if (!strcmp(command, "maintenance"))
+        return sek_worker_maintenance(w, request);
     if (!strcmp(command, "reload") && !w->client && w->options->settings->standalone) {
         struct sek_fault fault;
         return sek_worker_standalone(w, &fault) ? json_pack("{s:s}", "error", fault.message)
                                                 : json_pack("{s:s}", "reload", "done");
     }
     return json_pack("{s:s}", "error",
-                     "command: expected status, policy, patch, lockdown or reload");
+                     "command: expected status, policy, patch, lockdown, maintenance or reload");
 }
 
 static void on_request(struct bufferevent *b, void *arg)

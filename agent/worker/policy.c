@@ -89,9 +89,13 @@ static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct 
         p->inside_mode = (uint8_t)mode;
     static const char *const inline_words[] = {"allow", "detect", "deny", NULL};
     static const char *const script_words[] = {"normal", "strict", NULL};
+    static const char *const update_words[] = {"always", "window", NULL};
+    static const char *const package_words[] = {"ignore", "trust", NULL};
     enum sek_error rc;
     if ((rc = parse_word(inside, "inline", inline_words, &p->inline_code, fault)) ||
-        (rc = parse_word(inside, "scripts", script_words, &p->strict_scripts, fault)))
+        (rc = parse_word(inside, "scripts", script_words, &p->strict_scripts, fault)) ||
+        (rc = parse_word(inside, "updates", update_words, &p->window_only, fault)) ||
+        (rc = parse_word(inside, "packages", package_words, &p->trust_packages, fault)))
         return rc;
     if (json_array_size(scopes) > SEK_POLICY_SCOPES)
         return sek_fail(fault, SEK_ELIMIT, "policy.json: inside.scopes: expected at most %d",

@@ -72,6 +72,10 @@ void sek_worker_indicators(void *arg, json_t *add, json_t *remove);
 void sek_worker_refilter(struct sek_worker *w);
 void sek_worker_send_prefixes(struct sek_worker *w);
 
+/* A maintenance window of lockdown: {"seconds":N,"updater":PATH}, 0 ends it. The answer is
+ * {"maintenance":SECONDS} or {"error":TEXT}. */
+json_t *sek_worker_maintenance(struct sek_worker *w, json_t *request);
+
 /* report.c */
 void sek_worker_event(struct sek_worker *w, const struct sek_text *t);
 void sek_worker_report_outgoing(struct sek_worker *w, const struct sek_outgoing_hit *hit,

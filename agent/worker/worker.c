@@ -236,6 +236,12 @@ static void on_command(void *arg, json_t *command)
         sek_lockdown_mode_parse(mode_name, &mode)) {
         w->local_inside = (uint8_t)mode;
         sek_worker_refilter(w);
+    } else if (name && !strcmp(name, "maintenance")) {
+        json_t *reply = sek_worker_maintenance(w, command);
+        const char *error = json_string_value(json_object_get(reply, "error"));
+        if (error)
+            sek_warning("the manager asked for maintenance: %s", error);
+        json_decref(reply);
     } else {
         sek_warning("the manager sent a command that this agent does not know: %.60s",
                     name ? name : "(no name)");

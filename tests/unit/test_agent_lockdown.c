@@ -152,7 +152,7 @@ static void what_an_updater_wrote_is_remembered_until_forgotten(void **state)
     assert_false(sek_updaters_has(&u, 9, 1));
     sek_updaters_forget(&u, 8, 7);
     assert_false(sek_updaters_has(&u, 8, 7));
-    assert_false(sek_updaters_process(&u, getpid()));
+    assert_false(sek_updaters_process(&u, getpid(), NULL));
     free(u.files);
 }
 
