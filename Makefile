@@ -1,9 +1,26 @@
 # Sekisho's build. Sources are found by folder: a new file needs no line here.
 #   make              build the four programs (and the console, when node is there)
 #   make SAN=1        the same with ASan and UBSan, under build/san
-BUILD ?= build$(if $(SAN),/san)
-CC    ?= cc
+#   make ARCH=arm64   the agent for another Debian architecture (arm64, armhf), under build/arm64
+BUILD ?= build$(if $(SAN),/san)$(if $(ARCH),/$(ARCH))
 CLANG ?= clang
+
+# A cross build takes headers and libraries from build/ARCH/sysroot (scripts/sysroot makes it).
+TRIPLET_arm64 := aarch64-linux-gnu
+TRIPLET_armhf := arm-linux-gnueabihf
+TRIPLET := $(TRIPLET_$(ARCH))
+ifdef ARCH
+$(if $(TRIPLET),,$(error ARCH=$(ARCH): expected arm64 or armhf))
+SYSROOT := $(abspath $(BUILD)/sysroot)
+CC := $(TRIPLET)-gcc --sysroot=$(SYSROOT) -Wl,-rpath-link,$(SYSROOT)/usr/lib/$(TRIPLET)
+export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig
+export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,armv7l)
+else
+CC ?= cc
+MACHINE := $(shell uname -m)
+endif
+BPF_ARCH := $(if $(filter x86_64,$(MACHINE)),x86,$(if $(filter aarch64,$(MACHINE)),arm64,arm))
 
 comma  := ,
 # Short lines while building; V=1 shows the commands.
@@ -43,7 +60,10 @@ PROGRAMS := $(if $(GATEWAY_SRC),$(BUILD)/gateway/sekisho-gateway) \
             $(if $(CLI_SRC),$(BUILD)/cli/sekishoctl)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 
-.PHONY: all programs unit help
+.PHONY: all programs unit help agent sysroot
+agent: $(BUILD)/agent/sekisho-agent
+sysroot:
+	@scripts/sysroot $(ARCH) $(SYSROOT)
 .DEFAULT_GOAL := all
 all: programs $(if $(wildcard console/package.json),console) ## build the programs and the console
 
@@ -78,7 +98,7 @@ $(LIBA): $(call obj,$(LIB_SRC))
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF   $<)
-	$(Q)$(CLANG) -O2 -g -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(shell uname -m)) -Wall \
+	$(Q)$(CLANG) -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall \
 	    -I. -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)bpftool gen skeleton $< name $* > $@
