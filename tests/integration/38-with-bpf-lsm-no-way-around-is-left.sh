@@ -5,7 +5,7 @@ set -u
 [ "$(id -u)" = 0 ] || exit 77
 here=$(cd "$(dirname "$0")/.." && pwd)
 command -v qemu-system-x86_64 >/dev/null && [ -x /bin/busybox ] && [ "$(uname -m)" = x86_64 ] || {
-    echo "needs qemu-system-x86 and busybox-static"
+    echo "needs qemu-system-x86 and busybox"
     exit 77
 }
 "$here/guest/kernel" amd64 "${BUILD:?}/guest/amd64" || { echo "no kernel package to be had"; exit 77; }
