@@ -1,5 +1,6 @@
 /* Kept descriptors in one array, oldest given up first. */
 #include "agent/lockdown/lease.h"
+#include "agent/lockdown/marks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #define BREAK_SIGNAL (SIGRTMIN + 1)
-#define MASK         (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)
 
 static int kept[SEK_LEASES];
 static unsigned kept_count, kept_next;
@@ -41,7 +41,7 @@ void sek_lease_drop(int fd)
 static void give_up(int fan_fd, unsigned index)
 {
     int fd = kept[index];
-    fanotify_mark(fan_fd, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, MASK, fd, NULL);
+    fanotify_mark(fan_fd, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, sek_marks_events(), fd, NULL);
     sek_lease_drop(fd);
     close(fd);
     kept[index] = kept[--kept_count];
@@ -51,7 +51,7 @@ bool sek_lease_keep(int fan_fd, int fd)
 {
     if (kept_count == SEK_LEASES)
         give_up(fan_fd, kept_next++ % SEK_LEASES);
-    if (fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, MASK, fd, NULL))
+    if (fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, sek_marks_events(), fd, NULL))
         return false;
     kept[kept_count++] = fd;
     return true;

@@ -12,8 +12,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define MASK (FAN_OPEN_PERM | FAN_OPEN_EXEC_PERM)
-
 static dev_t device_of(const char *text)
 {
     char *end;
@@ -21,10 +19,26 @@ static dev_t device_of(const char *text)
     return makedev((unsigned)high, *end ? (unsigned)strtoul(end + 1, NULL, 10) : 0);
 }
 
+uint64_t sek_marks_events(void)
+{
+    static uint64_t events;
+    if (events)
+        return events;
+    int group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
+    bool both = !fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, "/proc/self");
+    both = both || errno != EINVAL || fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD,
+                                                    "/proc/self"); /* no event at all: not this */
+    events = FAN_OPEN_PERM | (both ? FAN_OPEN_EXEC_PERM : 0);
+    close(group);
+    return events;
+}
+
+/* Marks of file systems came with Linux 4.20. */
 static bool mark(int fan_fd, bool whole, const char *path)
 {
-    unsigned flags = FAN_MARK_ADD | (whole ? FAN_MARK_FILESYSTEM : FAN_MARK_MOUNT);
-    return !fanotify_mark(fan_fd, flags, MASK, AT_FDCWD, path);
+    return (whole && !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, sek_marks_events(),
+                                    AT_FDCWD, path)) ||
+           !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD, path);
 }
 
 /* Does this mount show a part of SCOPE, or lie below it? */

@@ -25,6 +25,9 @@ struct sek_marks {
     enum { SEK_LAYERS_UNKNOWN, SEK_LAYERS_SPEAK, SEK_LAYERS_SILENT } layers; /* overlay.h */
 };
 
+/* The permission events that this kernel has: opens, and from Linux 5.0 opens for execution. Without
+ * the latter a script is judged when its interpreter opens it. */
+uint64_t sek_marks_events(void);
 enum sek_error sek_marks_open(struct sek_marks *marks, const struct sek_scope *scopes,
                               unsigned scope_count, struct sek_kernel_guard *kernel,
                               struct sek_fault *fault);
