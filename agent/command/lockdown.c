@@ -22,7 +22,7 @@ static const char usage[] =
     "usage: sekisho-agent lockdown learn|detect|enforce|off\n"
     "       sekisho-agent lockdown maintenance [--minutes N] [--updater PROGRAM] | --end\n"
     "       sekisho-agent lockdown explain [--allowlist FILE] PATH\n"
-    "       sekisho-agent lockdown run --scope MOUNT --mode learn|detect|enforce\n"
+    "       sekisho-agent lockdown run --scope MOUNT... --mode learn|detect|enforce\n"
     "           [--learn-from DIR] [--allowlist FILE] [--events FILE] [--stall open|closed]\n"
     "           [--updater PROGRAM] [--inline allow|detect|deny] [--scripts normal|strict]\n"
     "           [--kernel on|off] [--trust packages]\n";
@@ -51,7 +51,9 @@ static void say_ready(void *arg, bool programs, bool lsm, const char *why)
 }
 
 struct run_options {
-    const char *scope, *learn_from, *mode, *events, *allowlist, *stall, *updater;
+    const char *scopes[SEK_KEEPER_SCOPES];
+    unsigned scope_count;
+    const char *learn_from, *mode, *events, *allowlist, *stall, *updater;
     const char *inline_policy, *scripts, *kernel, *trust;
 };
 
@@ -86,7 +88,8 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
         .stall = "open", .inline_policy = "allow", .scripts = "normal", .kernel = "on", .trust = "learned"};
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        const char **field = c == 's'   ? &o->scope
+        bool room = o->scope_count + 1 < SEK_KEEPER_SCOPES; /* the last stays NULL */
+        const char **field = c == 's'   ? (room ? &o->scopes[o->scope_count++] : NULL)
                              : c == 'l' ? &o->learn_from
                              : c == 'm' ? &o->mode
                              : c == 'e' ? &o->events
@@ -102,7 +105,7 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
             return false;
         *field = optarg;
     }
-    return optind == argc && o->scope && o->mode && word_index(o->stall, stall_words) >= 0 &&
+    return optind == argc && o->scopes[0] && o->mode && word_index(o->stall, stall_words) >= 0 &&
            word_index(o->inline_policy, inline_words) >= 0 &&
            word_index(o->scripts, script_words) >= 0 && word_index(o->kernel, kernel_words) >= 0 &&
            word_index(o->trust, trust_words) >= 0;
@@ -161,7 +164,6 @@ static int lockdown_run(const struct sek_command_context *context, int argc, cha
     }
     enum sek_error rc = prepare_allowlist(&o, allowlist, sizeof allowlist, &fault);
     struct sek_keeper_options keeper = {
-        .scopes = {o.scope},
         .mode = mode,
         .allowlist = allowlist,
         .updaters = o.updater ? one_updater : context->settings->updaters,
@@ -176,6 +178,7 @@ static int lockdown_run(const struct sek_command_context *context, int argc, cha
         .on_ready = say_ready,
         .arg = &f,
     };
+    memcpy(keeper.scopes, o.scopes, sizeof o.scopes);
     if (!rc)
         rc = sek_keeper_run(&keeper, &fault);
     if (!o.allowlist && allowlist[0])
