@@ -34,6 +34,7 @@ struct sek_spool {
     uint64_t next, acknowledged, dropped;
     uint64_t offset; /* of the first unacknowledged record in segments[0] */
     bool dirty;
+    bool fresh; /* the newest segment's name may not be on disk yet */
     struct sek_text last;
     char *batch; /* bytes of segments[0] being read */
 };
@@ -295,7 +296,12 @@ static enum sek_error make_room(struct sek_spool *spool, size_t need, struct sek
         return SEK_OK;
     if (spool->count && !spool->segments[spool->count - 1].bytes)
         return SEK_OK;
-    enum sek_error rc = segment_add(spool, spool->next, fault);
+    /* What the segment before holds is on disk before a new one begins: after a power cut records
+     * are missing at the end only. */
+    enum sek_error rc = sek_spool_sync(spool, fault);
+    if (!rc)
+        rc = segment_add(spool, spool->next, fault);
+    spool->fresh = true;
     return rc ? rc : open_newest(spool, fault);
 }
 
@@ -338,6 +344,15 @@ enum sek_error sek_spool_sync(struct sek_spool *spool, struct sek_fault *fault)
 {
     if (spool->dirty && spool->fd >= 0 && fdatasync(spool->fd))
         return sek_fail(fault, SEK_EIO, "%s: cannot sync: %s", spool->folder, strerror(errno));
+    if (spool->dirty && spool->fresh) {
+        int folder = open(spool->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int rc = folder >= 0 ? fsync(folder) : -1;
+        if (folder >= 0)
+            close(folder);
+        if (rc)
+            return sek_fail(fault, SEK_EIO, "%s: cannot sync: %s", spool->folder, strerror(errno));
+        spool->fresh = false;
+    }
     spool->dirty = false;
     return SEK_OK;
 }

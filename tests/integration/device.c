@@ -3,7 +3,7 @@
  *   device STATE run
  *   device STATE check FILE             check a bundle document against what STATE trusts
  * Lines: "event {...}", "inventory FILE", "status {...}", "quit". What happens is printed, one
- * line each: "link up", "bundle N path...", "indicators {...}", "backlog N". */
+ * line each (with DEVICE_REPORTS also "stored {...}"): "link up", "bundle N path...", "indicators {...}", "backlog N". */
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -103,6 +103,10 @@ static void take_line(struct device *d, char *line)
     enum sek_error rc = SEK_OK;
     if (!strncmp(line, "event ", 6)) {
         rc = sek_client_event(d->client, line + 6, strlen(line + 6), &fault);
+        if (!rc && getenv("DEVICE_REPORTS")) {
+            printf("stored %s\n", line + 6);
+            fflush(stdout);
+        }
     } else if (!strncmp(line, "inventory ", 10)) {
         rc = send_inventory(d, line + 10, &fault);
     } else if (!strncmp(line, "status ", 7)) {

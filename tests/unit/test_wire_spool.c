@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -258,11 +259,104 @@ static void a_compressed_body_is_bounded_and_a_cut_one_is_refused(void **state)
     sek_text_free(&plain);
 }
 
+/* What a disk may hold after a power cut: what was synced, then any part of the rest, some of it as
+ * zeros. FROM has the spool as the programs saw it; SYNCED is the size of each segment at the last
+ * sync. */
+static void cut_power(const char *from, const char *to, const uint64_t *synced, unsigned *random)
+{
+    char path[512], data[65536];
+    struct dirent *e;
+    DIR *dir = opendir(from);
+    assert_non_null(dir);
+    while ((e = readdir(dir))) {
+        unsigned long long first = strtoull(e->d_name, NULL, 16);
+        if (*e->d_name == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", from, e->d_name);
+        int in = open(path, O_RDONLY);
+        ssize_t size = read(in, data, sizeof data);
+        close(in);
+        assert_in_range(size, 0, sizeof data - 1);
+        uint64_t kept = strstr(e->d_name, ".seg") ? synced[first % 4096] : 0;
+        size_t extra = (size_t)size - kept, survives = extra ? (unsigned)rand_r(random) % (extra + 1) : 0;
+        if (survives && rand_r(random) % 3 == 0)
+            memset(data + kept + survives / 2, 0, survives - survives / 2);
+        if (!kept && !survives)
+            continue; /* not even the name */
+        snprintf(path, sizeof path, "%s/%s", to, e->d_name);
+        int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_int_equal(write(out, data, kept + survives), (ssize_t)(kept + survives));
+        close(out);
+    }
+    closedir(dir);
+}
+
+static void note_synced(const char *folder, uint64_t *synced)
+{
+    char path[512];
+    struct dirent *e;
+    struct stat st;
+    DIR *dir = opendir(folder);
+    while ((e = readdir(dir))) {
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (strstr(e->d_name, ".seg") && !stat(path, &st))
+            synced[strtoull(e->d_name, NULL, 16) % 4096] = (uint64_t)st.st_size;
+    }
+    closedir(dir);
+}
+
+static void what_was_synced_survives_a_thousand_power_cuts(void **state)
+{
+    static uint64_t synced[4096];
+    unsigned random = 7, number = 0, sent = 0, acknowledged = 0;
+    struct sek_spool *spool = open_spool(*state, 65536);
+    for (int cut = 0; cut < 1000; cut++) {
+        char to[] = "/tmp/test-cut-XXXXXX", expected[64];
+        for (int i = rand_r(&random) % 12; i >= 0; i--)
+            append(spool, ++number);
+        /* A batch is synced before it leaves; some of it is acknowledged. */
+        if (rand_r(&random) % 3 == 0) {
+            struct sek_text batch = {0};
+            uint64_t last = 0;
+            if (!sek_spool_batch(spool, 1 << 20, 5 + (unsigned)rand_r(&random) % 50, &batch, &last, NULL))
+                sent = (unsigned)last;
+            sek_text_free(&batch);
+            note_synced(*state, synced);
+            if (rand_r(&random) % 2)
+                assert_int_equal(sek_spool_acknowledge(spool, acknowledged = sent, NULL), SEK_OK);
+        }
+        assert_non_null(mkdtemp(to));
+        cut_power(*state, to, synced, &random);
+        struct sek_spool *after = open_spool(to, 65536);
+        struct sek_text out = {0};
+        uint64_t last = 0;
+        sek_text_puts(&out, "");
+        sek_spool_batch(after, 1 << 20, 100000, &out, &last, NULL);
+        /* Each record that had left once, and was not acknowledged, is there, in order and once. */
+        const char *at = out.data;
+        for (unsigned n = acknowledged + 1; n <= sent; n++) {
+            snprintf(expected, sizeof expected, "record %u\n", n);
+            const char *found = strstr(at, expected);
+            if (!found)
+                fail_msg("cut %d: record %u is lost", cut, n);
+            at = found + strlen(expected);
+            assert_null(strstr(at, expected));
+        }
+        sek_text_free(&out);
+        sek_spool_close(after);
+        char command[64];
+        snprintf(command, sizeof command, "rm -rf %s", to);
+        assert_int_equal(system(command), 0);
+    }
+    sek_spool_close(spool);
+}
+
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_FOLDER(what_was_synced_survives_a_thousand_power_cuts),
         IN_FOLDER(records_come_back_in_order_until_acknowledged),
         IN_FOLDER(every_append_that_returned_survives_kill_9),
         IN_FOLDER(a_torn_tail_is_cut_and_the_next_record_takes_its_number),
