@@ -6,6 +6,7 @@
 #include "agent/worker/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,31 +180,61 @@ void sek_guard_stop_keeper(struct sek_guard *g)
 
 /* --- inventory ------------------------------------------------------------------------------- */
 
-/* Reading everybody's /proc/PID/fd is all that the collector may do beyond an ordinary program. */
-static bool keep_read_rights(void)
+#define WALK_INTERVALS 5 /* inventories between two walks over all files */
+
+/* Beyond an ordinary program the collector may read every file, and at first everybody's
+ * /proc/PID/fd. */
+static bool keep_rights(int count)
 {
     const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
     cap_t caps = cap_init();
-    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, 2, wanted, CAP_SET) &&
-                !cap_set_flag(caps, CAP_EFFECTIVE, 2, wanted, CAP_SET) && !cap_set_proc(caps);
+    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, count, wanted, CAP_SET) &&
+                !cap_set_flag(caps, CAP_EFFECTIVE, count, wanted, CAP_SET) && !cap_set_proc(caps);
     if (caps)
         cap_free(caps);
     return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+/* Packages, programs and archives may be hostile: whoever parses them may read files and write its
+ * own folder, ARG, and nothing more. (Landlock also forbids to look into other processes, so their
+ * sockets are read before.) */
+static enum sek_error confine_collector(void *arg, struct sek_fault *fault)
+{
+    bool landlock;
+    if (!keep_rights(1))
+        return sek_fail(fault, SEK_EIO, "rights not dropped: %s", strerror(errno));
+    enum sek_error rc = sek_sandbox_files(arg, "/", &landlock, fault);
+    return rc ? rc : sek_sandbox_calls(SEK_SANDBOX_DEVICE, fault);
+}
+
 static void collector_main(struct sek_guard *g)
 {
+    char folder[512];
     struct sek_text out = {0};
+    struct sek_collection c;
     struct sek_fault fault;
     const int keep[] = {g->worker_fd};
+    struct sek_inventory_options o = {
+        .root = g->settings->root,
+        .sbom = g->settings->sbom,
+        .cache = folder,
+        .walk_every_s = (unsigned)g->settings->inventory_interval * WALK_INTERVALS,
+        .confine = confine_collector,
+        .arg = folder,
+    };
     child_begin("sekisho-invent");
     close_others(keep, 1);
-    if (!keep_read_rights())
+    errno = 0;
+    if (nice(10) < 0 && errno)
+        sek_warning("inventory: nice: %s", strerror(errno));
+    snprintf(folder, sizeof folder, "%s/inventory", g->settings->state);
+    if (!keep_rights(2))
         sek_warning("inventory: rights not dropped: %s", strerror(errno));
-    if (sek_inventory_collect(g->settings->root, &out, &fault)) {
+    if (sek_collect(&o, &c, &fault)) {
         sek_warning("inventory: %s", fault.message);
         _exit(1);
     }
+    sek_collection_write(&c, &out);
     int fd = sek_memory_file("inventory", out.data, out.len);
     _exit(fd < 0 || sek_message_send(g->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd));
 }

@@ -118,6 +118,9 @@ static enum sek_error make_folders(const struct sek_settings *s, struct sek_faul
     if ((rc = sek_make_folder(path, 0700, fault)) ||
         (rc = sek_make_folder(s->runtime, 0755, fault)))
         return rc;
+    snprintf(path, sizeof path, "%s/inventory", s->state);
+    if ((rc = sek_make_folder(path, 0700, fault)))
+        return rc;
     /* The worker passes through the state folder to its own part, and sees no more of it. */
     chmod(s->state, 0711);
     snprintf(path, sizeof path, "%s/link", s->state);
