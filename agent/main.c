@@ -15,6 +15,7 @@ static const struct {
     {"enrol", sek_command_enrol, "enrol at a manager: --manager URL --token TOKEN [--name NAME]"},
     {"status", sek_command_status, "what is in force now"},
     {"inventory", sek_command_inventory, "what is installed and listening: [--root DIR] [--format json|cyclonedx] [--sbom FILE]"},
+    {"posture", sek_command_posture, "weak passwords, open services and the like: [--root DIR]"},
     {"policy", sek_command_policy, "the policy in force"},
     {"lockdown", sek_command_lockdown, "learn|detect|enforce|off, explain PATH, run --scope MOUNT"},
     {"patch", sek_command_patch, "the virtual patches in force"},

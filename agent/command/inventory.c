@@ -53,10 +53,13 @@ static void print(const struct sek_collection *c, enum format format)
         print_table(c);
         return;
     }
-    if (format == FORMAT_JSON)
+    if (format == FORMAT_JSON) {
+        sek_json_open(&out, NULL, '{');
         sek_collection_write(c, &out);
-    else
+        sek_json_close(&out, '}');
+    } else {
         sek_cyclonedx_write(&c->list, &c->os, &c->product, &out);
+    }
     printf("%s\n", out.data ? out.data : "");
     sek_text_free(&out);
 }

@@ -3,6 +3,7 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/queue.h"
 #include "agent/inventory/inventory.h"
+#include "agent/posture/posture.h"
 #include "agent/worker/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,7 +211,7 @@ static enum sek_error confine_collector(void *arg, struct sek_fault *fault)
 
 static void collector_main(struct sek_guard *g)
 {
-    char folder[512];
+    char folder[512], root[PATH_MAX];
     struct sek_text out = {0};
     struct sek_collection c;
     struct sek_fault fault;
@@ -234,7 +236,14 @@ static void collector_main(struct sek_guard *g)
         sek_warning("inventory: %s", fault.message);
         _exit(1);
     }
+    static struct sek_posture p;
+    p = (struct sek_posture){.root = root, .device = &c, .memory = folder, .password_ms = 1000};
+    sek_root_trim(g->settings->root, root);
+    sek_posture_check(&p);
+    sek_json_open(&out, NULL, '{');
     sek_collection_write(&c, &out);
+    sek_posture_write(&p, "posture", &out);
+    sek_json_close(&out, '}');
     int fd = sek_memory_file("inventory", out.data, out.len);
     _exit(fd < 0 || sek_message_send(g->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd));
 }

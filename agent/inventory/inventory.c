@@ -164,12 +164,19 @@ static enum sek_error collect(const struct sek_inventory_options *o, const char 
     if (!rc) {
         add_product(c);
         add_kernel(c, &owners);
+        name_services(c, &owners); /* before the files of one component become one */
         sek_list_finish(&c->list);
-        name_services(c, &owners);
     }
     sek_owners_free(&owners);
     free(wanted);
     return rc;
+}
+
+void sek_root_trim(const char *root, char *out)
+{
+    snprintf(out, PATH_MAX, "%s", root);
+    for (size_t n = strlen(out); n && out[n - 1] == '/';)
+        out[--n] = '\0';
 }
 
 enum sek_error sek_collect(const struct sek_inventory_options *options, struct sek_collection *out,
@@ -177,9 +184,7 @@ enum sek_error sek_collect(const struct sek_inventory_options *options, struct s
 {
     char root[PATH_MAX];
     *out = (struct sek_collection){0};
-    snprintf(root, sizeof root, "%s", options->root);
-    for (size_t n = strlen(root); n && root[n - 1] == '/';)
-        root[--n] = '\0';
+    sek_root_trim(options->root, root);
     enum sek_error rc = collect(options, root, out, fault);
     if (!rc && out->list.failed)
         rc = sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
@@ -199,7 +204,6 @@ void sek_collection_free(struct sek_collection *c)
 
 void sek_collection_write(const struct sek_collection *c, struct sek_text *out)
 {
-    sek_json_open(out, NULL, '{');
     sek_os_write(&c->os, out);
     sek_product_write(&c->product, out);
     sek_list_write(&c->list, out);
@@ -207,5 +211,4 @@ void sek_collection_write(const struct sek_collection *c, struct sek_text *out)
     for (size_t i = 0; i < c->service_count; i++)
         write_service(&c->services[i], out);
     sek_json_close(out, ']');
-    sek_json_close(out, '}');
 }

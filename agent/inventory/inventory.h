@@ -38,8 +38,10 @@ struct sek_collection {
 
 enum sek_error sek_collect(const struct sek_inventory_options *options, struct sek_collection *out,
                            struct sek_fault *fault);
+/* ROOT without slashes at its end, so that paths can be put behind it; OUT holds PATH_MAX bytes. */
+void sek_root_trim(const char *root, char *out);
 void sek_collection_free(struct sek_collection *c);
-/* As the JSON object that travels. */
+/* Its members, into a JSON object that is open. */
 void sek_collection_write(const struct sek_collection *c, struct sek_text *out);
 
 #endif

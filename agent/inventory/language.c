@@ -1,4 +1,5 @@
 #include "agent/inventory/language.h"
+#include "lib/vuln/ecosystem.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -18,19 +19,6 @@ bool sek_node_package(const char *text, size_t len, char *name, char *version, s
                 copy(json_string_value(json_object_get(doc, "version")), version, size);
     json_decref(doc);
     return good;
-}
-
-static void normalize(char *name)
-{
-    char *out = name;
-    for (const char *c = name; *c; c++) {
-        bool mark = strchr("-_.", *c) != NULL;
-        if (!mark)
-            *out++ = (char)tolower((unsigned char)*c);
-        else if (out > name && out[-1] != '-')
-            *out++ = '-';
-    }
-    *out = '\0';
 }
 
 /* The value of a header line "KEY: value" of LEN bytes into OUT. */
@@ -60,6 +48,6 @@ bool sek_python_package(const char *text, size_t len, char *name, char *version,
         at += n + 1;
     }
     if (named)
-        normalize(name);
+        sek_python_name(name);
     return named && versioned && *name;
 }

@@ -113,7 +113,7 @@ static size_t put_attribute(char *out, size_t size, const char *text)
 static void make_cpe(const char *vendor, const char *product, const char *tail, const char *version,
                      char *out, size_t size)
 {
-    char parts[3][140];
+    char parts[3][84];
     put_attribute(parts[0], sizeof parts[0], vendor);
     put_attribute(parts[1], sizeof parts[1], product);
     put_attribute(parts[2], sizeof parts[2], version);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 struct sek_os {
-    char id[64], version_id[64], codename[64], cpe[200];
+    char id[64], version_id[64], codename[64], cpe[300];
     char kernel[80];    /* running release; "" for an image */
     char ecosystem[96]; /* "Debian:12", "Alpine:v3.19", "generic" */
 };

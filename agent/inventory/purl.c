@@ -1,5 +1,6 @@
 #include "agent/inventory/purl.h"
 #include "lib/base/encode.h"
+#include "lib/vuln/ecosystem.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -193,6 +194,8 @@ void sek_purl_osv(const struct sek_purl *purl, const struct sek_os *os, char *ec
             snprintf(name, size, "%s%c%s", purl->space, languages[i].between, purl->name);
         else
             snprintf(name, size, "%s", purl->name);
+        if (!strcmp(purl->type, "pypi"))
+            sek_python_name(name);
         return;
     }
     snprintf(name, size, "%s", purl->name);

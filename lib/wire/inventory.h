@@ -30,7 +30,7 @@ void sek_inventory_forget(struct sek_inventory *inv);
 /* The manager refused it for good: wait for the next inventory. */
 void sek_inventory_give_up(struct sek_inventory *inv);
 
-/* Key that identifies a component: ecosystem, name and arch. OUT holds 512 bytes. */
-void sek_component_key(const json_t *component, char out[512]);
+/* Key that identifies a component: ecosystem, name, arch and version. OUT holds 1024 bytes. */
+void sek_component_key(const json_t *component, char out[1024]);
 
 #endif

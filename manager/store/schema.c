@@ -18,14 +18,15 @@ const char sek_store_schema[] =
     " last_seen INTEGER, address TEXT, seq INTEGER NOT NULL DEFAULT 0,"
     " last_event TEXT NOT NULL DEFAULT '', chain_faults INTEGER NOT NULL DEFAULT 0,"
     " inventory TEXT NOT NULL DEFAULT '', os TEXT NOT NULL DEFAULT 'null',"
-    " services TEXT NOT NULL DEFAULT '[]', status TEXT NOT NULL DEFAULT 'null',"
+    " services TEXT NOT NULL DEFAULT '[]', product TEXT NOT NULL DEFAULT 'null',"
+    " posture TEXT NOT NULL DEFAULT '[]', notes TEXT NOT NULL DEFAULT '[]', status TEXT NOT NULL DEFAULT 'null',"
     " bundle_version INTEGER NOT NULL DEFAULT 0, bundle_digest TEXT NOT NULL DEFAULT '',"
     " timestamp_version INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS devices_tenant ON devices(tenant);"
     "CREATE TABLE IF NOT EXISTS components(device TEXT NOT NULL, ecosystem TEXT NOT NULL,"
     " name TEXT NOT NULL, arch TEXT NOT NULL, version TEXT NOT NULL, source TEXT NOT NULL,"
-    " source_version TEXT NOT NULL, cpe TEXT,"
-    " PRIMARY KEY(device, ecosystem, name, arch)) WITHOUT ROWID;"
+    " source_version TEXT NOT NULL, cpe TEXT, build_id TEXT, path TEXT, purl TEXT, origin TEXT,"
+    " PRIMARY KEY(device, ecosystem, name, arch, version)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS components_source ON components(source);"
     "CREATE TABLE IF NOT EXISTS findings(device TEXT NOT NULL, cve TEXT NOT NULL,"
     " package TEXT NOT NULL, version TEXT NOT NULL, fixed TEXT, severity TEXT,"
@@ -57,3 +58,13 @@ const char sek_store_schema[] =
     " note TEXT NOT NULL, PRIMARY KEY(tenant, sha256)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS feeds(name TEXT PRIMARY KEY, kind TEXT NOT NULL,"
     " advisories INTEGER NOT NULL, bytes INTEGER NOT NULL, imported INTEGER NOT NULL);";
+
+/* Components are not carried over: devices are asked for their whole inventory. */
+const struct sek_store_step sek_store_steps[] = {
+    {"components", "origin", "DROP TABLE components; UPDATE devices SET inventory='';"},
+    {"devices", "posture",
+     "ALTER TABLE devices ADD COLUMN product TEXT NOT NULL DEFAULT 'null';"
+     "ALTER TABLE devices ADD COLUMN posture TEXT NOT NULL DEFAULT '[]';"
+     "ALTER TABLE devices ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';"},
+    {NULL, NULL, NULL},
+};
