@@ -182,7 +182,8 @@ void sek_guard_stop_keeper(struct sek_guard *g)
 
 /* --- inventory ------------------------------------------------------------------------------- */
 
-#define WALK_INTERVALS 5 /* inventories between two walks over all files */
+#define WALK_INTERVALS 5    /* inventories between two walks over all files */
+#define PASSWORD_MS    1000 /* for trying well-known passwords, each time */
 
 /* Beyond an ordinary program the collector may read every file, and at first everybody's
  * /proc/PID/fd. */
@@ -197,55 +198,79 @@ static bool keep_rights(int count)
     return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+struct collector {
+    const struct sek_guard *guard;
+    char folder[512]; /* its own */
+};
+
 /* Packages, programs and archives may be hostile: whoever parses them may read files and write its
- * own folder, ARG, and nothing more. (Landlock also forbids to look into other processes, so their
+ * own folder, and nothing more. (Landlock also forbids to look into other processes, so their
  * sockets are read before.) */
 static enum sek_error confine_collector(void *arg, struct sek_fault *fault)
 {
+    const struct collector *collector = arg;
     bool landlock;
     if (!keep_rights(1))
         return sek_fail(fault, SEK_EIO, "rights not dropped: %s", strerror(errno));
-    enum sek_error rc = sek_sandbox_files(arg, "/", &landlock, fault);
+    enum sek_error rc = sek_sandbox_files(collector->folder, "/", &landlock, fault);
     return rc ? rc : sek_sandbox_calls(SEK_SANDBOX_DEVICE, fault);
+}
+
+/* P is NULL before the posture is known. */
+static int send_collection(const struct collector *collector, const struct sek_collection *c,
+                           const struct sek_posture *p)
+{
+    struct sek_text out = {0};
+    sek_json_open(&out, NULL, '{');
+    sek_collection_write(c, &out);
+    if (p)
+        sek_posture_write(p, "posture", &out);
+    sek_json_close(&out, '}');
+    int fd = out.failed ? -1 : sek_memory_file("inventory", out.data, out.len);
+    sek_text_free(&out);
+    return fd < 0 ||
+           sek_message_send(collector->guard->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd);
+}
+
+static void send_early(void *arg, const struct sek_collection *c)
+{
+    send_collection(arg, c, NULL);
 }
 
 static void collector_main(struct sek_guard *g)
 {
-    char folder[512], root[PATH_MAX];
-    struct sek_text out = {0};
+    char root[PATH_MAX];
+    static struct sek_posture posture;
+    struct collector collector = {.guard = g};
     struct sek_collection c;
     struct sek_fault fault;
     const int keep[] = {g->worker_fd};
     struct sek_inventory_options o = {
         .root = g->settings->root,
         .sbom = g->settings->sbom,
-        .cache = folder,
+        .cache = collector.folder,
         .walk_every_s = (unsigned)g->settings->inventory_interval * WALK_INTERVALS,
         .confine = confine_collector,
-        .arg = folder,
+        .early = send_early,
+        .arg = &collector,
     };
     child_begin("sekisho-invent");
     close_others(keep, 1);
     errno = 0;
     if (nice(10) < 0 && errno)
         sek_warning("inventory: nice: %s", strerror(errno));
-    snprintf(folder, sizeof folder, "%s/inventory", g->settings->state);
+    snprintf(collector.folder, sizeof collector.folder, "%s/inventory", g->settings->state);
     if (!keep_rights(2))
         sek_warning("inventory: rights not dropped: %s", strerror(errno));
     if (sek_collect(&o, &c, &fault)) {
         sek_warning("inventory: %s", fault.message);
         _exit(1);
     }
-    static struct sek_posture p;
-    p = (struct sek_posture){.root = root, .device = &c, .memory = folder, .password_ms = 1000};
     sek_root_trim(g->settings->root, root);
-    sek_posture_check(&p);
-    sek_json_open(&out, NULL, '{');
-    sek_collection_write(&c, &out);
-    sek_posture_write(&p, "posture", &out);
-    sek_json_close(&out, '}');
-    int fd = sek_memory_file("inventory", out.data, out.len);
-    _exit(fd < 0 || sek_message_send(g->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd));
+    posture = (struct sek_posture){
+        .root = root, .device = &c, .memory = collector.folder, .password_ms = PASSWORD_MS};
+    sek_posture_check(&posture);
+    _exit(send_collection(&collector, &c, &posture));
 }
 
 void sek_guard_collect_inventory(struct sek_guard *g)

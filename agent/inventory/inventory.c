@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- services --- */
 
@@ -131,6 +132,11 @@ static enum sek_error read_software(const struct sek_inventory_options *o, const
         sek_packages_read(root, c->os.ecosystem, &c->list, owners, &databases, fault);
     if (o->cache)
         snprintf(cache, sizeof cache, "%s/scan", o->cache);
+    if (!rc && o->cache && o->early && access(cache, F_OK)) {
+        name_services(c, owners);
+        sek_list_finish(&c->list);
+        o->early(o->arg, c);
+    }
     struct sek_scan_options scan = {
         .root = root,
         .whole = !databases,

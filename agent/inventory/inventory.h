@@ -8,6 +8,8 @@
 #include "agent/inventory/sockets.h"
 #include "lib/base/error.h"
 
+struct sek_collection;
+
 struct sek_inventory_options {
     const char *root;      /* "" or a folder that holds an image */
     const char *sbom;      /* a maker's CycloneDX file; NULL: none */
@@ -17,6 +19,9 @@ struct sek_inventory_options {
     /* Called before the first byte of a file is parsed, after what needs more rights; NULL: not. */
     enum sek_error (*confine)(void *arg, struct sek_fault *fault);
     void *arg;
+    /* Called with what the package databases tell when the first walk over all files, which may
+     * take a while, is still to come; NULL: not. */
+    void (*early)(void *arg, const struct sek_collection *c);
 };
 
 /* A listening socket with the component that owns its program. */

@@ -18,6 +18,7 @@
 
 #define SMALLEST_PROGRAM 512 /* bytes; a smaller file holds no component */
 #define NAME             256
+#define SHARE            100 /* a walk waits this often as long as the last one took */
 
 struct scan {
     const struct sek_scan_options *options;
@@ -306,14 +307,22 @@ static void visit(void *arg, const struct sek_walk_entry *e)
     }
 }
 
+/* Young enough, or so long that repeating it would take more than a hundredth of the time. */
+static bool is_fresh(const struct sek_scan_cache *c, const struct sek_scan_options *o, uint64_t now)
+{
+    if (!c->walked || now < c->walked || !o->walk_every_s)
+        return false;
+    uint64_t age = now - c->walked;
+    return age < o->walk_every_s || age < (uint64_t)c->took * SHARE / 1000u;
+}
+
 enum sek_error sek_scan(const struct sek_scan_options *options, struct sek_list *list,
                         struct sek_writable_list *writable, struct sek_fault *fault)
 {
     struct scan s = {.options = options, .list = list, .writable = writable};
-    uint64_t now = sek_clock_wall_us() / 1000000u;
+    uint64_t now = sek_clock_wall_us() / 1000000u, from = sek_clock_mono_us();
     sek_cache_load(&s.cache, options->cache);
-    bool fresh =
-        s.cache.walked && now >= s.cache.walked && now - s.cache.walked < options->walk_every_s;
+    bool fresh = is_fresh(&s.cache, options, now);
     bool cut = s.cache.cut;
     if (fresh)
         sek_cache_replay(&s.cache, list, writable);
@@ -323,6 +332,7 @@ enum sek_error sek_scan(const struct sek_scan_options *options, struct sek_list 
         sek_list_note(list, "more than %u files or %d folders deep: the rest was not looked at",
                       SEK_WALK_FILES, SEK_WALK_DEPTH);
     sek_versions_close(s.versions);
-    sek_cache_close(&s.cache, fresh ? NULL : options->cache, cut);
+    sek_cache_close(&s.cache, fresh ? NULL : options->cache,
+                    (uint32_t)((sek_clock_mono_us() - from) / 1000u), cut);
     return list->failed ? sek_fail(fault, SEK_ENOMEM, "inventory: out of memory") : SEK_OK;
 }

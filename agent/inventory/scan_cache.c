@@ -1,5 +1,6 @@
-/* Form: "SEKSCAN2", time of the walk, whether it was cut, then records to the end. A record is its
- * type and length, and for a file its key and the members of its items as strings that end in NUL.
+/* Form: "SEKSCAN3", time of the walk, what it took, whether it was cut, then records to the end. A
+ * record is its type and length, and for a file its key and the members of its items as strings
+ * that end in NUL.
  */
 #include "agent/inventory/scan_cache.h"
 #include "lib/base/clock.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC       "SEKSCAN2"
+#define MAGIC       "SEKSCAN3"
 #define CACHE_LIMIT (64u << 20)
 #define KEY_SIZE    32
 
@@ -50,7 +51,7 @@ static int compare_slots(const void *a, const void *b)
 static struct sek_reader begin(const struct sek_scan_cache *c)
 {
     struct sek_reader r = sek_reader_make(c->text, (uint32_t)c->len);
-    sek_reader_skip(&r, 8 + 8 + 1);
+    sek_reader_skip(&r, 8 + 8 + 4 + 1);
     return r;
 }
 
@@ -95,9 +96,11 @@ void sek_cache_load(struct sek_scan_cache *c, const char *path)
         struct sek_reader r = sek_reader_make(c->text, (uint32_t)c->len);
         struct sek_bytes magic = sek_reader_bytes(&r, 8);
         uint64_t walked = sek_reader_u64(&r);
+        uint32_t took = sek_reader_u32(&r);
         bool cut = sek_reader_u8(&r);
         if (!r.failed && !memcmp(magic.data, MAGIC, 8)) {
             c->walked = walked;
+            c->took = took;
             c->cut = cut;
             index_files(c);
         }
@@ -106,7 +109,7 @@ void sek_cache_load(struct sek_scan_cache *c, const char *path)
     put_u64(now, sek_clock_wall_us() / 1000000u);
     sek_text_add(&c->next, MAGIC, 8);
     sek_text_add(&c->next, now, 8);
-    sek_text_putc(&c->next, 0);
+    sek_text_add(&c->next, "\0\0\0\0", 5);
 }
 
 /* The string up to its NUL; NULL when it does not end. */
@@ -211,11 +214,12 @@ void sek_cache_writable(struct sek_scan_cache *c, const struct sek_writable *w)
     end_record(&c->next, body);
 }
 
-void sek_cache_close(struct sek_scan_cache *c, const char *path, bool cut)
+void sek_cache_close(struct sek_scan_cache *c, const char *path, uint32_t took_ms, bool cut)
 {
     struct sek_fault fault;
     if (path && !c->next.failed && c->next.len <= CACHE_LIMIT) {
-        c->next.data[16] = cut;
+        put_u32(&c->next, 16, took_ms);
+        c->next.data[20] = cut;
         if (sek_file_replace(path, c->next.data, c->next.len, 0600, &fault))
             sek_warning("inventory: %s", fault.message);
     }

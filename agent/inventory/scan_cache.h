@@ -12,6 +12,7 @@ struct sek_scan_cache {
     char *text;
     size_t len;
     uint64_t walked;              /* seconds since 1970; 0: no walk */
+    uint32_t took;                /* that walk, ms */
     bool cut;                     /* that walk met a limit */
     struct sek_cache_slot *slots; /* sorted by key */
     size_t count;
@@ -32,7 +33,7 @@ void sek_cache_keep(struct sek_scan_cache *c, const struct stat *stat, const str
 /* Keep a path that everybody may write. */
 void sek_cache_writable(struct sek_scan_cache *c, const struct sek_writable *w);
 /* Write the records of this walk to PATH (NULL: nowhere), and free the cache. */
-void sek_cache_close(struct sek_scan_cache *c, const char *path, bool cut);
+void sek_cache_close(struct sek_scan_cache *c, const char *path, uint32_t took_ms, bool cut);
 
 /* Add to LIST what is kept there; the rest is counted. */
 void sek_writable_add(struct sek_writable_list *list, const struct sek_writable *w);

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (cache.walked)
         sek_cache_replay(&cache, &list, &writable);
     sek_cache_use(&cache, &st, &list);
-    sek_cache_close(&cache, NULL, false);
+    sek_cache_close(&cache, NULL, 0, false);
     sek_list_free(&list);
     sek_arena_free(&writable.arena);
     unlink(path);
