@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,7 @@ static enum sek_error read_software(const struct sek_inventory_options *o, const
         sek_list_finish(&c->list);
         o->early(o->arg, c);
     }
+    malloc_trim(0); /* the databases' texts: the walk may take a while */
     struct sek_scan_options scan = {
         .root = root,
         .whole = !databases,

@@ -1,6 +1,7 @@
 /* Open addressing over 64-bit FNV-1a hashes: four million paths take 64 MB at most, a usual device
  * some megabytes, and only while the inventory is made. */
 #include "agent/inventory/owner.h"
+#include "agent/inventory/walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +104,8 @@ void sek_owners_add(struct sek_owners *o, const char *path, size_t len, const ch
     for (size_t i = first_wanted(o, p); i < o->wanted_count && !compare_parts(of(&o->wanted[i]), p);
          i++)
         snprintf(o->wanted[i].package, sizeof o->wanted[i].package, "%s", package);
-    if (find(o, h) || (o->used * 4 >= o->cap * 3 && !grow(o)))
+    /* Nobody will ask about a file that no walk meets: documents are half of all files. */
+    if (sek_walk_leaves_out(path, len) || find(o, h) || (o->used * 4 >= o->cap * 3 && !grow(o)))
         return;
     put(o->slots, o->cap, h);
     o->used++;

@@ -11,7 +11,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#define PIECE    (512u << 10)
+#define PIECE    (128u << 10)
 #define AROUND   256u /* bytes of a string before and after its anchor that are looked at */
 #define OVERLAP  1024u
 #define ROWS_MAX 96

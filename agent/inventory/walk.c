@@ -42,13 +42,22 @@ static const char *const places[] = {
 };
 #define PLACES (sizeof places / sizeof places[0])
 
+bool sek_walk_leaves_out(const char *path, size_t len)
+{
+    for (size_t i = 0; i < sizeof left_out / sizeof left_out[0]; i++) {
+        size_t folder = strlen(left_out[i]);
+        if (len >= folder && !memcmp(path, left_out[i], folder) &&
+            (len == folder || path[folder] == '/'))
+            return true;
+    }
+    return false;
+}
+
 static bool is_left_out(const char *path)
 {
     const char *name = strrchr(path, '/');
-    for (size_t i = 0; i < sizeof left_out / sizeof left_out[0]; i++)
-        if (!strcmp(path, left_out[i]))
-            return true;
-    return name && (!strcmp(name, "/.git") || !strcmp(name, "/__pycache__"));
+    return sek_walk_leaves_out(path, strlen(path)) ||
+           (name && (!strcmp(name, "/.git") || !strcmp(name, "/__pycache__")));
 }
 
 static bool walk_tree(const char *root, char *const *starts,

@@ -16,6 +16,9 @@ struct sek_walk_entry {
     const struct stat *stat;
 };
 
+/* Whether PATH (LEN bytes) lies in a folder that no walk enters. */
+bool sek_walk_leaves_out(const char *path, size_t len);
+
 /* Call EACH for every regular file and folder below ROOT ("" or a folder's path without a slash at
  * its end). WHOLE: everything, for an image without a package database; else the usual places.
  * False: the walk was cut off at a limit. */

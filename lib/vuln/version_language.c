@@ -30,7 +30,7 @@ static int compare_digits(struct digits a, struct digits b)
 {
     if (a.len != b.len)
         return a.len < b.len ? -1 : 1;
-    return memcmp(a.at, b.at, a.len);
+    return a.len ? memcmp(a.at, b.at, a.len) : 0;
 }
 
 /* --- PEP 440: [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local] --- */

@@ -65,11 +65,11 @@ enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
 {
     if (!json_is_array(json_object_get(inventory, "components")))
         return sek_fail(fault, SEK_EINVAL, "inventory: an object with \"components\" is expected");
-    json_t *copy = json_deep_copy(inventory);
-    if (!copy)
-        return sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
+    /* The same as before is kept once. */
+    json_t *same = json_equal(inventory, inv->known) ? inv->known : inventory;
+    json_incref(same);
     json_decref(inv->wanted);
-    inv->wanted = copy;
+    inv->wanted = same;
     return SEK_OK;
 }
 

@@ -18,6 +18,7 @@ struct sek_inventory {
 
 void sek_inventory_load(struct sek_inventory *inv, const char *state);
 void sek_inventory_clear(struct sek_inventory *inv);
+/* What the device has now. INVENTORY is kept, and must not be changed afterwards. */
 enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
                                  struct sek_fault *fault);
 bool sek_inventory_pending(const struct sek_inventory *inv);

@@ -1,6 +1,12 @@
 /* The tables. Everything that belongs to a tenant carries the tenant, and every query names it. */
 #include "manager/store/store.h"
 
+#define COMPONENTS                                                                                 \
+    "(device TEXT NOT NULL, ecosystem TEXT NOT NULL, name TEXT NOT NULL, arch TEXT NOT NULL,"      \
+    " version TEXT NOT NULL, source TEXT NOT NULL, source_version TEXT NOT NULL, cpe TEXT,"        \
+    " build_id TEXT, path TEXT, purl TEXT, origin TEXT,"                                           \
+    " PRIMARY KEY(device, ecosystem, name, arch, version)) WITHOUT ROWID"
+
 const char sek_store_schema[] =
     "CREATE TABLE IF NOT EXISTS tenants(id TEXT PRIMARY KEY, name TEXT NOT NULL,"
     " created INTEGER NOT NULL);"
@@ -23,10 +29,7 @@ const char sek_store_schema[] =
     " bundle_version INTEGER NOT NULL DEFAULT 0, bundle_digest TEXT NOT NULL DEFAULT '',"
     " timestamp_version INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS devices_tenant ON devices(tenant);"
-    "CREATE TABLE IF NOT EXISTS components(device TEXT NOT NULL, ecosystem TEXT NOT NULL,"
-    " name TEXT NOT NULL, arch TEXT NOT NULL, version TEXT NOT NULL, source TEXT NOT NULL,"
-    " source_version TEXT NOT NULL, cpe TEXT, build_id TEXT, path TEXT, purl TEXT, origin TEXT,"
-    " PRIMARY KEY(device, ecosystem, name, arch, version)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS components" COMPONENTS ";"
     "CREATE INDEX IF NOT EXISTS components_source ON components(source);"
     "CREATE TABLE IF NOT EXISTS findings(device TEXT NOT NULL, cve TEXT NOT NULL,"
     " package TEXT NOT NULL, version TEXT NOT NULL, fixed TEXT, severity TEXT,"
@@ -59,9 +62,11 @@ const char sek_store_schema[] =
     "CREATE TABLE IF NOT EXISTS feeds(name TEXT PRIMARY KEY, kind TEXT NOT NULL,"
     " advisories INTEGER NOT NULL, bytes INTEGER NOT NULL, imported INTEGER NOT NULL);";
 
-/* Components are not carried over: devices are asked for their whole inventory. */
 const struct sek_store_step sek_store_steps[] = {
-    {"components", "origin", "DROP TABLE components; UPDATE devices SET inventory='';"},
+    {"components", "origin",
+     "ALTER TABLE components RENAME TO components_before; CREATE TABLE components" COMPONENTS ";"
+     "INSERT INTO components SELECT device, ecosystem, name, arch, version, source, source_version,"
+     " cpe, NULL, NULL, NULL, NULL FROM components_before; DROP TABLE components_before;"},
     {"devices", "posture",
      "ALTER TABLE devices ADD COLUMN product TEXT NOT NULL DEFAULT 'null';"
      "ALTER TABLE devices ADD COLUMN posture TEXT NOT NULL DEFAULT '[]';"

@@ -397,7 +397,7 @@ static void a_version_of_a_library_in_another_file_is_not_taken(void **state)
 static void a_version_string_over_the_border_of_two_pieces_is_found(void **state)
 {
     static const char text[] = "BusyBox v1.35.0 (x)";
-    const size_t piece = 512u << 10;
+    const size_t piece = 128u << 10;
     (void)state;
     for (size_t before = piece - 40; before < piece + 10; before += 7) {
         char *big = calloc(1, before + sizeof text);
