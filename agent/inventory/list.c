@@ -139,13 +139,23 @@ void sek_list_free(struct sek_list *list)
     *list = (struct sek_list){0};
 }
 
+/* What a distribution's ecosystem says already does not travel for each of its packages. */
+static bool is_told(const struct sek_item *item, size_t m)
+{
+    static const char *const databases[] = {"dpkg", "opkg", "apk", "rpm"};
+    for (size_t i = 0; !strcmp(members[m].key, "from") && i < 4; i++)
+        if (!strcmp(item->from, databases[i]))
+            return strcmp(item->ecosystem, "generic") != 0;
+    return false;
+}
+
 void sek_list_write(const struct sek_list *list, struct sek_text *out)
 {
     sek_json_open(out, "components", '[');
     for (size_t i = 0; i < list->count; i++) {
         sek_json_open(out, NULL, '{');
         for (size_t m = 0; m < MEMBERS; m++)
-            if (value(&list->items[i], m))
+            if (value(&list->items[i], m) && !is_told(&list->items[i], m))
                 sek_json_str(out, members[m].key, value(&list->items[i], m));
         sek_json_close(out, '}');
     }
