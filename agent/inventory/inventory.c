@@ -88,12 +88,25 @@ static void add_product(struct sek_collection *c)
         sek_list_add(&c->list, &firmware);
 }
 
+/* Packages name a kernel's image, or its modules, by its release. */
+static bool is_packaged(const struct sek_owners *owners, const char *release)
+{
+    static const char *const formats[] = {"/boot/vmlinuz-%s", "/lib/modules/%s/modules.builtin",
+                                          "/lib/modules/%s/kernel", "/lib/modules/%s/vmlinuz"};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        char path[160];
+        snprintf(path, sizeof path, formats[i], release);
+        if (sek_owners_have(owners, path))
+            return true;
+    }
+    return false;
+}
+
 /* The running kernel, where no package brought it. */
 static void add_kernel(struct sek_collection *c, const struct sek_owners *owners)
 {
-    char path[160], version[40], cpe[200];
-    snprintf(path, sizeof path, "/boot/vmlinuz-%s", c->os.kernel);
-    if (!*c->os.kernel || sek_owners_have(owners, path) ||
+    char version[40], cpe[200];
+    if (!*c->os.kernel || is_packaged(owners, c->os.kernel) ||
         sscanf(c->os.kernel, "%39[0-9.]", version) != 1)
         return;
     sek_cpe("o:linux:linux_kernel", version, cpe, sizeof cpe);

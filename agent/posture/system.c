@@ -32,13 +32,13 @@ static void check_paths(struct sek_posture *p)
 
 /* --- kernel --- */
 
-/* Series with long-term support, and the month after which kernel.org ends it. */
+/* Series with long-term support, and the month after which kernel.org ends it (as of 2026). */
 static const struct {
     unsigned major, minor, year, month;
 } series[] = {
     {3, 16, 2020, 6},  {3, 18, 2017, 2},  {4, 4, 2022, 2},   {4, 9, 2023, 1},   {4, 14, 2024, 1},
     {4, 19, 2024, 12}, {5, 4, 2025, 12},  {5, 10, 2026, 12}, {5, 15, 2026, 12}, {6, 1, 2027, 12},
-    {6, 6, 2026, 12},  {6, 12, 2026, 12}, {6, 18, 2027, 12},
+    {6, 6, 2027, 12},  {6, 12, 2028, 12}, {6, 18, 2028, 12},
 };
 #define SERIES (sizeof series / sizeof series[0])
 
