@@ -58,15 +58,27 @@ static void add(struct scan *s, const char *ecosystem, const char *name, const c
 
 /* --- language packages --- */
 
+/* The file of a package itself, node_modules/NAME or node_modules/@SCOPE/NAME, not one deeper in
+ * it: tests and parts of packages have such files too. */
 static bool claims_node(const struct sek_walk_entry *e)
 {
-    return !strcmp(e->name, "package.json") && strstr(e->path, "/node_modules/");
+    static const char folder[] = "/node_modules/";
+    const char *at = NULL;
+    if (strcmp(e->name, "package.json"))
+        return false;
+    for (const char *next = e->path; (next = strstr(next, folder));)
+        at = next += sizeof folder - 1;
+    if (at && *at == '@')
+        at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL;
+    const char *slash = at ? strchr(at, '/') : NULL;
+    return slash && !strcmp(slash + 1, "package.json");
 }
 
 static bool claims_python(const struct sek_walk_entry *e)
 {
     return (!strcmp(e->name, "METADATA") && strstr(e->path, ".dist-info/")) ||
-           (!strcmp(e->name, "PKG-INFO") && strstr(e->path, ".egg-info/")) ||
+           (!strcmp(e->name, "PKG-INFO") &&
+            (strstr(e->path, ".egg-info/") || strstr(e->path, "/EGG-INFO/"))) ||
            ends(e->name, ".egg-info");
 }
 

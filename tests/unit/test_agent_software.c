@@ -463,6 +463,9 @@ static void a_firmware_image_without_a_package_database_is_scanned(void **state)
     put_text("/usr/lib/node_modules/x/package.json", "{\"name\":\"x\",\"version\":\"1.0.0\"}");
     put_text("/usr/lib/node_modules/y/node_modules/x/package.json",
              "{\"name\":\"x\",\"version\":\"2.0.0\"}");
+    put_text("/usr/lib/node_modules/x/test/package.json", "{\"name\":\"x\",\"version\":\"6.6.6\"}");
+    put_text("/usr/lib/node_modules/@s/z/package.json",
+             "{\"name\":\"@s/z\",\"version\":\"3.0.0\"}");
     put_file("/app/app.jar", jar.data, jar.len, 0644);
     put_file("/usr/bin/tool", go.data, go.len, 0755);
     put_text("/lib/libuClibc-0.9.33.2.so", "not looked into: only its name counts");
@@ -480,6 +483,7 @@ static void a_firmware_image_without_a_package_database_is_scanned(void **state)
     for (size_t i = 0; i < c.list.count; i++)
         versions += !strcmp(c.list.items[i].name, "x");
     assert_int_equal(versions, 2);
+    assert_non_null(find(&c, "@s/z"));
     sek_collection_free(&c);
     sek_text_free(&jar);
     sek_text_free(&go);
