@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SMALLEST_PROGRAM 512 /* bytes; a smaller file holds no component */
+#define SMALLEST_PROGRAM 64 /* bytes; a smaller file holds no component */
 #define NAME             256
 #define SHARE            100 /* a walk waits this often as long as the last one took */
 
@@ -152,14 +152,15 @@ static bool is_loader_or_kernel(const struct sek_walk_entry *e)
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (name_has(e, parts[i]))
             return true;
-    return false;
+    return ends(e->name, ".bin") || ends(e->name, ".img");
 }
 
 static bool claims_program(const struct sek_walk_entry *e)
 {
     return e->stat->st_size >= SMALLEST_PROGRAM &&
            ((e->stat->st_mode & 0111) || name_has(e, ".so") || ends(e->name, ".a") ||
-            ends(e->name, ".ko") || is_loader_or_kernel(e));
+            ends(e->name, ".ko") || strstr(e->path, "/bin/") || strstr(e->path, "/sbin/") ||
+            is_loader_or_kernel(e));
 }
 
 static void add_module(void *arg, const char *path, const char *version, bool main)

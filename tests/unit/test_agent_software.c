@@ -318,6 +318,9 @@ static void each_component_is_known_by_the_string_it_really_contains(void **stat
         {"SSH-2.0-dropbear_2022.83\r\n", "dropbear 2022.83; "},
         {"SSH-2.0-dropbear_0.53.1", "dropbear 0.53.1; "},
         {"dnsmasq-2.90", "dnsmasq 2.90; "},
+        {"Dropbear server v2022.83 https://matt.ucc.asn.au/dropbear/", "dropbear 2022.83; "},
+        {"libuClibc-0.9.33.2.so", "uclibc 0.9.33.2; "},
+        {"nginx/1.18.0", "nginx 1.18.0; "},
         {"hostapd v2.10", "hostapd 2.10; "},
         {"hostapd v%s\n\0"
          "2.10\0"
