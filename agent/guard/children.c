@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,8 +183,11 @@ void sek_guard_stop_keeper(struct sek_guard *g)
 
 /* --- inventory ------------------------------------------------------------------------------- */
 
-#define WALK_INTERVALS 5    /* inventories between two walks over all files */
-#define PASSWORD_MS    1000 /* for trying well-known passwords, each time */
+#define WALK_INTERVALS 5           /* inventories between two walks over all files */
+#define READ_S         60          /* for reading files that changed, each time */
+#define COLLECTOR_RAM  (48u << 20) /* bytes */
+#define COLLECTOR_CPU  300         /* seconds */
+#define PASSWORD_MS    1000        /* for trying well-known passwords, each time */
 
 /* Beyond an ordinary program the collector may read every file, and at first everybody's
  * /proc/PID/fd. */
@@ -196,6 +200,15 @@ static bool keep_rights(int count)
     if (caps)
         cap_free(caps);
     return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/* A file that asks for more memory or time than a device has must cost the collector only. */
+static void limit_collector(void)
+{
+    const struct rlimit memory = {COLLECTOR_RAM, COLLECTOR_RAM};
+    const struct rlimit cpu = {COLLECTOR_CPU, COLLECTOR_CPU};
+    if (setrlimit(RLIMIT_DATA, &memory) || setrlimit(RLIMIT_CPU, &cpu))
+        sek_warning("inventory: limits: %s", strerror(errno));
 }
 
 struct collector {
@@ -250,6 +263,7 @@ static void collector_main(struct sek_guard *g)
         .sbom = g->settings->sbom,
         .cache = collector.folder,
         .walk_every_s = (unsigned)g->settings->inventory_interval * WALK_INTERVALS,
+        .read_s = READ_S,
         .confine = confine_collector,
         .early = send_early,
         .arg = &collector,
@@ -259,6 +273,7 @@ static void collector_main(struct sek_guard *g)
     errno = 0;
     if (nice(10) < 0 && errno)
         sek_warning("inventory: nice: %s", strerror(errno));
+    limit_collector();
     snprintf(collector.folder, sizeof collector.folder, "%s/inventory", g->settings->state);
     if (!keep_rights(2))
         sek_warning("inventory: rights not dropped: %s", strerror(errno));

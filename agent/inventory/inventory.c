@@ -158,6 +158,7 @@ static enum sek_error read_software(const struct sek_inventory_options *o, const
         .owners = owners,
         .cache = o->cache ? cache : NULL,
         .walk_every_s = o->walk_every_s,
+        .read_s = o->read_s,
     };
     return rc ? rc : sek_scan(&scan, &c->list, &c->writable, fault);
 }

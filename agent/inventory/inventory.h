@@ -16,6 +16,7 @@ struct sek_inventory_options {
     bool sbom_must;        /* a bad one is an error; else a note */
     const char *cache;     /* folder for what is remembered; NULL: none */
     unsigned walk_every_s; /* with a cache: how often all files are looked at */
+    unsigned read_s;       /* with a cache: time for reading files in one go; 0: no limit */
     /* Called before the first byte of a file is parsed, after what needs more rights; NULL: not. */
     enum sek_error (*confine)(void *arg, struct sek_fault *fault);
     void *arg;

@@ -27,6 +27,7 @@ struct jar {
     const char *file, *inner; /* names; INNER is NULL at the top */
     void (*found)(void *arg, const struct sek_jar_item *item);
     void *arg;
+    uint64_t *budget; /* bytes that may still be unpacked, of the whole file */
     unsigned poms;
     char title[TEXT], group[TEXT], version[TEXT];
 };
@@ -105,7 +106,7 @@ static uint8_t *inflate_bytes(uint8_t *in, uint32_t len, uint32_t size)
 static uint8_t *unpack(const struct jar *jar, const struct entry *e, uint32_t limit)
 {
     uint8_t head[30], *packed, *out = NULL;
-    if (!e->size || e->size > limit || e->packed > limit ||
+    if (!e->size || e->size > limit || e->packed > limit || e->size > *jar->budget ||
         !sek_view_read(jar->view, e->local, head, sizeof head))
         return NULL;
     struct sek_reader r = sek_reader_make(head, sizeof head);
@@ -114,6 +115,7 @@ static uint8_t *unpack(const struct jar *jar, const struct entry *e, uint32_t li
     sek_reader_skip(&r, 22);
     uint64_t at = (uint64_t)e->local + sizeof head + sek_reader_u16le(&r);
     at += sek_reader_u16le(&r);
+    *jar->budget -= e->size;
     packed = load(jar->view, at, e->packed);
     if (packed && e->method == 8) {
         out = inflate_bytes(packed, e->packed, e->size);
@@ -216,8 +218,12 @@ static void read_inner(struct jar *jar, const struct entry *e)
     if (!data)
         return;
     struct sek_view view = {.data = data, .size = e->size};
-    struct jar inner = {
-        .view = &view, .file = name, .inner = name, .found = jar->found, .arg = jar->arg};
+    struct jar inner = {.view = &view,
+                        .file = name,
+                        .inner = name,
+                        .budget = jar->budget,
+                        .found = jar->found,
+                        .arg = jar->arg};
     snprintf(name, sizeof name, "%.*s", (int)(e->name.len < 250 ? e->name.len : 250), e->name.data);
     read_archive(&inner);
     free(data);
@@ -261,6 +267,7 @@ static bool read_archive(struct jar *jar)
 bool sek_jar_read(const struct sek_view *view, const char *name,
                   void (*found)(void *arg, const struct sek_jar_item *item), void *arg)
 {
-    struct jar jar = {.view = view, .file = name, .found = found, .arg = arg};
+    uint64_t budget = SEK_JAR_TOTAL;
+    struct jar jar = {.view = view, .file = name, .budget = &budget, .found = found, .arg = arg};
     return read_archive(&jar);
 }

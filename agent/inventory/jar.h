@@ -6,7 +6,8 @@
 #include "agent/inventory/view.h"
 
 #define SEK_JAR_ENTRIES 20000
-#define SEK_JAR_INNER   (64u << 20) /* bytes of one archive in the archive */
+#define SEK_JAR_INNER   (16u << 20)  /* bytes of one archive in the archive */
+#define SEK_JAR_TOTAL   (256u << 20) /* bytes that are unpacked of one file */
 
 struct sek_jar_item {
     const char *ecosystem; /* "Maven" when group and artifact are known, else "generic" */

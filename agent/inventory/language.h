@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SEK_LANGUAGE_LIMIT (1u << 20) /* bytes of one metadata file that are read */
+#define SEK_LANGUAGE_LIMIT (512u << 10) /* bytes of one metadata file that are read */
 
 /* Name and version out of the TEXT of LEN bytes; false when it is no such file or lacks one of
  * them. NAME and VERSION hold SIZE bytes each. */

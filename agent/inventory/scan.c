@@ -27,6 +27,8 @@ struct scan {
     struct sek_scan_cache cache;
     struct sek_versions *versions; /* opened for the first program */
     bool no_versions;              /* that failed */
+    uint64_t deadline;             /* us, monotonic; 0: none */
+    bool late;                     /* files were left for the next time */
     /* of the file under way */
     const struct sek_walk_entry *entry;
     char build_id[SEK_BUILD_ID];
@@ -313,8 +315,11 @@ static void visit(void *arg, const struct sek_walk_entry *e)
         if (!kinds[i].claims(e))
             continue;
         s->entry = e;
-        if (!sek_owners_have(s->options->owners, e->path) &&
-            !sek_cache_use(&s->cache, e->stat, s->list))
+        if (sek_owners_have(s->options->owners, e->path) ||
+            sek_cache_use(&s->cache, e->stat, s->list))
+            return;
+        s->late = s->late || (s->deadline && sek_clock_mono_us() > s->deadline);
+        if (!s->late)
             read_file(s, kinds[i].read);
         return;
     }
@@ -336,6 +341,8 @@ enum sek_error sek_scan(const struct sek_scan_options *options, struct sek_list 
     uint64_t now = sek_clock_wall_us() / 1000000u, from = sek_clock_mono_us();
     sek_cache_load(&s.cache, options->cache);
     bool fresh = is_fresh(&s.cache, options, now);
+    if (options->cache && options->read_s)
+        s.deadline = from + options->read_s * 1000000ull;
     bool cut = s.cache.cut;
     if (fresh)
         sek_cache_replay(&s.cache, list, writable);
@@ -344,8 +351,11 @@ enum sek_error sek_scan(const struct sek_scan_options *options, struct sek_list 
     if (cut)
         sek_list_note(list, "more than %u files or %d folders deep: the rest was not looked at",
                       SEK_WALK_FILES, SEK_WALK_DEPTH);
+    if (s.late)
+        sek_list_note(list, "not all files could be read in %u s: the rest is read next time",
+                      options->read_s);
     sek_versions_close(s.versions);
     sek_cache_close(&s.cache, fresh ? NULL : options->cache,
-                    (uint32_t)((sek_clock_mono_us() - from) / 1000u), cut);
+                    s.late ? 0 : (uint32_t)((sek_clock_mono_us() - from) / 1000u), cut);
     return list->failed ? sek_fail(fault, SEK_ENOMEM, "inventory: out of memory") : SEK_OK;
 }

@@ -15,6 +15,7 @@ struct sek_scan_options {
     const struct sek_owners *owners; /* files of packages are left out */
     const char *cache;               /* file; NULL: none */
     unsigned walk_every_s;           /* with a cache: how old a walk may be to be used as it is */
+    unsigned read_s; /* with a cache: time for reading files; the next walk goes on from there */
 };
 
 /* Files and folders of the system that everybody may write; kept in the order of the walk. */

@@ -192,10 +192,13 @@ static void collect_candidates(const struct account *a, struct candidates *c)
         add_candidate(c, sek_common_passwords[i]);
 }
 
-static bool matches(const struct check *c, const char *password, const char *hash)
+/* 1: PASSWORD makes HASH, 0: it does not, -1: this form of hash cannot be made here. */
+static int compare(const struct check *c, const char *password, const char *hash)
 {
     const char *made = c->crypt(password, hash);
-    return made && !strcmp(made, hash);
+    if (!made || *made == '*')
+        return -1;
+    return !strcmp(made, hash);
 }
 
 static void try_passwords(struct check *c, const struct account *a, struct memory *m)
@@ -203,9 +206,12 @@ static void try_passwords(struct check *c, const struct account *a, struct memor
     struct candidates list;
     collect_candidates(a, &list);
     while (m->verdict == UNDONE && m->tried < list.count && sek_clock_mono_us() < c->deadline) {
-        size_t i = m->tried++;
-        if (matches(c, list.list[i], a->hash))
-            m->verdict = i < list.factory ? FACTORY : WEAK;
+        int same = compare(c, list.list[m->tried], a->hash);
+        if (same < 0)
+            return;
+        if (same)
+            m->verdict = m->tried < list.factory ? FACTORY : WEAK;
+        m->tried++;
     }
     if (m->verdict == UNDONE && m->tried >= list.count)
         m->verdict = GOOD;
