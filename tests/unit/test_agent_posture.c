@@ -350,6 +350,29 @@ static void paths_that_everybody_may_write_are_told_and_sticky_folders_are_not(v
     done(&p, &c);
 }
 
+static void services_on_all_interfaces_are_told_once_and_local_ones_are_not(void **state)
+{
+    static struct sek_listener listeners[] = {
+        {.address = {[10] = 0xff, [11] = 0xff}, .port = 8080, .path = "/usr/sbin/httpd"},
+        {.address = {0}, .port = 8080, .path = "/usr/sbin/httpd"},
+        {.address = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 1}, .port = 6379, .path = "/bin/redis"},
+        {.address = {[15] = 1}, .port = 631, .path = "/bin/cupsd"},
+        {.address = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}, .port = 443, .path = "/bin/web"},
+        {.address = {[10] = 0xff, [11] = 0xff, 192, 0, 2, 1}, .port = 23, .path = "/bin/busybox"},
+    };
+    struct sek_service services[6] = {{.component = "lighttpd"}};
+    struct sek_collection c = {.listeners = listeners, .services = services, .service_count = 6};
+    struct sek_posture p = {.root = "", .device = &c, .password_ms = 1};
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        services[i].listener = &listeners[i];
+    sek_posture_services(&p);
+    assert_int_equal(p.count, 2);
+    assert_non_null(strstr(told(&p, "service-exposed", "tcp/8080")->detail, "lighttpd"));
+    assert_string_equal(told(&p, "service-cleartext", "tcp/23")->severity, "high");
+    sek_posture_free(&p);
+}
+
 static void a_kernel_series_past_its_end_is_told(void **state)
 {
     struct sek_posture p;
@@ -387,6 +410,7 @@ int main(void)
         IN_ROOT(a_password_that_was_tried_is_not_tried_again),
         IN_ROOT(settings_that_let_anybody_in_are_told),
         IN_ROOT(paths_that_everybody_may_write_are_told_and_sticky_folders_are_not),
+        cmocka_unit_test(services_on_all_interfaces_are_told_once_and_local_ones_are_not),
         IN_ROOT(a_kernel_series_past_its_end_is_told),
     };
     return cmocka_run_group_tests_name("agent posture", tests, NULL, NULL);
