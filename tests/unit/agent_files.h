@@ -53,7 +53,7 @@ static inline void add_be(struct sek_text *t, uint64_t v, int bytes)
 static inline void add_le(struct sek_text *t, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        sek_text_putc(t, i < 8 ? (char)(v >> (8 * i)) : 0);
+        sek_text_putc(t, (char)(i < 8 ? v >> (8 * i) : 0));
 }
 
 #endif
