@@ -35,6 +35,7 @@ static enum sek_error read_all(struct sek_settings *s, struct sek_fault *fault)
     s->runtime = sek_config_get(c, "runtime", "/run/sekisho-agent");
     s->user = sek_config_get(c, "user", "sekisho-agent");
     s->root = sek_config_get(c, "inventory.root", "");
+    s->sbom = sek_config_get(c, "inventory.sbom", NULL);
     s->cgroup = sek_config_get(c, "exit.cgroup", NULL);
     s->standalone = sek_config_get(c, "standalone", NULL);
     read_list(c, "spare", s->spare);

@@ -15,6 +15,7 @@ struct sek_settings {
     const char *runtime;                     /* /run/sekisho-agent */
     const char *user;                        /* the sandboxed worker runs as this user */
     const char *root;                        /* folder prefix of the system that is inventoried */
+    const char *sbom;                        /* the maker's CycloneDX file, or NULL */
     const char *cgroup;                      /* exit control covers this cgroup v2 folder */
     const char *spare[SEK_SETTINGS_LIST];    /* addresses and prefixes that are never blocked */
     const char *updaters[SEK_SETTINGS_LIST]; /* programs that install software */

@@ -56,6 +56,7 @@ static enum sek_error device_show(struct sek_cli *cli, const struct sek_command 
 {
     static const char *const findings[] = {"cve", "package", "version", "state", "patches", NULL};
     static const char *const patches[] = {"id", "origin", "component", "cves", "ports", NULL};
+    static const char *const posture[] = {"severity", "id", "subject", "detail", "fix", NULL};
     json_t *doc = NULL;
     enum sek_error rc = get_device(cli, &doc, fault);
     (void)command;
@@ -64,15 +65,20 @@ static enum sek_error device_show(struct sek_cli *cli, const struct sek_command 
     } else if (!rc) {
         json_t *found = json_incref(json_object_get(doc, "findings"));
         json_t *patched = json_incref(json_object_get(doc, "patches"));
+        json_t *weak = json_incref(json_object_get(doc, "posture"));
         printf("components       %zu\n", json_array_size(json_object_get(doc, "components")));
         json_object_del(doc, "components");
         json_object_del(doc, "findings");
         json_object_del(doc, "patches");
+        json_object_del(doc, "posture");
         sek_cli_print(doc);
         printf("\n");
         sek_cli_table(found, findings);
         printf("\n");
         sek_cli_table(patched, patches);
+        printf("\n");
+        sek_cli_table(weak, posture);
+        json_decref(weak);
         json_decref(found);
         json_decref(patched);
     }
@@ -258,14 +264,15 @@ const struct sek_command sek_commands_fleet[] = {
      {NULL}},
     {"devices", "", "list devices", sek_cli_simple, "/api/v1/devices", "devices",
      {"id", "name", "kind", "online", "bundle_in_force", "lockdown", "findings", "patches", NULL}},
-    {"device", "DEVICE", "one device: state, findings, patches", device_show, NULL, NULL, {NULL}},
+    {"device", "DEVICE", "one device: state, findings, patches, posture", device_show, NULL, NULL,
+     {NULL}},
     {"device remove", "DEVICE", "remove a device; its certificate ends", remove_one,
      "/api/v1/devices", NULL, {NULL}},
     {"device command", "DEVICE NAME [KEY=VALUE...]",
      "send a command to a connected device: lockdown mode=M, maintenance seconds=N [updater=PATH]", device_command, NULL,
      NULL, {NULL}},
     {"components", "DEVICE", "what is installed on a device", components, NULL, NULL,
-     {"ecosystem", "name", "version", "source", "source_version", "findings", NULL}},
+     {"ecosystem", "name", "version", "source", "source_version", "path", "findings", NULL}},
     {"findings", "[DEVICE]", "vulnerabilities and the patches that cover them", findings, NULL,
      NULL, {"cve", "package", "version", "fixed", "severity", "patches", NULL}},
     {"patches", "", "list virtual patches", sek_cli_simple, "/api/v1/patches", "patches",

@@ -245,7 +245,8 @@ static enum sek_error read_device(struct sek_request *r, json_t **out, struct se
     enum sek_error rc = sek_store_row(
         r->manager->store, out, fault,
         "SELECT id, kind, name, tenant, enrolled, last_seen, address, bundle_version, chain_faults,"
-        " seq AS events, os AS \"os:json\", services AS \"services:json\","
+        " seq AS events, os AS \"os:json\", product AS \"product:json\","
+        " services AS \"services:json\", posture AS \"posture:json\", notes AS \"notes:json\","
         " status AS \"status:json\" FROM devices WHERE id=? AND tenant=?",
         "ss", r->parameter[0], r->tenant);
     if (rc == SEK_ENOTFOUND)
@@ -304,9 +305,10 @@ static enum sek_error show_device(struct sek_request *r, struct sek_fault *fault
         return rc;
     rc = sek_store_rows(r->manager->store, &components, fault,
                         "SELECT ecosystem, name, arch, version, source, source_version, cpe,"
+                        " build_id, path, purl, origin AS \"from\","
                         " (SELECT count(*) FROM findings f WHERE f.device=c.device AND"
                         "  f.package=c.source) AS findings"
-                        " FROM components c WHERE device=? ORDER BY name, arch",
+                        " FROM components c WHERE device=? ORDER BY name, arch, version",
                         "s", r->parameter[0]);
     if (!rc)
         rc = read_findings(r, &findings, fault);

@@ -271,12 +271,18 @@ static enum sek_error put_component(struct sek_request *r, const json_t *c, size
     json_object_set_new(packages, source, json_true());
     return sek_store_run(r->manager->store, fault,
                          "INSERT INTO components(device, ecosystem, name, arch, version, source,"
-                         " source_version, cpe) VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
-                         " version=excluded.version, source=excluded.source,"
-                         " source_version=excluded.source_version, cpe=excluded.cpe",
-                         "ssssssss", r->device, ecosystem, name, text_of(c, "arch"), version,
+                         " source_version, cpe, build_id, path, purl, origin)"
+                         " VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
+                         " source=excluded.source, source_version=excluded.source_version,"
+                         " cpe=excluded.cpe, build_id=excluded.build_id, path=excluded.path,"
+                         " purl=excluded.purl, origin=excluded.origin",
+                         "ssssssssssss", r->device, ecosystem, name, text_of(c, "arch"), version,
                          source, *source_version ? source_version : version,
-                         json_string_value(json_object_get(c, "cpe")));
+                         json_string_value(json_object_get(c, "cpe")),
+                         json_string_value(json_object_get(c, "build_id")),
+                         json_string_value(json_object_get(c, "path")),
+                         json_string_value(json_object_get(c, "purl")),
+                         json_string_value(json_object_get(c, "from")));
 }
 
 static bool note_source(void *arg, const struct sek_row *row)
@@ -285,20 +291,22 @@ static bool note_source(void *arg, const struct sek_row *row)
     return true;
 }
 
+/* Without a version all of that name go. */
 static enum sek_error drop_component(struct sek_request *r, const json_t *c, json_t *packages,
                                      struct sek_fault *fault)
 {
     const char *ecosystem = text_of(c, "ecosystem"), *name = text_of(c, "name");
-    const char *arch = text_of(c, "arch");
-    enum sek_error rc = sek_store_each(
-        r->manager->store, note_source, packages, fault,
-        "SELECT source FROM components WHERE device=? AND ecosystem=? AND name=? AND arch=?", "ssss",
-        r->device, ecosystem, name, arch);
+    const char *arch = text_of(c, "arch"), *version = text_of(c, "version");
+    enum sek_error rc =
+        sek_store_each(r->manager->store, note_source, packages, fault,
+                       "SELECT source FROM components WHERE device=? AND ecosystem=? AND name=?"
+                       " AND arch=?",
+                       "ssss", r->device, ecosystem, name, arch);
     if (!rc)
-        rc = sek_store_run(
-            r->manager->store, fault,
-            "DELETE FROM components WHERE device=? AND ecosystem=? AND name=? AND arch=?", "ssss",
-            r->device, ecosystem, name, arch);
+        rc = sek_store_run(r->manager->store, fault,
+                           "DELETE FROM components WHERE device=?1 AND ecosystem=?2 AND name=?3"
+                           " AND arch=?4 AND (?5='' OR version=?5)",
+                           "sssss", r->device, ecosystem, name, arch, version);
     return rc;
 }
 
@@ -306,7 +314,7 @@ static enum sek_error put_whole(struct sek_request *r, const json_t *body, const
                                 const char *sql, struct sek_fault *fault)
 {
     json_t *value = json_object_get(body, name);
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     enum sek_error rc =
         text ? sek_store_run(r->manager->store, fault, sql, "ss", text, r->device) : SEK_OK;
     free(text);
@@ -329,6 +337,17 @@ static enum sek_error put_components(struct sek_request *r, const json_t *list, 
     return rc;
 }
 
+/* Members that are kept as they come. */
+static const struct {
+    const char *member, *sql;
+} wholes[] = {
+    {"os", "UPDATE devices SET os=? WHERE id=?"},
+    {"product", "UPDATE devices SET product=? WHERE id=?"},
+    {"services", "UPDATE devices SET services=? WHERE id=?"},
+    {"posture", "UPDATE devices SET posture=? WHERE id=?"},
+    {"notes", "UPDATE devices SET notes=? WHERE id=?"},
+};
+
 /* Write what the message says; PACKAGES collects the source packages it touches. */
 static enum sek_error write_inventory(struct sek_request *r, const json_t *body, bool full,
                                       json_t *packages, const char *digest,
@@ -349,10 +368,8 @@ static enum sek_error write_inventory(struct sek_request *r, const json_t *body,
     if (!rc)
         rc = put_components(r, json_object_get(whole, full ? "components" : "add"), packages,
                             fault);
-    if (!rc)
-        rc = put_whole(r, whole, "os", "UPDATE devices SET os=? WHERE id=?", fault);
-    if (!rc)
-        rc = put_whole(r, whole, "services", "UPDATE devices SET services=? WHERE id=?", fault);
+    for (i = 0; !rc && i < sizeof wholes / sizeof wholes[0]; i++)
+        rc = put_whole(r, whole, wholes[i].member, wholes[i].sql, fault);
     if (!rc)
         rc = sek_store_run(r->manager->store, fault, "UPDATE devices SET inventory=? WHERE id=?",
                            "ss", digest, r->device);

@@ -3,18 +3,22 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/queue.h"
 #include "agent/inventory/inventory.h"
+#include "agent/posture/posture.h"
 #include "agent/worker/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -188,33 +192,109 @@ void sek_guard_stop_keeper(struct sek_guard *g)
 
 /* --- inventory ------------------------------------------------------------------------------- */
 
-/* Reading everybody's /proc/PID/fd is all that the collector may do beyond an ordinary program. */
-static bool keep_read_rights(void)
+#define WALK_INTERVALS 5           /* inventories between two walks over all files */
+#define READ_S         60          /* for reading files that changed, each time */
+#define COLLECTOR_RAM  (48u << 20) /* bytes */
+#define COLLECTOR_CPU  300         /* seconds */
+#define PASSWORD_MS    1000        /* for trying well-known passwords, each time */
+
+/* Beyond an ordinary program the collector may read every file, and at first everybody's
+ * /proc/PID/fd. */
+static bool keep_rights(int count)
 {
     const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
     cap_t caps = cap_init();
-    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, 2, wanted, CAP_SET) &&
-                !cap_set_flag(caps, CAP_EFFECTIVE, 2, wanted, CAP_SET) && !cap_set_proc(caps);
+    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, count, wanted, CAP_SET) &&
+                !cap_set_flag(caps, CAP_EFFECTIVE, count, wanted, CAP_SET) && !cap_set_proc(caps);
     if (caps)
         cap_free(caps);
     return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static void collector_main(struct sek_guard *g)
+/* A file that asks for more memory or time than a device has must cost the collector only. */
+static void limit_collector(void)
+{
+    const struct rlimit memory = {COLLECTOR_RAM, COLLECTOR_RAM};
+    const struct rlimit cpu = {COLLECTOR_CPU, COLLECTOR_CPU};
+    if (setrlimit(RLIMIT_DATA, &memory) || setrlimit(RLIMIT_CPU, &cpu))
+        sek_warning("inventory: limits: %s", strerror(errno));
+}
+
+struct collector {
+    const struct sek_guard *guard;
+    char folder[512]; /* its own */
+};
+
+/* Packages, programs and archives may be hostile: whoever parses them may read files and write its
+ * own folder, and nothing more. (Landlock also forbids to look into other processes, so their
+ * sockets are read before.) */
+static enum sek_error confine_collector(void *arg, struct sek_fault *fault)
+{
+    const struct collector *collector = arg;
+    bool landlock;
+    if (!keep_rights(1))
+        return sek_fail(fault, SEK_EIO, "rights not dropped: %s", strerror(errno));
+    enum sek_error rc = sek_sandbox_files(collector->folder, "/", &landlock, fault);
+    return rc ? rc : sek_sandbox_calls(SEK_SANDBOX_DEVICE, fault);
+}
+
+/* P is NULL before the posture is known. */
+static int send_collection(const struct collector *collector, const struct sek_collection *c,
+                           const struct sek_posture *p)
 {
     struct sek_text out = {0};
+    sek_json_open(&out, NULL, '{');
+    sek_collection_write(c, &out);
+    if (p)
+        sek_posture_write(p, "posture", &out);
+    sek_json_close(&out, '}');
+    int fd = out.failed ? -1 : sek_memory_file("inventory", out.data, out.len);
+    sek_text_free(&out);
+    return fd < 0 ||
+           sek_message_send(collector->guard->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd);
+}
+
+static void send_early(void *arg, const struct sek_collection *c)
+{
+    send_collection(arg, c, NULL);
+}
+
+static void collector_main(struct sek_guard *g)
+{
+    char root[PATH_MAX];
+    static struct sek_posture posture;
+    struct collector collector = {.guard = g};
+    struct sek_collection c;
     struct sek_fault fault;
     const int keep[] = {g->worker_fd};
+    struct sek_inventory_options o = {
+        .root = g->settings->root,
+        .sbom = g->settings->sbom,
+        .cache = collector.folder,
+        .walk_every_s = (unsigned)g->settings->inventory_interval * WALK_INTERVALS,
+        .read_s = READ_S,
+        .confine = confine_collector,
+        .early = send_early,
+        .arg = &collector,
+    };
     child_begin("sekisho-invent");
     close_others(keep, 1);
-    if (!keep_read_rights())
+    errno = 0;
+    if (nice(10) < 0 && errno)
+        sek_warning("inventory: nice: %s", strerror(errno));
+    limit_collector();
+    snprintf(collector.folder, sizeof collector.folder, "%s/inventory", g->settings->state);
+    if (!keep_rights(2))
         sek_warning("inventory: rights not dropped: %s", strerror(errno));
-    if (sek_inventory_collect(g->settings->root, &out, &fault)) {
+    if (sek_collect(&o, &c, &fault)) {
         sek_warning("inventory: %s", fault.message);
         _exit(1);
     }
-    int fd = sek_memory_file("inventory", out.data, out.len);
-    _exit(fd < 0 || sek_message_send(g->worker_fd, SEK_MESSAGE_INVENTORY, 0, NULL, 0, fd));
+    sek_root_trim(g->settings->root, root);
+    posture = (struct sek_posture){
+        .root = root, .device = &c, .memory = collector.folder, .password_ms = PASSWORD_MS};
+    sek_posture_check(&posture);
+    _exit(send_collection(&collector, &c, &posture));
 }
 
 void sek_guard_collect_inventory(struct sek_guard *g)

@@ -118,6 +118,9 @@ static enum sek_error make_folders(const struct sek_settings *s, struct sek_faul
     if ((rc = sek_make_folder(path, 0700, fault)) ||
         (rc = sek_make_folder(s->runtime, 0755, fault)))
         return rc;
+    snprintf(path, sizeof path, "%s/inventory", s->state);
+    if ((rc = sek_make_folder(path, 0700, fault)))
+        return rc;
     /* The worker passes through the state folder to its own part, and sees no more of it. */
     chmod(s->state, 0711);
     snprintf(path, sizeof path, "%s/link", s->state);
@@ -136,10 +139,15 @@ static enum sek_error make_folders(const struct sek_settings *s, struct sek_faul
 
 static void watch_packages(struct sek_guard *g)
 {
+    static const char *const folders[] = {
+        "/var/lib/dpkg", "/lib/apk/db",  "/usr/lib/apk/db",      "/usr/lib/opkg",
+        "/var/lib/opkg", "/var/lib/rpm", "/usr/lib/sysimage/rpm"};
     char path[512];
-    snprintf(path, sizeof path, "%s/var/lib/dpkg", g->settings->root);
     g->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    inotify_add_watch(g->watch_fd, path, IN_MOVED_TO | IN_CLOSE_WRITE);
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        snprintf(path, sizeof path, "%s%s", g->settings->root, folders[i]);
+        inotify_add_watch(g->watch_fd, path, IN_MOVED_TO | IN_CLOSE_WRITE);
+    }
 }
 
 /* A list that names the manager must not cut the device off from it. */

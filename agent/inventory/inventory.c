@@ -1,164 +1,21 @@
-/* Puts the parts together. Which package owns a listening program is read from dpkg's file lists
- * (/var/lib/dpkg/info/NAME.list), all programs in one pass. */
+/* Puts the sources together: package databases first, then the files that no package owns, then
+ * what a maker's bill of materials says. */
 #include "agent/inventory/inventory.h"
 #include "agent/event.h"
-#include "agent/inventory/dpkg.h"
-#include "agent/inventory/sockets.h"
+#include "agent/inventory/cyclonedx.h"
+#include "agent/inventory/packages.h"
+#include "agent/inventory/versions.h"
 #include "lib/base/file.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <unistd.h>
 
-#define STATUS_LIMIT (64u << 20)
-#define LIST_LIMIT   (16u << 20)
-
-struct collect {
-    struct sek_text *out;
-    char ecosystem[96];
-};
-
-void sek_os_release(const char *text, const char *key, char *out, size_t size)
-{
-    size_t key_len = strlen(key);
-    *out = '\0';
-    for (const char *p = text; *p;) {
-        size_t len = strcspn(p, "\n");
-        if (len > key_len && !strncmp(p, key, key_len) && p[key_len] == '=') {
-            const char *value = p + key_len + 1;
-            size_t n = len - key_len - 1;
-            if (n >= 2 && (*value == '"' || *value == '\'') && value[n - 1] == *value) {
-                value++;
-                n -= 2;
-            }
-            snprintf(out, size, "%.*s", (int)n, value);
-            return;
-        }
-        p += len + (p[len] == '\n');
-    }
-}
-
-/* OSV's name of the ecosystem. */
-static void name_ecosystem(const char *id, const char *version, char *out, size_t size)
-{
-    static const struct {
-        const char *id, *name;
-    } known[] = {{"debian", "Debian"}, {"ubuntu", "Ubuntu"}, {"raspbian", "Debian"}};
-    const char *name = NULL;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (!strcmp(id, known[i].id))
-            name = known[i].name;
-    }
-    if (name && *version)
-        snprintf(out, size, "%s:%s", name, version);
-    else
-        snprintf(out, size, "%s", name ? name : "generic");
-}
-
-static void write_os(const char *root, struct collect *c)
-{
-    char path[PATH_MAX], id[64] = "", version[64] = "", codename[64] = "", *text;
-    size_t len;
-    struct utsname kernel;
-    snprintf(path, sizeof path, "%s/etc/os-release", root);
-    if (!sek_file_read(path, 65536, &text, &len, NULL)) {
-        sek_os_release(text, "ID", id, sizeof id);
-        sek_os_release(text, "VERSION_ID", version, sizeof version);
-        sek_os_release(text, "VERSION_CODENAME", codename, sizeof codename);
-        free(text);
-    }
-    sek_json_open(c->out, "os", '{');
-    sek_json_str(c->out, "id", id);
-    sek_json_str(c->out, "version_id", version);
-    sek_json_str(c->out, "codename", codename);
-    if (!*root && !uname(&kernel))
-        sek_json_str(c->out, "kernel", kernel.release);
-    sek_json_close(c->out, '}');
-    name_ecosystem(id, version, c->ecosystem, sizeof c->ecosystem);
-}
-
-static void write_field(struct sek_text *out, const char *key, struct sek_field f)
-{
-    sek_json_bytes(out, key, f.data, f.len);
-}
-
-static bool write_component(void *arg, const struct sek_package *p)
-{
-    struct collect *c = arg;
-    sek_json_open(c->out, NULL, '{');
-    sek_json_str(c->out, "ecosystem", c->ecosystem);
-    write_field(c->out, "name", p->name);
-    write_field(c->out, "version", p->version);
-    write_field(c->out, "arch", p->arch);
-    write_field(c->out, "source", p->source);
-    write_field(c->out, "source_version", p->source_version);
-    sek_json_close(c->out, '}');
-    return !c->out->failed;
-}
-
-/* A program whose package is wanted. */
-struct wanted {
-    const char *path; /* without /usr, which a merged system adds: see same_file */
-    char component[128];
-};
-
-static const char *without_usr(const char *path)
-{
-    return strncmp(path, "/usr/", 5) ? path : path + 4;
-}
-
-static int compare_wanted(const void *a, const void *b)
-{
-    return strcmp(((const struct wanted *)a)->path, ((const struct wanted *)b)->path);
-}
-
-static void search_list(char *text, const char *package, struct wanted *wanted, size_t count)
-{
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        struct wanted key = {.path = without_usr(line)};
-        struct wanted *w = bsearch(&key, wanted, count, sizeof *wanted, compare_wanted);
-        if (w)
-            snprintf(w->component, sizeof w->component, "%s", package);
-    }
-}
-
-/* NAME.list or NAME:ARCH.list. */
-static bool list_package(const char *file, char *package, size_t size)
-{
-    const char *dot = strrchr(file, '.');
-    if (!dot || strcmp(dot, ".list") != 0)
-        return false;
-    size_t len = (size_t)(dot - file);
-    const char *colon = memchr(file, ':', len);
-    snprintf(package, size, "%.*s", (int)(colon ? (size_t)(colon - file) : len), file);
-    return true;
-}
-
-static void find_components(const char *root, struct wanted *wanted, size_t count)
-{
-    char folder[PATH_MAX], path[2 * PATH_MAX], package[128];
-    snprintf(folder, sizeof folder, "%s/var/lib/dpkg/info", root);
-    DIR *dir = opendir(folder);
-    if (count)
-        qsort(wanted, count, sizeof *wanted, compare_wanted);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        char *text;
-        size_t len;
-        if (!list_package(e->d_name, package, sizeof package))
-            continue;
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (sek_file_read(path, LIST_LIMIT, &text, &len, NULL))
-            continue;
-        search_list(text, package, wanted, count);
-        free(text);
-    }
-    if (dir)
-        closedir(dir);
-}
+/* --- services --- */
 
 static int compare_listeners(const void *left, const void *right)
 {
@@ -171,71 +28,209 @@ static int compare_listeners(const void *left, const void *right)
     return address ? address : strcmp(a->path, b->path);
 }
 
-static void write_service(struct collect *c, const struct sek_listener *l, struct wanted *wanted,
-                          size_t count)
+/* Sorted, so that the same services make the same text: only differences travel. */
+static enum sek_error read_listeners(struct sek_collection *c, struct sek_fault *fault)
+{
+    size_t count, kept = 0;
+    enum sek_error rc = sek_listeners_collect(&c->listeners, &count, fault);
+    if (rc || !count)
+        return rc;
+    qsort(c->listeners, count, sizeof *c->listeners, compare_listeners);
+    for (size_t i = 1; i < count; i++)
+        if (compare_listeners(&c->listeners[kept], &c->listeners[i]))
+            c->listeners[++kept] = c->listeners[i];
+    c->service_count = kept + 1;
+    c->services = calloc(c->service_count, sizeof *c->services);
+    if (!c->services)
+        return sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
+    for (size_t i = 0; i < c->service_count; i++)
+        c->services[i].listener = &c->listeners[i];
+    return SEK_OK;
+}
+
+/* The package that owns the program, else the component that was found in its file. */
+static void name_services(struct sek_collection *c, const struct sek_owners *owners)
+{
+    for (size_t i = 0; i < c->service_count; i++) {
+        struct sek_service *s = &c->services[i];
+        const char *name = sek_owners_package(owners, s->listener->path);
+        const struct sek_item *item = *name ? NULL : sek_list_at_path(&c->list, s->listener->path);
+        snprintf(s->component, sizeof s->component, "%.127s", item ? item->name : name);
+    }
+}
+
+static void write_service(const struct sek_service *s, struct sek_text *out)
 {
     char address[INET6_ADDRSTRLEN];
-    struct wanted key = {.path = without_usr(l->path)};
-    struct wanted *w = bsearch(&key, wanted, count, sizeof *wanted, compare_wanted);
-    sek_address_text(l->address, address);
-    sek_json_open(c->out, NULL, '{');
-    sek_json_str(c->out, "component", w ? w->component : "");
-    sek_json_str(c->out, "path", l->path);
-    sek_json_str(c->out, "proto", l->udp ? "udp" : "tcp");
-    sek_json_str(c->out, "address", address);
-    sek_json_uint(c->out, "port", l->port);
-    sek_json_close(c->out, '}');
+    const char *slash = strrchr(s->listener->path, '/');
+    sek_address_text(s->listener->address, address);
+    sek_json_open(out, NULL, '{');
+    sek_json_str(out, "component", s->component);
+    sek_json_str(out, "process", slash ? slash + 1 : s->listener->path);
+    sek_json_str(out, "path", s->listener->path);
+    sek_json_str(out, "proto", s->listener->udp ? "udp" : "tcp");
+    sek_json_str(out, "address", address);
+    sek_json_uint(out, "port", s->listener->port);
+    sek_json_close(out, '}');
 }
 
-static enum sek_error write_services(const char *root, struct collect *c, struct sek_fault *fault)
+/* --- what is no file --- */
+
+static void add_product(struct sek_collection *c)
 {
-    struct sek_listener *list = NULL;
-    size_t count = 0;
-    enum sek_error rc = *root ? SEK_OK : sek_listeners_collect(&list, &count, fault);
-    struct wanted *wanted = calloc(count + 1, sizeof *wanted);
-    if (rc || !wanted)
-        goto done;
-    /* Sorted, so that the same services make the same text: only differences travel. */
-    if (count)
-        qsort(list, count, sizeof *list, compare_listeners);
-    for (size_t i = 0; i < count; i++)
-        wanted[i].path = without_usr(list[i].path);
-    if (count)
-        find_components(root, wanted, count);
-    sek_json_open(c->out, "services", '[');
-    for (size_t i = 0; i < count; i++) {
-        if (!i || compare_listeners(&list[i - 1], &list[i]))
-            write_service(c, &list[i], wanted, count);
+    const struct sek_product *p = &c->product;
+    struct sek_item firmware = {.ecosystem = "generic",
+                                .name = p->model,
+                                .version = p->firmware,
+                                .cpe = p->cpe,
+                                .from = "product"};
+    if (*p->cpe && *p->firmware)
+        sek_list_add(&c->list, &firmware);
+}
+
+/* Packages name a kernel's image, or its modules, by its release. */
+static bool is_packaged(const struct sek_owners *owners, const char *release)
+{
+    static const char *const formats[] = {"/boot/vmlinuz-%s", "/lib/modules/%s/modules.builtin",
+                                          "/lib/modules/%s/kernel", "/lib/modules/%s/vmlinuz"};
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        char path[160];
+        snprintf(path, sizeof path, formats[i], release);
+        if (sek_owners_have(owners, path))
+            return true;
     }
-    sek_json_close(c->out, ']');
-done:
-    free(wanted);
-    free(list);
-    return rc;
+    return false;
 }
 
-enum sek_error sek_inventory_collect(const char *root, struct sek_text *out,
-                                     struct sek_fault *fault)
+/* The running kernel, where no package brought it. */
+static void add_kernel(struct sek_collection *c, const struct sek_owners *owners)
 {
-    struct collect c = {.out = out};
-    char path[PATH_MAX], *text;
-    size_t len;
-    if (!strcmp(root, "/"))
-        root = "";
-    snprintf(path, sizeof path, "%s/var/lib/dpkg/status", root);
-    enum sek_error rc = sek_file_read(path, STATUS_LIMIT, &text, &len, fault);
+    char version[40], cpe[200];
+    if (!*c->os.kernel || is_packaged(owners, c->os.kernel) ||
+        sscanf(c->os.kernel, "%39[0-9.]", version) != 1)
+        return;
+    sek_cpe("o:linux:linux_kernel", version, cpe, sizeof cpe);
+    struct sek_item item = {
+        .ecosystem = "generic", .name = "linux", .version = version, .cpe = cpe, .from = "running"};
+    sek_list_add(&c->list, &item);
+}
+
+static enum sek_error add_sbom(const struct sek_inventory_options *o, struct sek_collection *c,
+                               struct sek_fault *fault)
+{
+    char *text = NULL;
+    size_t len = 0;
+    struct sek_fault why;
+    if (!o->sbom)
+        return SEK_OK;
+    enum sek_error rc = sek_file_read(o->sbom, SEK_SBOM_BYTES, &text, &len, &why);
+    if (!rc)
+        rc = sek_cyclonedx_read(o->sbom, text, len, &c->os, &c->list, &why);
+    free(text);
+    if (rc && !o->sbom_must) {
+        sek_list_note(&c->list, "%.500s", why.message);
+        return SEK_OK;
+    }
+    return rc ? sek_fail(fault, rc, "%s", why.message) : SEK_OK;
+}
+
+/* --- all --- */
+
+static enum sek_error read_software(const struct sek_inventory_options *o, const char *root,
+                                    struct sek_collection *c, struct sek_owners *owners,
+                                    struct sek_fault *fault)
+{
+    char cache[PATH_MAX];
+    unsigned databases;
+    enum sek_error rc =
+        sek_packages_read(root, c->os.ecosystem, &c->list, owners, &databases, fault);
+    if (o->cache)
+        snprintf(cache, sizeof cache, "%s/scan", o->cache);
+    if (!rc && o->cache && o->early && access(cache, F_OK)) {
+        name_services(c, owners);
+        sek_list_finish(&c->list);
+        o->early(o->arg, c);
+    }
+    malloc_trim(0); /* the databases' texts: the walk may take a while */
+    struct sek_scan_options scan = {
+        .root = root,
+        .whole = !databases,
+        .owners = owners,
+        .cache = o->cache ? cache : NULL,
+        .walk_every_s = o->walk_every_s,
+        .read_s = o->read_s,
+    };
+    return rc ? rc : sek_scan(&scan, &c->list, &c->writable, fault);
+}
+
+static enum sek_error collect(const struct sek_inventory_options *o, const char *root,
+                              struct sek_collection *c, struct sek_fault *fault)
+{
+    struct sek_owners owners = {0};
+    enum sek_error rc = *root ? SEK_OK : read_listeners(c, fault);
+    if (!rc && o->confine)
+        rc = o->confine(o->arg, fault);
     if (rc)
         return rc;
-    sek_json_open(out, NULL, '{');
-    write_os(root, &c);
-    sek_json_open(out, "components", '[');
-    rc = sek_dpkg_parse(path, text, len, write_component, &c, fault);
-    free(text);
-    sek_json_close(out, ']');
+    struct sek_wanted *wanted = calloc(c->service_count + 1, sizeof *wanted);
+    if (!wanted)
+        return sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
+    for (size_t i = 0; i < c->service_count; i++)
+        wanted[i].path = c->listeners[i].path;
+    sek_owners_want(&owners, wanted, c->service_count);
+    sek_os_read(root, &c->os);
+    sek_product_read(root, &c->product);
+    rc = read_software(o, root, c, &owners, fault);
     if (!rc)
-        rc = write_services(root, &c, fault);
-    sek_json_close(out, '}');
-    if (!rc && out->failed)
-        rc = sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
+        rc = add_sbom(o, c, fault);
+    if (!rc) {
+        add_product(c);
+        add_kernel(c, &owners);
+        name_services(c, &owners); /* before the files of one component become one */
+        sek_list_finish(&c->list);
+    }
+    sek_owners_free(&owners);
+    free(wanted);
     return rc;
+}
+
+void sek_root_trim(const char *root, char *out)
+{
+    snprintf(out, PATH_MAX, "%s", root);
+    for (size_t n = strlen(out); n && out[n - 1] == '/';)
+        out[--n] = '\0';
+}
+
+enum sek_error sek_collect(const struct sek_inventory_options *options, struct sek_collection *out,
+                           struct sek_fault *fault)
+{
+    char root[PATH_MAX];
+    *out = (struct sek_collection){0};
+    sek_root_trim(options->root, root);
+    enum sek_error rc = collect(options, root, out, fault);
+    if (!rc && out->list.failed)
+        rc = sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
+    if (rc)
+        sek_collection_free(out);
+    return rc;
+}
+
+void sek_collection_free(struct sek_collection *c)
+{
+    sek_list_free(&c->list);
+    sek_arena_free(&c->writable.arena);
+    free(c->listeners);
+    free(c->services);
+    *c = (struct sek_collection){0};
+}
+
+void sek_collection_write(const struct sek_collection *c, struct sek_text *out)
+{
+    sek_os_write(&c->os, out);
+    sek_product_write(&c->product, out);
+    sek_list_write(&c->list, out);
+    sek_json_open(out, "services", '[');
+    for (size_t i = 0; i < c->service_count; i++)
+        write_service(&c->services[i], out);
+    sek_json_close(out, ']');
 }

@@ -10,6 +10,7 @@
 #include "agent/worker/policy.h"
 #include "agent/worker/probes.h"
 #include "agent/worker/worker.h"
+#include "lib/base/encode.h"
 #include "lib/wire/client.h"
 
 #include <event2/event.h>
@@ -57,6 +58,7 @@ struct sek_worker {
     uint64_t started_us;
     unsigned settle_in; /* seconds until memory is given back */
     json_t *last_status;
+    uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
 };
 
 /* Send to the guard; waits up to a second when it does not keep up. */

@@ -75,8 +75,19 @@ export interface Patch {
   since: number;
 }
 
+/** A weakness of a device's set-up. */
+export interface Weakness {
+  id: string;
+  severity: string;
+  subject: string;
+  detail: string;
+  fix: string;
+}
+
 export interface DeviceDetail extends Device {
+  product: { vendor?: string; model: string; firmware?: string } | null;
   services: Service[] | null;
+  posture: Weakness[] | null;
   components: Component[];
   findings: Finding[];
   patches: Patch[];

@@ -1,6 +1,7 @@
 /* OSV records (ossf.github.io/osv-schema): affected packages with ranges and exact versions. GIT
  * ranges name commits, which no inventory has: they are passed over. */
 #include "lib/vuln/advisory_set.h"
+#include "lib/vuln/ecosystem.h"
 
 #include <string.h>
 
@@ -42,6 +43,8 @@ static enum sek_error add_affected(struct sek_advisory_set *set, const char *whe
     json_t *range;
     if (!json_is_object(package))
         return SEK_OK; /* a record about a repository */
+    if (item.ecosystem && item.package && !strcmp(item.ecosystem, "PyPI"))
+        sek_python_name((char *)item.package); /* the set's own copy */
     if (!item.ecosystem || !item.package)
         return sek_fail(fault, SEK_EINVAL,
                         "%s: %s: affected[%zu].package: ecosystem and name expected", where, record,

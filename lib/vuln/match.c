@@ -1,6 +1,7 @@
 /* Which advisories affect a component. For one vulnerability, what is said about the component's
  * own ecosystem decides; only where nothing is, ranges of upstream versions and CPE count. */
 #include "lib/vuln/advisory.h"
+#include "lib/vuln/ecosystem.h"
 #include "lib/vuln/version.h"
 
 #include <stdio.h>
@@ -70,11 +71,11 @@ static enum sek_error judge_named(struct judgement *j, const struct sek_advisory
     sek_version_upstream(scheme, c->version, upstream, sizeof upstream);
     for (size_t i = 0; i < count; i++) {
         enum sek_error rc = SEK_OK;
-        if (!strcmp(list[i].ecosystem, c->ecosystem))
+        if (sek_ecosystem_covers(list[i].ecosystem, c->ecosystem))
             rc = note(j, &list[i],
                       in_range(&list[i], scheme, c->version) ? AFFECTED_HERE : NOT_AFFECTED_HERE,
                       fault);
-        else if (!strcmp(list[i].ecosystem, "*"))
+        else if (!strcmp(list[i].ecosystem, "*") && !sek_ecosystem_is_language(c->ecosystem))
             rc = note(j, &list[i],
                       in_range(&list[i], SEK_VERSION_GENERIC, upstream) ? AFFECTED_UPSTREAM
                                                                         : NOT_AFFECTED,

@@ -1,7 +1,9 @@
-/* dpkg, rpm, semantic and generic version order; apk's is in version_apk.c. */
+/* dpkg, rpm, semantic and generic version order; apk's is in version_apk.c, Python's and Maven's in
+ * version_language.c. */
 #include "lib/vuln/version.h"
 
 #include "lib/vuln/version_apk.h"
+#include "lib/vuln/version_language.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -270,6 +272,10 @@ int sek_version_compare(enum sek_version_scheme scheme, const char *a, const cha
         return sek_version_apk(a, b);
     case SEK_VERSION_SEMVER:
         return compare_semver(a, b);
+    case SEK_VERSION_PEP440:
+        return sek_version_pep440(a, b);
+    case SEK_VERSION_MAVEN:
+        return sek_version_maven(a, b);
     case SEK_VERSION_GENERIC:
         break;
     }
@@ -291,6 +297,10 @@ enum sek_version_scheme sek_version_scheme_of(const char *ecosystem)
         {"Fedora", SEK_VERSION_RPM},       {"npm", SEK_VERSION_SEMVER},
         {"crates.io", SEK_VERSION_SEMVER}, {"Go", SEK_VERSION_SEMVER},
         {"Hex", SEK_VERSION_SEMVER},       {"Pub", SEK_VERSION_SEMVER},
+        {"Chainguard", SEK_VERSION_APK},   {"CentOS", SEK_VERSION_RPM},
+        {"Oracle Linux", SEK_VERSION_RPM}, {"Amazon Linux", SEK_VERSION_RPM},
+        {"Mageia", SEK_VERSION_RPM},       {"Photon OS", SEK_VERSION_RPM},
+        {"PyPI", SEK_VERSION_PEP440},      {"Maven", SEK_VERSION_MAVEN},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (!strncmp(ecosystem, table[i].prefix, strlen(table[i].prefix)))

@@ -9,6 +9,8 @@ enum sek_version_scheme {
     SEK_VERSION_RPM,     /* epoch:version-release */
     SEK_VERSION_APK,
     SEK_VERSION_SEMVER,
+    SEK_VERSION_PEP440, /* Python */
+    SEK_VERSION_MAVEN,
 };
 
 /* Negative, zero or positive: A is older than, equal to, newer than B. */

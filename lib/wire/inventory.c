@@ -14,10 +14,10 @@ static const char *member(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-void sek_component_key(const json_t *component, char out[512])
+void sek_component_key(const json_t *component, char out[1024])
 {
-    snprintf(out, 512, "%s\n%s\n%s", member(component, "ecosystem"), member(component, "name"),
-             member(component, "arch"));
+    snprintf(out, 1024, "%s\n%s\n%s\n%s", member(component, "ecosystem"), member(component, "name"),
+             member(component, "arch"), member(component, "version"));
 }
 
 /* key -> component (borrowed), a new reference. */
@@ -25,7 +25,7 @@ static json_t *by_key(const json_t *inventory)
 {
     json_t *map = json_object(), *item;
     size_t i;
-    char key[512];
+    char key[1024];
     json_array_foreach(json_object_get(inventory, "components"), i, item)
     {
         sek_component_key(item, key);
@@ -65,11 +65,11 @@ enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
 {
     if (!json_is_array(json_object_get(inventory, "components")))
         return sek_fail(fault, SEK_EINVAL, "inventory: an object with \"components\" is expected");
-    json_t *copy = json_deep_copy(inventory);
-    if (!copy)
-        return sek_fail(fault, SEK_ENOMEM, "inventory: out of memory");
+    /* The same as before is kept once. */
+    json_t *same = json_equal(inventory, inv->known) ? inv->known : inventory;
+    json_incref(same);
     json_decref(inv->wanted);
-    inv->wanted = copy;
+    inv->wanted = same;
     return SEK_OK;
 }
 
@@ -99,19 +99,24 @@ json_t *sek_inventory_message(struct sek_inventory *inv)
     json_object_foreach(old, key, item)
     {
         if (!json_object_get(now, key))
-            json_array_append_new(remove, json_pack("{s:s, s:s, s:s}", "ecosystem",
-                                                    member(item, "ecosystem"), "name",
-                                                    member(item, "name"), "arch",
-                                                    member(item, "arch")));
+            json_array_append_new(
+                remove, json_pack("{s:s, s:s, s:s, s:s}", "ecosystem", member(item, "ecosystem"),
+                                  "name", member(item, "name"), "arch", member(item, "arch"),
+                                  "version", member(item, "version")));
     }
     json_decref(old);
     json_decref(now);
     json_t *message = json_pack("{s:s, s:s, s:o, s:o}", "type", "difference", "base", inv->digest,
                                 "add", add, "remove", remove);
-    static const char *const whole[] = {"os", "services"};
-    for (size_t i = 0; i < 2; i++)
-        if (json_object_get(inv->wanted, whole[i]))
-            json_object_set(message, whole[i], json_object_get(inv->wanted, whole[i]));
+    static const char *const whole[] = {"os", "product", "services", "posture", "notes"};
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        json_t *value = json_object_get(inv->wanted, whole[i]);
+        json_t *before = json_object_get(inv->known, whole[i]);
+        if (before && !value)
+            json_object_set_new(message, whole[i], json_null());
+        else if (value && !json_equal(value, before))
+            json_object_set(message, whole[i], value);
+    }
     return message;
 }
 

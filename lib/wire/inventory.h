@@ -18,6 +18,7 @@ struct sek_inventory {
 
 void sek_inventory_load(struct sek_inventory *inv, const char *state);
 void sek_inventory_clear(struct sek_inventory *inv);
+/* What the device has now. INVENTORY is kept, and must not be changed afterwards. */
 enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
                                  struct sek_fault *fault);
 bool sek_inventory_pending(const struct sek_inventory *inv);
@@ -30,7 +31,7 @@ void sek_inventory_forget(struct sek_inventory *inv);
 /* The manager refused it for good: wait for the next inventory. */
 void sek_inventory_give_up(struct sek_inventory *inv);
 
-/* Key that identifies a component: ecosystem, name and arch. OUT holds 512 bytes. */
-void sek_component_key(const json_t *component, char out[512]);
+/* Key that identifies a component: ecosystem, name, arch and version. OUT holds 1024 bytes. */
+void sek_component_key(const json_t *component, char out[1024]);
 
 #endif

@@ -1,6 +1,12 @@
 /* The tables. Everything that belongs to a tenant carries the tenant, and every query names it. */
 #include "manager/store/store.h"
 
+#define COMPONENTS                                                                                 \
+    "(device TEXT NOT NULL, ecosystem TEXT NOT NULL, name TEXT NOT NULL, arch TEXT NOT NULL,"      \
+    " version TEXT NOT NULL, source TEXT NOT NULL, source_version TEXT NOT NULL, cpe TEXT,"        \
+    " build_id TEXT, path TEXT, purl TEXT, origin TEXT,"                                           \
+    " PRIMARY KEY(device, ecosystem, name, arch, version)) WITHOUT ROWID"
+
 const char sek_store_schema[] =
     "CREATE TABLE IF NOT EXISTS tenants(id TEXT PRIMARY KEY, name TEXT NOT NULL,"
     " created INTEGER NOT NULL);"
@@ -18,14 +24,13 @@ const char sek_store_schema[] =
     " last_seen INTEGER, address TEXT, seq INTEGER NOT NULL DEFAULT 0,"
     " last_event TEXT NOT NULL DEFAULT '', chain_faults INTEGER NOT NULL DEFAULT 0,"
     " inventory TEXT NOT NULL DEFAULT '', os TEXT NOT NULL DEFAULT 'null',"
-    " services TEXT NOT NULL DEFAULT '[]', status TEXT NOT NULL DEFAULT 'null',"
+    " services TEXT NOT NULL DEFAULT '[]', product TEXT NOT NULL DEFAULT 'null',"
+    " posture TEXT NOT NULL DEFAULT '[]', notes TEXT NOT NULL DEFAULT '[]',"
+    " status TEXT NOT NULL DEFAULT 'null',"
     " bundle_version INTEGER NOT NULL DEFAULT 0, bundle_digest TEXT NOT NULL DEFAULT '',"
     " timestamp_version INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS devices_tenant ON devices(tenant);"
-    "CREATE TABLE IF NOT EXISTS components(device TEXT NOT NULL, ecosystem TEXT NOT NULL,"
-    " name TEXT NOT NULL, arch TEXT NOT NULL, version TEXT NOT NULL, source TEXT NOT NULL,"
-    " source_version TEXT NOT NULL, cpe TEXT,"
-    " PRIMARY KEY(device, ecosystem, name, arch)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS components" COMPONENTS ";"
     "CREATE INDEX IF NOT EXISTS components_source ON components(source);"
     "CREATE TABLE IF NOT EXISTS findings(device TEXT NOT NULL, cve TEXT NOT NULL,"
     " package TEXT NOT NULL, version TEXT NOT NULL, fixed TEXT, severity TEXT,"
@@ -57,3 +62,15 @@ const char sek_store_schema[] =
     " note TEXT NOT NULL, PRIMARY KEY(tenant, sha256)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS feeds(name TEXT PRIMARY KEY, kind TEXT NOT NULL,"
     " advisories INTEGER NOT NULL, bytes INTEGER NOT NULL, imported INTEGER NOT NULL);";
+
+const struct sek_store_step sek_store_steps[] = {
+    {"components", "origin",
+     "ALTER TABLE components RENAME TO components_before; CREATE TABLE components" COMPONENTS ";"
+     "INSERT INTO components SELECT device, ecosystem, name, arch, version, source, source_version,"
+     " cpe, NULL, NULL, NULL, NULL FROM components_before; DROP TABLE components_before;"},
+    {"devices", "posture",
+     "ALTER TABLE devices ADD COLUMN product TEXT NOT NULL DEFAULT 'null';"
+     "ALTER TABLE devices ADD COLUMN posture TEXT NOT NULL DEFAULT '[]';"
+     "ALTER TABLE devices ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';"},
+    {NULL, NULL, NULL},
+};

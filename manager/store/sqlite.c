@@ -167,6 +167,21 @@ static void sqlite_close(struct sek_store *store)
     free(s);
 }
 
+static bool has_column(sqlite3 *db, const char *table, const char *column)
+{
+    return sqlite3_table_column_metadata(db, NULL, table, column, NULL, NULL, NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
+static int run_steps(sqlite3 *db, char **message)
+{
+    int rc = SQLITE_OK;
+    for (const struct sek_store_step *s = sek_store_steps; !rc && s->table; s++)
+        if (has_column(db, s->table, NULL) && !has_column(db, s->table, s->column))
+            rc = sqlite3_exec(db, s->sql, NULL, NULL, message);
+    return rc;
+}
+
 static enum sek_error sqlite_open(const char *place, struct sek_store **out,
                                   struct sek_fault *fault)
 {
@@ -186,7 +201,7 @@ static enum sek_error sqlite_open(const char *place, struct sek_store **out,
     if (sqlite3_exec(s->db,
                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;",
                      NULL, NULL, &message) ||
-        sqlite3_exec(s->db, sek_store_schema, NULL, NULL, &message))
+        run_steps(s->db, &message) || sqlite3_exec(s->db, sek_store_schema, NULL, NULL, &message))
         rc = sek_fail(fault, SEK_EIO, "%s: %s", place, message ? message : "cannot set up");
     sqlite3_free(message);
 done:

@@ -73,4 +73,10 @@ enum sek_error sek_store_end(struct sek_store *store, enum sek_error rc, struct 
 /* Statements that make the tables; run at every start. */
 extern const char sek_store_schema[];
 
+/* What brings an older database up to date: SQL that is run when TABLE is there without COLUMN. */
+struct sek_store_step {
+    const char *table, *column, *sql;
+};
+extern const struct sek_store_step sek_store_steps[]; /* ends with a NULL table */
+
 #endif

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!other)
         return 0;
     *other++ = '\0';
-    for (int scheme = SEK_VERSION_GENERIC; scheme <= SEK_VERSION_SEMVER; scheme++) {
+    for (int scheme = SEK_VERSION_GENERIC; scheme <= SEK_VERSION_MAVEN; scheme++) {
         int forth = sek_version_compare((enum sek_version_scheme)scheme, text, other);
         int back = sek_version_compare((enum sek_version_scheme)scheme, other, text);
         if (sign(forth) != -sign(back) ||

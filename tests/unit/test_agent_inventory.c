@@ -1,4 +1,4 @@
-/* objects: agent/inventory/dpkg.c agent/inventory/sockets.c agent/inventory/inventory.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
+/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
 /* The inventory: the dpkg status file in good and hostile forms, sockets, os-release. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -146,9 +146,15 @@ static void an_image_of_two_thousand_packages_is_inventoried_within_a_second(voi
     snprintf(path, sizeof path, "%s/var/lib/dpkg/status", root);
     assert_int_equal(sek_file_replace(path, text.data, text.len, 0644, &fault), SEK_OK);
     clock_gettime(CLOCK_MONOTONIC, &from);
-    assert_int_equal(sek_inventory_collect(root, &out, &fault), SEK_OK);
+    struct sek_inventory_options options = {.root = root};
+    struct sek_collection collection;
+    assert_int_equal(sek_collect(&options, &collection, &fault), SEK_OK);
     clock_gettime(CLOCK_MONOTONIC, &to);
     assert_true((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 < 1000);
+    sek_json_open(&out, NULL, '{');
+    sek_collection_write(&collection, &out);
+    sek_json_close(&out, '}');
+    sek_collection_free(&collection);
     json_t *inventory = json_loadb(out.data, out.len, 0, NULL);
     json_t *list = json_object_get(inventory, "components");
     assert_int_equal(json_array_size(list), 2000);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static void a_wrong_policy_field_is_named_with_what_is_expected(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"{\"entry\":{\"mode\":\"maybe\"}}", "\"entry.mode\": \"maybe\", one of prevent, detect, off"},
+        {"{\"entry\":{\"mode\":\"maybe\"}}",
+         "\"entry.mode\": \"maybe\", one of prevent, detect, off"},
         {"{\"entry\":{\"probe_threshold\":0}}", "\"entry.probe_threshold\": a number from 1"},
         {"{\"inside\":{\"scopes\":[\"usr\"]}}", "\"inside.scopes[0]\": an absolute path"},
         {"{\"exit\":{\"speed\":1}}", "\"exit.speed\": no such field"},
@@ -125,6 +127,50 @@ static void rotated_keys_come_with_a_root_that_the_old_root_trusts(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void an_older_database_keeps_its_components(void **state)
+{
+    char folder[] = "/tmp/sekisho-store.XXXXXX", path[60], command[80];
+    struct sek_store *store = NULL;
+    struct sek_fault fault = {0};
+    sqlite3 *db;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/manager.db", folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(
+            db,
+            "CREATE TABLE devices(id TEXT PRIMARY KEY, tenant TEXT NOT NULL, inventory TEXT);"
+            "CREATE TABLE components(device TEXT NOT NULL, ecosystem TEXT NOT NULL,"
+            " name TEXT NOT NULL, arch TEXT NOT NULL, version TEXT NOT NULL,"
+            " source TEXT NOT NULL, source_version TEXT NOT NULL, cpe TEXT,"
+            " PRIMARY KEY(device, ecosystem, name, arch)) WITHOUT ROWID;"
+            "CREATE INDEX components_source ON components(source);"
+            "INSERT INTO devices VALUES('d','t','x');"
+            "INSERT INTO components VALUES('d','npm','p','','1','p','1',NULL)",
+            NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    if (sek_store_open(path, &store, &fault))
+        fail_msg("%s", fault.message);
+    assert_int_equal(
+        sek_store_number(store, 0, "SELECT count(*) FROM components WHERE path IS NULL", ""), 1);
+    /* A second version of the package has room now, and devices have a posture. */
+    assert_int_equal(sek_store_run(store, &fault,
+                                   "INSERT INTO components(device, ecosystem, name, arch, version,"
+                                   " source, source_version) VALUES('d','npm','p','','2','p','2')",
+                                   ""),
+                     SEK_OK);
+    assert_int_equal(
+        sek_store_number(store, 0, "SELECT count(*) FROM devices WHERE posture='[]'", ""), 1);
+    sek_store_close(store);
+    assert_int_equal(sek_store_open(path, &store, &fault), SEK_OK);
+    assert_int_equal(sek_store_number(store, 0, "SELECT count(*) FROM components", ""), 2);
+    sek_store_close(store);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +178,7 @@ int main(void)
         cmocka_unit_test(a_wrong_policy_field_is_named_with_what_is_expected),
         cmocka_unit_test(a_rate_limit_stops_one_address_and_no_other),
         cmocka_unit_test(a_failed_inner_transaction_undoes_the_outer_one),
+        cmocka_unit_test(an_older_database_keeps_its_components),
         cmocka_unit_test(a_device_gets_a_client_certificate_for_its_own_key_only),
         cmocka_unit_test(rotated_keys_come_with_a_root_that_the_old_root_trusts),
     };

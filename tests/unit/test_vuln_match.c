@@ -104,6 +104,38 @@ static void semantic_versions_put_a_prerelease_before_its_release(void **state)
     CHECK(SEK_VERSION_SEMVER, list);
 }
 
+static void python_versions_sort_as_pep_440_says(void **state)
+{
+    static const struct order list[] = {
+        {"1.0.dev1", "1.0a1", -1},  {"1.0a1", "1.0a2.dev3", -1}, {"1.0a2.dev3", "1.0a2", -1},
+        {"1.0a2", "1.0b1", -1},     {"1.0b2", "1.0rc1", -1},     {"1.0rc1", "1.0", -1},
+        {"1.0", "1.0+abc.5", -1},   {"1.0+abc.5", "1.0+abc.7", -1}, {"1.0+abc.7", "1.0+5", -1},
+        {"1.0+5", "1.0.post1.dev2", -1}, {"1.0.post1.dev2", "1.0.post1", -1},
+        {"1.0.post1", "1.1.dev1", -1}, {"1!1.0", "2023.1", 1},   {"1.0", "1.0.0", 0},
+        {"v1.0", "1.0", 0},         {"1.0-1", "1.0.post1", 0},   {"1.0alpha1", "1.0a1", 0},
+        {"2.10", "2.9", 1},         {"1.0.0-beta.2", "1.0b2", 0}, {"1.0c1", "1.0rc1", 0},
+    };
+    (void)state;
+    CHECK(SEK_VERSION_PEP440, list);
+}
+
+static void maven_versions_sort_as_maven_sorts_them(void **state)
+{
+    static const struct order list[] = {
+        {"1.0-alpha-1", "1.0-beta-1", -1}, {"1.0-beta-1", "1.0-milestone-1", -1},
+        {"1.0-milestone-1", "1.0-rc1", -1}, {"1.0-rc1", "1.0-SNAPSHOT", -1},
+        {"1.0-SNAPSHOT", "1.0", -1},      {"1.0", "1.0-sp", -1},
+        {"1.0-sp", "1.0-whatever", -1},   {"1.0-whatever", "1.0-1", -1},
+        {"1.0-1", "1.0.1", -1},           {"1.0", "1", 0},
+        {"1.0.0", "1-ga", 0},             {"1.0.FINAL", "1.0", 0},
+        {"2.14.1", "2.15.0", -1},         {"1.0a1", "1.0-alpha-1", 0},
+        {"1.10", "1.9", 1},               {"2.0-rc2", "2.0-cr2", 0},
+        {"5.3.17.RELEASE", "5.3.18", -1}, {"31.1-jre", "31.1-android", 1},
+    };
+    (void)state;
+    CHECK(SEK_VERSION_MAVEN, list);
+}
+
 /* --- feeds --- */
 
 static const char debian[] =
@@ -166,6 +198,52 @@ static void the_debian_tracker_matches_by_source_package_and_release(void **stat
     assert_string_equal(found(&set, 1, "Debian:11", "bash", "4.2-1", NULL), "");
     assert_string_equal(found(&set, 1, "Debian:12", "zlib", "1:1.2.11.dfsg-4", NULL),
                         "CVE-2022-37434 ");
+    sek_advisories_free((struct sek_advisory_set *)set);
+}
+
+static void packages_of_each_ecosystem_match_its_advisories(void **state)
+{
+    static const struct {
+        const char *said, *name, *introduced, *fixed, *ours, *ours_name, *bad, *good;
+    } rows[] = {
+        {"npm", "@a/b", "0", "1.2.0", "npm", "@a/b", "1.2.0-rc.1", "1.2.0"},
+        {"PyPI", "Foo_Bar", "0", "1.10", "PyPI", "foo-bar", "1.10rc1", "1.10.post1"},
+        {"Maven", "org.x:y", "0", "2.15.0", "Maven", "org.x:y", "2.14.1", "2.15"},
+        {"Go", "golang.org/x/net", "0", "0.7.0", "Go", "golang.org/x/net", "v0.6.9", "v0.7.0"},
+        {"Alpine:v3.19", "openssl", "0", "3.1.4-r5", "Alpine:v3.19", "openssl", "3.1.4-r4",
+         "3.1.4-r5"},
+        {"Rocky Linux:9", "bash", "0", "0:5.1.8-9.el9", "Rocky Linux:9", "bash", "5.1.8-6.el9_1",
+         "5.1.8-9.el9"},
+        {"Red Hat:enterprise_linux:9::baseos", "bash", "0", "0:5.1.8-9.el9",
+         "Red Hat:enterprise_linux:9", "bash", "5.1.8-6.el9", "5.1.8-9.el9"},
+        {"Ubuntu:22.04:LTS", "bash", "0", "5.1-6ubuntu1.1", "Ubuntu:22.04", "bash", "5.1-6ubuntu1",
+         "5.1-6ubuntu1.1"},
+        {"openSUSE:Leap 15.5", "bash", "0", "4.4-1.2", "openSUSE:Leap 15.5", "bash", "4.4-1.1",
+         "4.4-1.2"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[600];
+        snprintf(text, sizeof text,
+                 "{\"id\":\"X-1\",\"affected\":[{\"package\":{\"ecosystem\":\"%s\",\"name\":"
+                 "\"%s\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"%s\"},"
+                 "{\"fixed\":\"%s\"}]}]}]}",
+                 rows[i].said, rows[i].name, rows[i].introduced, rows[i].fixed);
+        const struct sek_advisory_set *set = read_feed(text);
+        if (strcmp(found(&set, 1, rows[i].ours, rows[i].ours_name, rows[i].bad, NULL), "X-1 "))
+            fail_msg("%s %s is not found", rows[i].ours, rows[i].bad);
+        if (*found(&set, 1, rows[i].ours, rows[i].ours_name, rows[i].good, NULL))
+            fail_msg("%s %s is found", rows[i].ours, rows[i].good);
+        sek_advisories_free((struct sek_advisory_set *)set);
+    }
+}
+
+static void a_name_for_any_system_says_nothing_of_language_packages(void **state)
+{
+    const struct sek_advisory_set *set = read_feed(curated);
+    (void)state;
+    assert_string_equal(found(&set, 1, "generic", "bash", "4.2", NULL), "CVE-2014-6271 ");
+    assert_string_equal(found(&set, 1, "npm", "bash", "4.2", NULL), "");
     sek_advisories_free((struct sek_advisory_set *)set);
 }
 
@@ -288,6 +366,10 @@ int main(void)
         cmocka_unit_test(rpm_versions_sort_as_rpm_sorts_them),
         cmocka_unit_test(alpine_versions_sort_as_apk_sorts_them),
         cmocka_unit_test(semantic_versions_put_a_prerelease_before_its_release),
+        cmocka_unit_test(python_versions_sort_as_pep_440_says),
+        cmocka_unit_test(maven_versions_sort_as_maven_sorts_them),
+        cmocka_unit_test(packages_of_each_ecosystem_match_its_advisories),
+        cmocka_unit_test(a_name_for_any_system_says_nothing_of_language_packages),
         cmocka_unit_test(the_debian_tracker_matches_by_source_package_and_release),
         cmocka_unit_test(what_the_distribution_says_decides_over_upstream_ranges),
         cmocka_unit_test(osv_ranges_and_versions_match),

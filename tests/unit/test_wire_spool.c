@@ -232,11 +232,34 @@ static void an_inventory_goes_whole_once_and_then_only_what_changed(void **state
     message = sek_inventory_message(&inv);
     assert_string_equal(json_string_value(json_object_get(message, "base")), "d1");
     assert_int_equal(json_array_size(json_object_get(message, "add")), 1);
-    assert_int_equal(json_array_size(json_object_get(message, "remove")), 1);
+    assert_int_equal(json_array_size(json_object_get(message, "remove")), 2);
     json_decref(message);
     sek_inventory_clear(&inv);
     sek_inventory_load(&inv, *state);
     assert_string_equal(inv.digest, "d1");
+    sek_inventory_clear(&inv);
+    json_decref(first);
+    json_decref(second);
+}
+
+static void services_and_posture_travel_when_they_changed_only(void **state)
+{
+    struct sek_inventory inv = {0};
+    json_t *first = json_loads("{\"components\":[],\"os\":{\"id\":\"x\"},\"services\":[1],"
+                               "\"posture\":[]}",
+                               0, NULL);
+    json_t *second = json_loads("{\"components\":[],\"os\":{\"id\":\"x\"},\"services\":[1],"
+                                "\"posture\":[{\"id\":\"kernel-old\"}]}",
+                                0, NULL);
+    assert_int_equal(sek_inventory_set(&inv, first, NULL), SEK_OK);
+    json_decref(sek_inventory_message(&inv));
+    sek_inventory_sent(&inv, *state, "{\"digest\":\"d1\"}", 15);
+    assert_int_equal(sek_inventory_set(&inv, second, NULL), SEK_OK);
+    json_t *message = sek_inventory_message(&inv);
+    assert_int_equal(json_array_size(json_object_get(message, "posture")), 1);
+    assert_null(json_object_get(message, "services"));
+    assert_null(json_object_get(message, "os"));
+    json_decref(message);
     sek_inventory_clear(&inv);
     json_decref(first);
     json_decref(second);
@@ -365,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_record_carries_its_hash_and_any_change_shows),
         cmocka_unit_test(an_event_that_is_not_an_object_is_refused_before_it_is_spooled),
         IN_FOLDER(an_inventory_goes_whole_once_and_then_only_what_changed),
+        IN_FOLDER(services_and_posture_travel_when_they_changed_only),
         cmocka_unit_test(a_compressed_body_is_bounded_and_a_cut_one_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,11 @@
-// One device: its state, its vulnerabilities and what covers each, patches, components, events.
+// One device: its state, its vulnerabilities and what covers each, patches, posture, components, events.
 import { api, follow } from "../api";
 import { calm, fill, h } from "../dom";
 import { ago, dateTime, t, word } from "../i18n";
 import { bundleText, lockdownBadge, onlineMark } from "../parts/badges";
 import { attempt, dialog } from "../parts/dialog";
 import { eventRow, eventTable, facts, type Names } from "../parts/event";
-import { componentsCard, patchesCard, vulnerabilitiesCard } from "../parts/inventory";
+import { componentsCard, patchesCard, postureCard, vulnerabilitiesCard } from "../parts/inventory";
 import { icon } from "../parts/icons";
 import type { DeviceDetail, EventRecord } from "../types";
 import { mayAdminister, mayOperate, type Context, type Open } from "./page";
@@ -31,6 +31,7 @@ function stateCard(device: DeviceDetail): HTMLElement {
       [t("device.seen"), device.online ? onlineMark(device) : ago(device.last_seen)],
       [t("device.chain"), device.chain_faults ? t("device.chain.bad", { n: device.chain_faults }) : t("device.chain.ok")],
       [t("device.os"), system(device)],
+      [t("device.product"), [device.product?.vendor, device.product?.model, device.product?.firmware].filter(Boolean).join(" ")],
       [t("device.version"), device.status?.agent_version],
       [t("device.address"), device.address, "code"],
       [t("device.id"), device.id, "code"],
@@ -68,6 +69,7 @@ export const devicePage: Open = (context) => {
   const state = h("div", {});
   const vulnerabilities = h("div", {});
   const patches = h("div", {});
+  const posture = h("div", {});
   const components = h("div", {});
   const remove = h("button", { type: "button", class: "quiet danger", hidden: true }, t("device.remove"));
   const body = h("tbody", {});
@@ -98,6 +100,7 @@ export const devicePage: Open = (context) => {
         withdraw: (patch) => change(() => api.withdrawPatch(id, patch)),
       }),
     );
+    fill(posture, device.kind === "gateway" ? null : postureCard(device));
     if (inventoryChanged) fill(components, componentsCard(device)); // else the search in it goes on
     remove.hidden = !mayAdminister(session);
   };
@@ -130,6 +133,7 @@ export const devicePage: Open = (context) => {
       state,
       vulnerabilities,
       patches,
+      posture,
       h(
         "section",
         { class: "card" },

@@ -1,7 +1,7 @@
-// Cards of the device page: vulnerabilities with their cover, virtual patches, components.
+// Cards of the device page: vulnerabilities with their cover, virtual patches, posture, components.
 import { h, type Child } from "../dom";
 import { ago, count, t, word, type Key } from "../i18n";
-import type { Component, DeviceDetail, Finding, Patch } from "../types";
+import type { Component, DeviceDetail, Finding, Patch, Weakness } from "../types";
 import { badge, severityBadge, upToDate } from "./badges";
 import { searchBox } from "./search";
 
@@ -131,6 +131,23 @@ export function patchesCard(device: DeviceDetail, actions: PatchActions | false)
   const made = table(title, heads, device.patches.map((patch) => patchRow(device, patch, actions)));
   made.querySelector("thead tr")?.append(h("td", {}));
   return card(title, null, made);
+}
+
+function weaknessRow(weakness: Weakness): HTMLElement {
+  return h(
+    "tr",
+    {},
+    h("td", {}, severityBadge(weakness.severity)),
+    h("th", { scope: "row" }, weakness.detail),
+    h("td", {}, weakness.fix),
+  );
+}
+
+export function postureCard(device: DeviceDetail): HTMLElement {
+  const title = t("device.posture");
+  const list = device.posture ?? [];
+  if (!list.length) return card(title, null, h("p", { class: "empty" }, t("device.posture.none")));
+  return card(title, null, table(title, ["vuln.severity", "posture.detail", "posture.fix"], list.map(weaknessRow)));
 }
 
 function componentRow(component: Component): HTMLElement {

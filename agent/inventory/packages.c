@@ -1,0 +1,286 @@
+/* A table of databases: where each may be, and who reads it. */
+#include "agent/inventory/packages.h"
+#include "agent/inventory/apk.h"
+#include "agent/inventory/dpkg.h"
+#include "agent/inventory/rpm.h"
+#include "lib/base/file.h"
+
+#include <dirent.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DATABASE_LIMIT (256u << 20)
+#define LIST_LIMIT     (16u << 20)
+#define NAME           256
+
+struct reading {
+    const char *ecosystem, *from;
+    struct sek_list *list;
+    struct sek_owners *owners;
+    char package[NAME]; /* the one whose files come now */
+    const char *path;   /* of the database */
+    unsigned packages;
+};
+
+static void copy_field(struct sek_field f, char out[NAME])
+{
+    snprintf(out, NAME, "%.*s", (int)(f.len < NAME ? f.len : NAME - 1), f.data ? f.data : "");
+}
+
+static bool add_package(void *arg, const struct sek_package *p)
+{
+    struct reading *r = arg;
+    char name[NAME], version[NAME], arch[NAME], source[NAME], source_version[NAME];
+    struct sek_item item = {r->ecosystem, name,           version,        arch,
+                            source,       source_version, .from = r->from};
+    copy_field(p->name, name);
+    copy_field(p->version, version);
+    copy_field(p->arch, arch);
+    copy_field(p->source, source);
+    copy_field(p->source_version, source_version);
+    r->packages++;
+    return sek_list_add(r->list, &item);
+}
+
+/* --- dpkg and opkg: a status file, and a list of files for each package in a folder --- */
+
+/* NAME.list or NAME:ARCH.list. */
+static bool list_package(const char *file, char *package, size_t size)
+{
+    const char *dot = strrchr(file, '.');
+    if (!dot || strcmp(dot, ".list") != 0)
+        return false;
+    size_t len = (size_t)(dot - file);
+    const char *colon = memchr(file, ':', len);
+    snprintf(package, size, "%.*s", (int)(colon ? (size_t)(colon - file) : len), file);
+    return true;
+}
+
+/* A path a line; opkg writes its mode behind a tab. */
+static void add_lines(struct reading *r, const char *text, size_t len)
+{
+    const char *end = text + len;
+    for (const char *at = text; at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline ? newline : end;
+        const char *tab = memchr(at, '\t', (size_t)(stop - at));
+        if (*at == '/')
+            sek_owners_add(r->owners, at, (size_t)((tab ? tab : stop) - at), r->package);
+        at = stop + 1;
+    }
+}
+
+static void read_lists(struct reading *r, const char *status)
+{
+    char folder[PATH_MAX], path[2 * PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", status);
+    *strrchr(folder, '/') = '\0';
+    snprintf(path, sizeof path, "%s/info", folder);
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        char *text;
+        size_t len;
+        if (!list_package(e->d_name, r->package, sizeof r->package))
+            continue;
+        snprintf(path, sizeof path, "%s/info/%s", folder, e->d_name);
+        if (sek_file_read(path, LIST_LIMIT, &text, &len, NULL))
+            continue;
+        add_lines(r, text, len);
+        free(text);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static enum sek_error read_status(struct reading *r, const char *path, struct sek_fault *fault)
+{
+    char *text;
+    size_t len;
+    enum sek_error rc = sek_file_read(path, DATABASE_LIMIT, &text, &len, fault);
+    if (rc)
+        return rc;
+    rc = sek_dpkg_parse(path, text, len, add_package, r, fault);
+    free(text);
+    if (!rc)
+        read_lists(r, path);
+    return rc;
+}
+
+/* --- apk --- */
+
+static void add_apk_file(void *arg, struct sek_field package, const char *path, size_t len)
+{
+    struct reading *r = arg;
+    copy_field(package, r->package);
+    sek_owners_add(r->owners, path, len, r->package);
+}
+
+static enum sek_error read_apk(struct reading *r, const char *path, struct sek_fault *fault)
+{
+    char *text;
+    size_t len;
+    enum sek_error rc = sek_file_read(path, DATABASE_LIMIT, &text, &len, fault);
+    if (rc)
+        return rc;
+    rc = sek_apk_parse(path, text, len, add_package, add_apk_file, r, fault);
+    free(text);
+    return rc;
+}
+
+/* --- RPM --- */
+
+/* "bash-5.1.8-9.el9.src.rpm" is source package bash in version 5.1.8-9.el9. */
+static void split_source(const char *file, char name[NAME], char version[NAME])
+{
+    snprintf(name, NAME, "%s", file);
+    *version = '\0';
+    char *end = strstr(name, ".src.rpm");
+    if (!end)
+        end = strstr(name, ".nosrc.rpm");
+    if (!end) {
+        *name = '\0';
+        return;
+    }
+    *end = '\0';
+    char *dash = strrchr(name, '-');
+    if (dash) {
+        *dash = '\0';
+        char *first = strrchr(name, '-');
+        *dash = '-';
+        dash = first ? first : dash;
+        snprintf(version, NAME, "%s", dash + 1);
+        *dash = '\0';
+    }
+}
+
+static bool add_rpm(void *arg, const struct sek_rpm *rpm)
+{
+    struct reading *r = arg;
+    char version[NAME], source[NAME], source_version[NAME], full[NAME], epoch[16] = "";
+    if (!strcmp(rpm->name, "gpg-pubkey"))
+        return false; /* a key that is kept as if it were a package */
+    if (rpm->has_epoch && rpm->epoch)
+        snprintf(epoch, sizeof epoch, "%u:", rpm->epoch);
+    snprintf(version, sizeof version, "%s%.100s%s%.100s", epoch, rpm->version,
+             *rpm->release ? "-" : "", rpm->release);
+    split_source(rpm->source, source, source_version);
+    /* Advisories count with the package's epoch, which a source's file name does not carry. */
+    snprintf(full, sizeof full, "%s%.200s", epoch, source_version);
+    struct sek_item item = {r->ecosystem,   rpm->name, version,
+                            rpm->arch,      source,    *source_version ? full : NULL,
+                            .from = r->from};
+    snprintf(r->package, sizeof r->package, "%s", rpm->name);
+    r->packages++;
+    return sek_list_add(r->list, &item);
+}
+
+static void add_rpm_file(void *arg, const char *path, size_t len)
+{
+    struct reading *r = arg;
+    sek_owners_add(r->owners, path, len, r->package);
+}
+
+static void read_blob(void *arg, const uint8_t *data, size_t len)
+{
+    struct reading *r = arg;
+    struct sek_fault fault;
+    if (sek_rpm_header(data, len, add_rpm, add_rpm_file, r, &fault))
+        sek_list_note(r->list, "%.200s: a package is left out: %.200s", r->path, fault.message);
+}
+
+/* RPM's databases are other programs' formats: one that cannot be read is a note, so that the rest
+ * of the inventory is made. */
+static void note_unread(struct reading *r, const struct sek_fault *fault)
+{
+    sek_list_note(r->list, "%.500s", fault->message);
+}
+
+static enum sek_error read_rpm_sqlite(struct reading *r, const char *path, struct sek_fault *fault)
+{
+    if (sek_rpm_sqlite(path, read_blob, r, fault))
+        note_unread(r, fault);
+    return SEK_OK;
+}
+
+static enum sek_error read_rpm_ndb(struct reading *r, const char *path, struct sek_fault *fault)
+{
+    char *text = NULL;
+    size_t len = 0;
+    enum sek_error rc = sek_file_read(path, DATABASE_LIMIT, &text, &len, fault);
+    if (!rc)
+        rc = sek_rpm_ndb(path, (uint8_t *)text, len, read_blob, r, fault);
+    if (rc)
+        note_unread(r, fault);
+    free(text);
+    return SEK_OK;
+}
+
+static enum sek_error refuse_rpm(struct reading *r, const char *path, struct sek_fault *fault)
+{
+    (void)fault;
+    sek_list_note(r->list,
+                  "%s: a Berkeley DB database of RPM before 4.16 is not read: its packages are "
+                  "missing here (rpmdb --rebuilddb of a newer RPM converts it)",
+                  path);
+    return SEK_OK;
+}
+
+static const struct {
+    const char *path, *from;
+    enum sek_error (*read)(struct reading *r, const char *path, struct sek_fault *fault);
+} databases[] = {
+    {"/var/lib/dpkg/status", "dpkg", read_status},
+    {"/usr/lib/opkg/status", "opkg", read_status},
+    {"/var/lib/opkg/status", "opkg", read_status},
+    {"/opt/lib/opkg/status", "opkg", read_status},
+    {"/lib/apk/db/installed", "apk", read_apk},
+    {"/usr/lib/apk/db/installed", "apk", read_apk},
+    {"/var/lib/rpm/rpmdb.sqlite", "rpm", read_rpm_sqlite},
+    {"/usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm", read_rpm_sqlite},
+    {"/var/lib/rpm/Packages.db", "rpm", read_rpm_ndb},
+    {"/usr/lib/sysimage/rpm/Packages.db", "rpm", read_rpm_ndb},
+    {"/var/lib/rpm/Packages", "rpm", refuse_rpm},
+};
+#define DATABASES (sizeof databases / sizeof databases[0])
+
+/* /lib may be a link to /usr/lib: the same file counts once. */
+static bool seen_before(char real[DATABASES][PATH_MAX], size_t now)
+{
+    for (size_t i = 0; i < now; i++)
+        if (real[i][0] && !strcmp(real[i], real[now]))
+            return true;
+    return false;
+}
+
+enum sek_error sek_packages_read(const char *root, const char *ecosystem, struct sek_list *list,
+                                 struct sek_owners *owners, unsigned *count,
+                                 struct sek_fault *fault)
+{
+    static char real[DATABASES][PATH_MAX];
+    char path[PATH_MAX];
+    enum sek_error rc = SEK_OK;
+    *count = 0;
+    for (size_t i = 0; !rc && i < DATABASES; i++) {
+        struct reading r = {.ecosystem = ecosystem,
+                            .from = databases[i].from,
+                            .list = list,
+                            .owners = owners,
+                            .path = path};
+        snprintf(path, sizeof path, "%s%s", root, databases[i].path);
+        real[i][0] = '\0';
+        if (!realpath(path, real[i]) || seen_before(real, i))
+            continue;
+        rc = databases[i].read(&r, path, fault);
+        *count += r.packages != 0 || databases[i].read == refuse_rpm;
+    }
+    if (!rc && owners->full)
+        sek_list_note(list,
+                      "more than %d files in packages: some may be looked at as if they "
+                      "belonged to none",
+                      SEK_OWNERS_MAX);
+    return rc;
+}
