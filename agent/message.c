@@ -34,6 +34,7 @@ static const struct {
     [SEK_MESSAGE_OWNER] = {sizeof(struct sek_process), 1, false, false},
     [SEK_MESSAGE_LOCKDOWN] = {sizeof(struct sek_lockdown_record), 1, false, false},
     [SEK_MESSAGE_INVENTORY] = {0, 0, false, true},
+    [SEK_MESSAGE_TAMPER] = {sizeof(struct sek_tamper), 1, false, false},
     [SEK_MESSAGE_STATE] = {sizeof(struct sek_guard_state), 1, false, false},
 };
 

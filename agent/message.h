@@ -29,6 +29,7 @@ enum sek_message_type {
     SEK_MESSAGE_LOCKDOWN,  /* struct sek_lockdown_record */
     SEK_MESSAGE_INVENTORY, /* memory file: JSON */
     SEK_MESSAGE_STATE,     /* struct sek_guard_state */
+    SEK_MESSAGE_TAMPER,    /* struct sek_tamper: somebody acts against the agent */
     SEK_MESSAGE_TYPES
 };
 
@@ -82,6 +83,14 @@ struct sek_block {
     uint32_t ttl_s;      /* 0: end the block now */
 };
 
+/* Somebody acted against the agent. */
+struct sek_tamper {
+    uint8_t blocked;
+    uint8_t unused[3];
+    struct sek_process process; /* pid 0: not known */
+    char what[160];             /* in words */
+};
+
 struct sek_window {
     uint32_t seconds;  /* from now; 0: ends the window */
     char updater[256]; /* one more program that may install meanwhile; "" none */
@@ -108,6 +117,7 @@ enum {
     SEK_STATE_ADDRESS,  /* exit: cgroup programs */
     SEK_STATE_NAMES,    /* exit: queueing of DNS, TLS, HTTP */
     SEK_STATE_LOCKDOWN, /* inside */
+    SEK_STATE_SHIELD,   /* self-protection */
     SEK_STATES
 };
 
@@ -134,6 +144,7 @@ struct sek_message {
         struct sek_endpoints endpoints;
         struct sek_answer answer;
         struct sek_window window;
+        struct sek_tamper tamper;
         struct sek_connect connect;
         struct sek_process process;
         struct sek_lockdown_record lockdown;

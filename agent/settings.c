@@ -46,6 +46,8 @@ static enum sek_error read_all(struct sek_settings *s, struct sek_fault *fault)
     if ((rc = sek_config_number(c, "inventory.interval_s", 5, 86400, &s->inventory_interval,
                                 fault)) ||
         (rc = sek_config_number(c, "entry.queue", 0, 65535, &s->entry_queue, fault)) ||
+        (rc = sek_config_number(c, "limits.memory_mib", 0, 65536, &s->memory_mib, fault)) ||
+        (rc = sek_config_number(c, "limits.cpu_percent", 0, 6400, &s->cpu_percent, fault)) ||
         (rc = sek_config_number(c, "exit.queue", 0, 65535, &s->exit_queue, fault)) ||
         (rc = read_closed(s, "entry.when_stopped", &s->entry_closed, fault)) ||
         (rc = read_closed(s, "exit.when_stopped", &s->exit_closed, fault)) ||

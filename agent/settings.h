@@ -23,6 +23,7 @@ struct sek_settings {
     const char *standalone;  /* folder in a bundle's form, used while the device is not enrolled */
     long inventory_interval; /* seconds */
     long entry_queue, exit_queue; /* NFQUEUE numbers */
+    long memory_mib, cpu_percent; /* limits by control group, cpu of one core; 0: none */
     bool entry_closed;            /* what happens to queued ports while the worker is stopped */
     bool exit_closed;
     bool stall_closed; /* lockdown: what happens to waiting programs when the responder stalls */

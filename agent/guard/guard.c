@@ -1,5 +1,6 @@
 /* The guard's start, loop and stop. */
 #include "agent/guard/guard.h"
+#include "agent/guard/shield.h"
 #include "agent/filehash.h"
 #include "agent/guard/executed.h"
 #include "agent/guard/queue.h"
@@ -192,10 +193,14 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
     sek_filehash_prepare();
     setpriority(PRIO_PROCESS, 0, -5);
     open_protection(g);
+    sek_guard_tamper_open(g);
     if (!sek_executed_open())
         sek_warning("short-lived programs may go unnamed: the kernel reports no executions");
     watch_packages(g);
-    return sek_guard_start_worker(g, fault);
+    enum sek_error started = sek_guard_start_worker(g, fault);
+    if (!started)
+        sek_guard_tamper_started(g);
+    return started;
 }
 
 static void worker_ended(struct sek_guard *g, const char *why)
@@ -334,8 +339,10 @@ static void guard_loop(struct sek_guard *g)
             {.fd = g->exits ? sek_exits_fd(g->exits) : -1, .events = POLLIN},
             {.fd = g->record_fd, .events = POLLIN},
             {.fd = g->watch_fd, .events = POLLIN},
+            {.fd = sek_shield_fd(g->shield), .events = POLLIN},
+            {.fd = g->clock_fd, .events = POLLIN},
         };
-        poll(wait, 5, g->restart_at ? 100 : (int)(PING_US / 1000));
+        poll(wait, 7, g->restart_at ? 100 : (int)(PING_US / 1000));
         /* The short-lived first: who connected may be gone soon. */
         if (wait[2].revents)
             sek_exits_serve(g->exits);
@@ -345,10 +352,14 @@ static void guard_loop(struct sek_guard *g)
             serve_records(g);
         if (wait[4].revents)
             serve_packages(g);
+        if (wait[5].revents || wait[6].revents)
+            sek_guard_tamper_serve(g);
         struct signalfd_siginfo info;
         while (read(g->signal_fd, &info, sizeof info) == sizeof info) {
-            if (info.ssi_signo != SIGCHLD)
+            if (info.ssi_signo != SIGCHLD) {
+                sek_guard_tamper_stopped(g, (int32_t)info.ssi_pid, info.ssi_uid);
                 return;
+            }
             serve_children(g);
         }
         serve_time(g);
@@ -369,6 +380,7 @@ static void guard_close(struct sek_guard *g)
     if (g->lock_fd >= 0 && g->signal_fd >= 0)
         sek_firewall_close(&g->firewall);
     sek_exits_close(g->exits);
+    sek_guard_tamper_close(g);
     sek_executed_close();
     snprintf(path, sizeof path, "%s/control.sock", g->settings->runtime);
     if (g->control_fd >= 0)
@@ -388,6 +400,7 @@ enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fau
         .lock_fd = -1,
         .signal_fd = -1,
         .watch_fd = -1,
+        .clock_fd = -1,
         .worker_fd = -1,
         .keeper_fd = -1,
         .record_fd = -1,

@@ -33,9 +33,19 @@ struct sek_guard {
     uint64_t ping_sent, worker_seen, worker_started, restart_at; /* us, monotonic */
     uint64_t inventory_at, settle_at;
     unsigned failures; /* of the worker, one after the other */
+    struct sek_shield *shield; /* NULL: this kernel has none */
+    int clock_fd;
+    bool forced; /* the agent before this one was ended by force */
 };
 
 enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fault *fault);
+
+/* tamper.c: acts against the agent itself. */
+void sek_guard_tamper_open(struct sek_guard *g);
+void sek_guard_tamper_started(struct sek_guard *g); /* the worker runs */
+void sek_guard_tamper_serve(struct sek_guard *g);
+void sek_guard_tamper_stopped(struct sek_guard *g, int32_t pid, uint32_t uid);
+void sek_guard_tamper_close(struct sek_guard *g);
 
 /* guard_children.c: the processes that the guard starts. */
 enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fault);

@@ -225,11 +225,23 @@ const char *sek_worker_lockdown(const struct sek_worker *w)
     return sek_lockdown_mode_name(holds ? w->guard.inside_mode : SEK_LOCKDOWN_OFF);
 }
 
+void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper)
+{
+    struct sek_text t = {0};
+    tamper->what[sizeof tamper->what - 1] = '\0';
+    sek_event_begin(&t, "tamper", tamper->blocked ? "blocked" : "detected");
+    sek_json_str(&t, "reason", tamper->what);
+    sek_event_process(&t, &tamper->process);
+    sek_event_end(&t);
+    sek_worker_event(w, &t);
+    sek_text_free(&t);
+}
+
 /* The manager gets a status when something in it changed. */
 void sek_worker_status(struct sek_worker *w)
 {
     static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
-                                                  "lockdown"};
+                                                  "lockdown", "self_protection"};
     static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;
     if (!w->client)

@@ -88,6 +88,7 @@ void sek_worker_owner(struct sek_worker *w, uint32_t id, const struct sek_proces
 void sek_worker_expire_pending(struct sek_worker *w);
 void sek_worker_alert(void *arg, const struct sek_entry_alert *alert);
 void sek_worker_refused(struct sek_worker *w, const uint8_t *packet, uint32_t len);
+void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper);
 void sek_worker_status(struct sek_worker *w);
 /* The lockdown mode that holds: "off" while no scope could be marked, whatever the policy says. */
 const char *sek_worker_lockdown(const struct sek_worker *w);

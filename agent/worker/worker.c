@@ -193,6 +193,9 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
     case SEK_MESSAGE_LOCKDOWN:
         take_lockdown(w, &m->lockdown);
         break;
+    case SEK_MESSAGE_TAMPER:
+        sek_worker_tampered(w, &m->tamper);
+        break;
     case SEK_MESSAGE_INVENTORY:
         take_inventory(w, m->fd);
         break;
