@@ -201,10 +201,16 @@ format: ## format the C sources
 	@scripts/install-deps lint
 	@clang-format -i $$(git ls-files '*.[ch]')
 
-deb: ## build Debian packages into build/
+deb: ## build Debian packages into build/ (with ARCH=arm64 the agent's)
+ifdef ARCH
+	@$(MAKE) --no-print-directory -j$(JOBS) sysroot
+	@$(MAKE) --no-print-directory -j$(JOBS) agent
+	@packaging/debian/build $(BUILD) $(VERSION) $(ARCH)
+else
 	@scripts/install-deps build
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@packaging/debian/build $(BUILD) $(VERSION)
+endif
 
 install: ## install programs, console, content and units under DESTDIR
 	@scripts/install-deps build
