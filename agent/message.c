@@ -28,12 +28,14 @@ static const struct {
     [SEK_MESSAGE_BREAK] = {sizeof(struct sek_endpoints), 1, true, false},
     [SEK_MESSAGE_ANSWER] = {sizeof(struct sek_answer), 1, true, false},
     [SEK_MESSAGE_ALLOWLIST] = {0, 0, true, true},
+    [SEK_MESSAGE_DUTY] = {sizeof(struct sek_duty_wish), 1, true, true},
     [SEK_MESSAGE_PING] = {0, 0, false, false},
     [SEK_MESSAGE_CONNECT] = {sizeof(struct sek_connect), 1, false, false},
     [SEK_MESSAGE_OWNER] = {sizeof(struct sek_process), 1, false, false},
     [SEK_MESSAGE_LOCKDOWN] = {sizeof(struct sek_lockdown_record), 1, false, false},
     [SEK_MESSAGE_INVENTORY] = {0, 0, false, true},
     [SEK_MESSAGE_STATE] = {sizeof(struct sek_guard_state), 1, false, false},
+    [SEK_MESSAGE_FINDING] = {1, SEK_MESSAGE_MAX, false, false},
 };
 
 static bool shape_fits(const struct sek_message *m, bool from_worker)

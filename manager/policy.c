@@ -4,26 +4,60 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LIST_ITEMS 24 /* what the agent takes */
+#define ITEM_BYTES 199
+
 struct number_field {
     const char *name;
     json_int_t low, high, fallback;
 };
 
+struct list_field {
+    const char *name;
+    bool paths;               /* absolute paths; else any names */
+    const char *fallback[12]; /* all empty: the device's own defaults hold */
+};
+
 static const struct section {
     const char *name;
     const char *modes[5]; /* the first is the default */
-    struct number_field numbers[4];
-    bool scopes;
+    struct number_field numbers[5];
+    struct list_field lists[4];
+    const char *flag, *path; /* names of one field each, left to the device's defaults */
 } sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
      {{"probe_threshold", 1, 100000, 5},
       {"probe_window_s", 1, 86400, 60},
       {"block_ttl_s", 1, 31536000, 3600}},
-     false},
-    {"exit", {"prevent", "detect", "off"}, {{0}}, false},
-    {"inside", {"learn", "detect", "enforce", "off"}, {{0}}, true},
-    {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, false},
+     {{0}}},
+    {"exit", {"prevent", "detect", "off"}, {{0}}, {{0}}},
+    {"inside",
+     {"learn", "detect", "enforce", "off"},
+     {{0}},
+     {{"scopes", true, {"/usr", "/opt", "/bin"}}}},
+    {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, {{0}}},
+    {"integrity",
+     {"detect", "off"},
+     {{"schedule_s", 0, 2592000, 86400},
+      {"text_limit", 0, 262144, 65536},
+      {"rate", 1, 100000, 100}},
+     {{"paths",
+       true,
+       {"/etc", "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/root", "/usr/local/bin",
+        "/usr/local/sbin"}},
+      {"exclude", true, {0}},
+      {"secret", false, {0}}}},
+    {"logs",
+     {"detect", "prevent", "off"},
+     {{"level", 1, 15, 5}},
+     {{"files", true, {0}}},
+     .flag = "journal"},
+    {"malware",
+     {"off", "detect", "prevent"},
+     {{"size_mb", 1, 1024, 64}, {"timeout_s", 1, 300, 20}, {"quarantine_mb", 1, 65536, 256}},
+     {{"scopes", true, {0}}, {"exclude", true, {0}}},
+     .path = "clamd"},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
 
@@ -34,8 +68,14 @@ json_t *sek_policy_default(void)
         json_t *section = json_pack("{s:s}", "mode", sections[i].modes[0]);
         for (const struct number_field *n = sections[i].numbers; n->name; n++)
             json_object_set_new(section, n->name, json_integer(n->fallback));
-        if (sections[i].scopes)
-            json_object_set_new(section, "scopes", json_pack("[s,s,s]", "/usr", "/opt", "/bin"));
+        for (const struct list_field *l = sections[i].lists; l->name; l++) {
+            json_t *list = json_array();
+            for (size_t k = 0; l->fallback[k]; k++)
+                json_array_append_new(list, json_string(l->fallback[k]));
+            if (json_array_size(list))
+                json_object_set(section, l->name, list);
+            json_decref(list);
+        }
         json_object_set_new(policy, sections[i].name, section);
     }
     return policy;
@@ -56,20 +96,22 @@ static enum sek_error check_mode(const struct section *s, const json_t *value,
                     mode ? mode : "", allowed);
 }
 
-static enum sek_error check_scopes(const struct section *s, const json_t *value,
-                                   struct sek_fault *fault)
+static enum sek_error check_list(const struct section *s, const struct list_field *l,
+                                 const json_t *value, struct sek_fault *fault)
 {
     size_t i;
     json_t *item;
-    if (!json_is_array(value))
-        return sek_fail(fault, SEK_EINVAL, "field \"%s.scopes\": a list of folders expected",
-                        s->name);
+    if (!json_is_array(value) || json_array_size(value) > LIST_ITEMS)
+        return sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": a list of at most %d %s expected",
+                        s->name, l->name, LIST_ITEMS, l->paths ? "absolute paths" : "names");
     json_array_foreach(value, i, item)
     {
-        const char *path = json_string_value(item);
-        if (!path || *path != '/' || strlen(path) > 255)
+        const char *text = json_string_value(item);
+        if (!text || !*text || (l->paths && *text != '/') || strlen(text) > ITEM_BYTES)
             return sek_fail(fault, SEK_EINVAL,
-                            "field \"%s.scopes[%zu]\": an absolute path expected", s->name, i);
+                            "field \"%s.%s[%zu]\": %s of at most %d characters expected", s->name,
+                            l->name, i, l->paths ? "an absolute path" : "a name or pattern",
+                            ITEM_BYTES);
     }
     return SEK_OK;
 }
@@ -79,8 +121,21 @@ static enum sek_error check_field(const struct section *s, const char *key, cons
 {
     if (!strcmp(key, "mode"))
         return check_mode(s, value, fault);
-    if (s->scopes && !strcmp(key, "scopes"))
-        return check_scopes(s, value, fault);
+    for (const struct list_field *l = s->lists; l->name; l++)
+        if (!strcmp(key, l->name))
+            return check_list(s, l, value, fault);
+    if (s->flag && !strcmp(key, s->flag))
+        return json_is_boolean(value) ? SEK_OK
+                                      : sek_fail(fault, SEK_EINVAL,
+                                                 "field \"%s.%s\": true or false expected",
+                                                 s->name, key);
+    if (s->path && !strcmp(key, s->path)) {
+        const char *path = json_string_value(value);
+        return path && (!*path || *path == '/') && strlen(path) <= ITEM_BYTES
+                   ? SEK_OK
+                   : sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": an absolute path expected",
+                              s->name, key);
+    }
     for (const struct number_field *n = s->numbers; n->name; n++) {
         json_int_t number = json_integer_value(value);
         if (strcmp(key, n->name))
@@ -107,8 +162,8 @@ enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault)
             continue;
         if (!s)
             return sek_fail(fault, SEK_EINVAL,
-                            "field \"%.60s\": no such field; entry, exit, inside and behaviour "
-                            "expected",
+                            "field \"%.60s\": no such field; entry, exit, inside, behaviour, "
+                            "integrity, logs and malware expected",
                             name);
         if (!json_is_object(section))
             return sek_fail(fault, SEK_EINVAL, "field \"%s\": an object expected", name);

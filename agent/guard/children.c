@@ -3,6 +3,7 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/queue.h"
 #include "agent/inventory/inventory.h"
+#include "agent/rights.h"
 #include "agent/worker/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -33,13 +33,14 @@ static void close_others(const int *keep, size_t count)
     }
 }
 
-static void child_begin(const char *name)
+void sek_guard_child_begin(const char *name, const int *keep, size_t count)
 {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, name);
+    close_others(keep, count);
 }
 
 static bool open_queues(struct sek_guard *g)
@@ -76,8 +77,7 @@ enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fau
             .control_fd = g->control_fd,
         };
         const int keep[] = {o.guard_fd, o.queue_fd[0], o.queue_fd[1], o.probe_fd, o.control_fd};
-        child_begin("sekisho-worker");
-        close_others(keep, sizeof keep / sizeof keep[0]);
+        sek_guard_child_begin("sekisho-worker", keep, sizeof keep / sizeof keep[0]);
         _exit(sek_worker_run(&o));
     }
     close(pair[1]);
@@ -130,8 +130,7 @@ static void keeper_main(struct sek_guard *g, int command, int record)
         .arg = &record,
     };
     const int keep[] = {command, record};
-    child_begin("sekisho-keeper");
-    close_others(keep, 2);
+    sek_guard_child_begin("sekisho-keeper", keep, 2);
     snprintf(allowlist, sizeof allowlist, "%s/lockdown/allowlist", g->settings->state);
     for (int i = 0; i < 4 && g->filter.scopes[i][0]; i++)
         o.scopes[i] = g->filter.scopes[i];
@@ -179,26 +178,15 @@ void sek_guard_stop_keeper(struct sek_guard *g)
 
 /* --- inventory ------------------------------------------------------------------------------- */
 
-/* Reading everybody's /proc/PID/fd is all that the collector may do beyond an ordinary program. */
-static bool keep_read_rights(void)
-{
-    const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
-    cap_t caps = cap_init();
-    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, 2, wanted, CAP_SET) &&
-                !cap_set_flag(caps, CAP_EFFECTIVE, 2, wanted, CAP_SET) && !cap_set_proc(caps);
-    if (caps)
-        cap_free(caps);
-    return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
 static void collector_main(struct sek_guard *g)
 {
     struct sek_text out = {0};
     struct sek_fault fault;
     const int keep[] = {g->worker_fd};
-    child_begin("sekisho-invent");
-    close_others(keep, 1);
-    if (!keep_read_rights())
+    static const cap_value_t rights[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
+    sek_guard_child_begin("sekisho-invent", keep, 1);
+    /* Reading everybody's /proc/PID/fd is all that it may do beyond an ordinary program. */
+    if (!sek_rights_keep(rights, 2))
         sek_warning("inventory: rights not dropped: %s", strerror(errno));
     if (sek_inventory_collect(g->settings->root, &out, &fault)) {
         sek_warning("inventory: %s", fault.message);

@@ -32,6 +32,7 @@
 #define SETTLE_US       1000000u /* after the package database changed */
 #define RESTART_MAX_US  10000000u
 #define SETTLE_AGAIN_US 30000000u
+#define SEK_GUARD_FDS   5 /* that the loop waits for, before the duties' */
 
 static void send_connect(void *arg, const struct sek_connect *connect)
 {
@@ -215,7 +216,9 @@ static void serve_children(struct sek_guard *g)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == g->worker) {
+        if (sek_duty_ended(g, pid, status)) {
+            sek_guard_send_state(g);
+        } else if (pid == g->worker) {
             worker_ended(g, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "ended");
         } else if (pid == g->collector) {
             g->collector = 0;
@@ -317,14 +320,16 @@ static void serve_time(struct sek_guard *g)
 static void guard_loop(struct sek_guard *g)
 {
     for (;;) {
-        struct pollfd wait[] = {
+        struct pollfd wait[SEK_GUARD_FDS + SEK_DUTIES] = {
             {.fd = g->signal_fd, .events = POLLIN},
             {.fd = g->worker_fd, .events = POLLIN},
             {.fd = g->exits ? sek_exits_fd(g->exits) : -1, .events = POLLIN},
             {.fd = g->record_fd, .events = POLLIN},
             {.fd = g->watch_fd, .events = POLLIN},
+            [SEK_GUARD_FDS] = {.fd = -1},
         };
-        poll(wait, 5, g->restart_at ? 100 : (int)(PING_US / 1000));
+        bool held = sek_duties_poll(g, wait + SEK_GUARD_FDS);
+        poll(wait, SEK_GUARD_FDS + SEK_DUTIES, g->restart_at || held ? 100 : (int)(PING_US / 1000));
         /* The short-lived first: who connected may be gone soon. */
         if (wait[2].revents)
             sek_exits_serve(g->exits);
@@ -334,6 +339,7 @@ static void guard_loop(struct sek_guard *g)
             serve_records(g);
         if (wait[4].revents)
             serve_packages(g);
+        sek_duties_serve(g);
         struct signalfd_siginfo info;
         while (read(g->signal_fd, &info, sizeof info) == sizeof info) {
             if (info.ssi_signo != SIGCHLD)
@@ -355,6 +361,7 @@ static void guard_close(struct sek_guard *g)
         waitpid(g->worker, NULL, 0);
     }
     sek_guard_stop_keeper(g);
+    sek_duties_stop(g);
     if (g->lock_fd >= 0 && g->signal_fd >= 0)
         sek_firewall_close(&g->firewall);
     sek_exits_close(g->exits);
@@ -381,6 +388,7 @@ enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fau
         .keeper_fd = -1,
         .record_fd = -1,
     };
+    sek_duties_init(&g);
     enum sek_error rc = guard_open(&g, fault);
     if (!rc) {
         sek_info("protecting this device");

@@ -5,6 +5,7 @@
 #ifndef SEK_AGENT_GUARD_H
 #define SEK_AGENT_GUARD_H
 
+#include "agent/guard/duties.h"
 #include "agent/guard/exits.h"
 #include "agent/guard/firewall.h"
 #include "agent/lockdown/keeper.h"
@@ -33,6 +34,7 @@ struct sek_guard {
     uint64_t ping_sent, worker_seen, worker_started, restart_at; /* us, monotonic */
     uint64_t inventory_at, settle_at;
     unsigned failures; /* of the worker, one after the other */
+    struct sek_duty_process duties[SEK_DUTIES];
 };
 
 enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fault *fault);
@@ -42,6 +44,10 @@ enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fau
 void sek_guard_start_keeper(struct sek_guard *g);
 void sek_guard_stop_keeper(struct sek_guard *g);
 void sek_guard_collect_inventory(struct sek_guard *g);
+
+/* What every child does first: no signal mask, dies with its parent, is called NAME, and keeps only
+ * the COUNT descriptors KEEP. */
+void sek_guard_child_begin(const char *name, const int *keep, size_t count);
 
 /* guard_requests.c: what the worker may ask for. */
 void sek_guard_request(struct sek_guard *g, struct sek_message *m);

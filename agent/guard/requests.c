@@ -268,6 +268,10 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
     case SEK_MESSAGE_ALLOWLIST:
         request_allowlist(g, m->fd);
         break;
+    case SEK_MESSAGE_DUTY:
+        sek_duty_wish(g, &m->duty, m->fd);
+        m->fd = -1; /* kept for the process */
+        break;
     default:
         break;
     }

@@ -195,6 +195,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
+    sek_worker_take_duties(w, view);
     w->settle_in = 2;
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
@@ -277,4 +278,5 @@ void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
     block_addresses(w, remove, false);
     sek_worker_send_prefixes(w);
     sek_worker_refilter(w);
+    sek_worker_send_duties(w);
 }
