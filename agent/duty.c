@@ -1,17 +1,21 @@
 /* The duty's side of its socket to the guard. */
 #include "agent/duty.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #define SECTION_LIMIT (192u << 20)
+#define GOOD_LIMIT    (64u << 20)
 
 static bool say(int socket, uint8_t kind, uint8_t level, const char *text, size_t len)
 {
@@ -62,4 +66,26 @@ json_t *sek_duty_section(int fd, struct sek_fault *fault)
         return NULL;
     }
     return root;
+}
+
+json_t *sek_duty_last_good(const char *path)
+{
+    char *text;
+    size_t len;
+    if (sek_file_read(path, GOOD_LIMIT, &text, &len, NULL))
+        return NULL;
+    json_t *files = json_loadb(text, len, 0, NULL);
+    free(text);
+    return files;
+}
+
+void sek_duty_keep_good(const char *path, const json_t *files)
+{
+    json_t *before = sek_duty_last_good(path);
+    struct sek_fault fault;
+    char *text = json_equal(before, files) ? NULL : json_dumps(files, JSON_COMPACT);
+    if (text && sek_file_replace(path, text, strlen(text), 0600, &fault))
+        sek_warning("%s", fault.message);
+    free(text);
+    json_decref(before);
 }

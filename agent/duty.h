@@ -36,4 +36,8 @@ void sek_duty_state(int socket, enum sek_protection level, const char *fmt, ...)
 /* The section as JSON; NULL with FAULT. */
 json_t *sek_duty_section(int fd, struct sek_fault *fault);
 
+/* Rule files by name that were right the last time, in the file PATH; NULL: none. */
+json_t *sek_duty_last_good(const char *path);
+void sek_duty_keep_good(const char *path, const json_t *files);
+
 #endif

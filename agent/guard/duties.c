@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -112,6 +113,19 @@ static void stop_duty(struct sek_duty_process *d)
     d->restart_at = 0;
 }
 
+/* A worker that was started again tells all again: what is the same shall not disturb a duty. */
+static bool same_section(int a, int b)
+{
+    size_t a_len, b_len;
+    void *left = sek_memory_map(a, SIZE_MAX, &a_len), *right = sek_memory_map(b, SIZE_MAX, &b_len);
+    bool same = left && right && a_len == b_len && !memcmp(left, right, a_len);
+    if (left)
+        munmap(left, a_len);
+    if (right)
+        munmap(right, b_len);
+    return same;
+}
+
 void sek_duty_wish(struct sek_guard *g, const struct sek_duty_wish *wish, int section)
 {
     if (wish->duty >= SEK_DUTIES) {
@@ -119,6 +133,10 @@ void sek_duty_wish(struct sek_guard *g, const struct sek_duty_wish *wish, int se
         return;
     }
     struct sek_duty_process *d = &g->duties[wish->duty];
+    if (d->pid > 0 && wish->wanted && same_section(d->section, section)) {
+        close(section);
+        return;
+    }
     sek_duties_serve(g); /* what it said before it ends */
     stop_duty(d);
     if (d->section >= 0)

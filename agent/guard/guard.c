@@ -154,7 +154,7 @@ static void spare_manager(struct sek_guard *g)
         return;
     const char *member = strstr(text, "\"host\"");
     if (member && sscanf(member + 6, " : \"%63[0-9a-fA-F.:]\"", host) == 1)
-        sek_guard_spare(g, host);
+        sek_spares_add(&g->spares, host);
     free(text);
 }
 
@@ -174,10 +174,10 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    sek_guard_spare(g, "127.0.0.0/8");
-    sek_guard_spare(g, "::1");
+    sek_spares_add(&g->spares, "127.0.0.0/8");
+    sek_spares_add(&g->spares, "::1");
     for (int i = 0; g->settings->spare[i]; i++) {
-        if (!sek_guard_spare(g, g->settings->spare[i]))
+        if (!sek_spares_add(&g->spares, g->settings->spare[i]))
             return sek_fail(fault, SEK_EINVAL, "%s: spare: found '%s', expected an address",
                             g->settings->path, g->settings->spare[i]);
     }

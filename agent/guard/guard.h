@@ -11,13 +11,7 @@
 #include "agent/lockdown/keeper.h"
 #include "agent/message.h"
 #include "agent/settings.h"
-
-#define SEK_SPARES 16
-
-struct sek_spare {
-    uint8_t address[16]; /* IPv4-mapped for IPv4 */
-    unsigned bits;       /* of the 128 */
-};
+#include "agent/spare.h"
 
 struct sek_guard {
     const struct sek_settings *settings;
@@ -25,8 +19,7 @@ struct sek_guard {
     struct sek_exits *exits;
     struct sek_filter filter; /* in force */
     struct sek_guard_state state;
-    struct sek_spare spares[SEK_SPARES]; /* never blocked */
-    unsigned spare_count;
+    struct sek_spares spares; /* never blocked */
     int queue_fd[SEK_QUEUES], probe_fd, control_fd, lock_fd, signal_fd, watch_fd;
     pid_t worker, keeper, collector;
     int worker_fd;
@@ -54,7 +47,5 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m);
 void sek_guard_send_state(struct sek_guard *g);
 void sek_guard_part(struct sek_guard *g, int part, enum sek_protection level, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* TEXT is an address or prefix. */
-bool sek_guard_spare(struct sek_guard *g, const char *text);
 
 #endif

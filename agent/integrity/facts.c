@@ -115,8 +115,9 @@ bool sek_facts_same_times(const struct sek_facts *a, const struct sek_facts *b)
 uint32_t sek_facts_compare(const struct sek_facts *a, const struct sek_facts *b)
 {
     bool folder = S_ISDIR(a->mode) && S_ISDIR(b->mode);
-    bool content = a->hashed && b->hashed ? memcmp(a->digest, b->digest, 32) != 0
-                                          : !folder && a->size != b->size;
+    bool content = a->hashed && b->hashed
+                       ? memcmp(a->digest, b->digest, 32) != 0
+                       : S_ISREG(a->mode) && S_ISREG(b->mode) && a->size != b->size;
     return ((a->mode & S_IFMT) != (b->mode & S_IFMT) ? SEK_FACT_TYPE : 0u) |
            (content ? SEK_FACT_CONTENT : 0u) |
            ((a->mode & ~S_IFMT) != (b->mode & ~S_IFMT) ? SEK_FACT_MODE : 0u) |

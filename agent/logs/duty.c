@@ -90,8 +90,7 @@ static void take_file_line(void *arg, const char *path, const char *text, size_t
     take_line(arg, &line);
 }
 
-/* The bundle's rules, whole; when one of its files is wrong, those that are installed. */
-static enum sek_error open_rules(struct loop *l, json_t *files, struct sek_fault *fault)
+static enum sek_error take_files(struct loop *l, json_t *files, struct sek_fault *fault)
 {
     const char *name;
     json_t *text;
@@ -102,10 +101,27 @@ static enum sek_error open_rules(struct loop *l, json_t *files, struct sek_fault
             rc = sek_log_rules_parse(&l->rules, name, json_string_value(text),
                                      json_string_length(text), fault);
     }
-    if (rc) {
+    if (rc)
+        sek_log_rules_free(&l->rules);
+    return rc;
+}
+
+/* The bundle's rules; when one of its files is wrong, those of the last time; when there are none,
+ * those that are installed. */
+static enum sek_error open_rules(struct loop *l, json_t *files, struct sek_fault *fault)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/rules.good", l->start->state);
+    if (!take_files(l, files, fault)) {
+        if (l->rules.rule_count)
+            sek_duty_keep_good(path, files);
+    } else {
         sek_warning("%s", fault->message);
         snprintf(l->rules_fault, sizeof l->rules_fault, "; %.110s", fault->message);
-        sek_log_rules_free(&l->rules);
+        json_t *good = sek_duty_last_good(path);
+        if (take_files(l, good, fault))
+            sek_warning("%s", fault->message);
+        json_decref(good);
     }
     return l->rules.rule_count ? SEK_OK
                                : sek_log_rules_load(&l->rules, SEK_LOG_RULES_FOLDER, fault);

@@ -66,6 +66,6 @@ bool sek_log_match(const struct sek_log_rules *set, const pcre2_code *pattern,
                    struct sek_log_text text);
 
 /* Where content is installed. */
-#define SEK_LOG_RULES_FOLDER "/usr/share/sekisho/content/logs"
+#define SEK_LOG_RULES_FOLDER "/usr/share/sekisho-agent/logs"
 
 #endif

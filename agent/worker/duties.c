@@ -4,6 +4,7 @@
 #include "agent/integrity/options.h"
 #include "agent/logs/options.h"
 #include "agent/malware/options.h"
+#include "agent/spare.h"
 #include "agent/worker/state.h"
 #include "lib/base/encode.h"
 #include "lib/base/log.h"
@@ -140,6 +141,16 @@ void sek_worker_send_duties(struct sek_worker *w)
         send_section(w, k);
 }
 
+static bool is_spared(const struct sek_worker *w, const uint8_t address[16])
+{
+    struct sek_spares spares = {0};
+    sek_spares_add(&spares, "127.0.0.0/8");
+    sek_spares_add(&spares, "::1");
+    for (int i = 0; w->options->settings->spare[i]; i++)
+        sek_spares_add(&spares, w->options->settings->spare[i]);
+    return sek_spares_cover(&spares, address, 128);
+}
+
 /* A log rule wants an address blocked: that is this device's own finding, as a probe would be. */
 static void respond(struct sek_worker *w, const json_t *event)
 {
@@ -148,7 +159,8 @@ static void respond(struct sek_worker *w, const json_t *event)
     const char *reason = json_string_value(json_object_get(event, "reason"));
     json_int_t ttl = json_integer_value(json_object_get(wish, "ttl_s"));
     uint8_t address[16];
-    if (!ip || !reason || ttl < 1 || ttl > 31536000 || !sek_address_parse(ip, address))
+    if (!ip || !reason || ttl < 1 || ttl > 31536000 || !sek_address_parse(ip, address) ||
+        is_spared(w, address))
         return;
     sek_worker_block_attacker(w, address, (uint32_t)ttl, reason,
                               w->policy.duty_mode[SEK_DUTY_LOGS] == SEK_MODE_PREVENT);
