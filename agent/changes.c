@@ -85,6 +85,16 @@ static void ignore_folder(struct fan *f, int fd)
         f->ignores = false;
 }
 
+/* Changes of metadata are marked folder by folder: each removal of a file anywhere is one, without a
+ * name, and would wake us. What happens in a new folder before its mark is seen with the file itself,
+ * which is looked at when its creation is taken up. */
+static void mark_folder(struct fan *f, const char *path)
+{
+    if (f->base.options.what & SEK_CHANGE_ATTRIBUTES)
+        fanotify_mark(f->base.fd, FAN_MARK_ADD | FAN_MARK_ONLYDIR | FAN_MARK_DONT_FOLLOW,
+                      FAN_ATTRIB | FAN_ONDIR | FAN_EVENT_ON_CHILD, AT_FDCWD, path);
+}
+
 /* The path of a folder's handle; NULL: it is not watched. */
 static const char *folder_path(struct fan *f, const struct fanotify_event_info_fid *info,
                                const struct file_handle *handle)
@@ -109,6 +119,8 @@ static const char *folder_path(struct fan *f, const struct fanotify_event_info_f
         ignore_folder(f, fd);
     else
         sek_folders_add(&f->folders, key, path);
+    if (watched)
+        mark_folder(f, path);
     close(fd);
     return watched ? path : NULL;
 }
@@ -135,6 +147,7 @@ static void learn_tree(void *arg, const char *path)
 {
     struct fan *f = arg;
     sek_folders_learn(&f->folders, path);
+    mark_folder(f, path);
 }
 
 static void folder_changed(struct fan *f, const struct sek_change *change,
@@ -150,6 +163,7 @@ static void folder_changed(struct fan *f, const struct sek_change *change,
                             change->path);
         else
             sek_folders_learn(&f->folders, change->path);
+        mark_folder(f, change->path);
     }
     if (change->what & SEK_CHANGE_MOVED_TO)
         sek_folders_walk(change->path, learn_tree, f);
@@ -226,6 +240,7 @@ static enum sek_error mark_system(struct fan *f, const char *path, struct sek_fa
     if (statfs(folder, &fs))
         return sek_fail(fault, SEK_EIO, "%s: %s", folder, strerror(errno));
     uint64_t fsid = fsid_number(&fs.f_fsid);
+    mark_folder(f, folder);
     if (find_system(f, fsid))
         return SEK_OK;
     if (fanotify_mark(f->base.fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, f->mask | FAN_ONDIR, AT_FDCWD,
@@ -263,7 +278,7 @@ static enum sek_error fan_open(const struct sek_changes_options *o, struct sek_c
     snprintf(f->base.how, sizeof f->base.how, "fanotify, changes with their process%s",
              f->targets ? "" : "; repeated changes of one name may be told as one (before Linux 5.17)");
     for (size_t i = 0; i < BITS; i++)
-        f->mask |= o->what & bits[i].what ? bits[i].fan : 0;
+        f->mask |= o->what & bits[i].what & ~(uint32_t)SEK_CHANGE_ATTRIBUTES ? bits[i].fan : 0;
     /* Folders that come and go are followed whatever is wanted. */
     f->mask |= FAN_CREATE | FAN_DELETE | FAN_MOVED_TO | FAN_MOVED_FROM;
     for (unsigned i = 0; !rc && i < o->paths->count; i++)

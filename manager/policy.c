@@ -44,7 +44,7 @@ static const struct section {
       {"rate", 1, 100000, 100}},
      {{"paths",
        true,
-       {"/etc", "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/root", "/usr/local/bin",
+       {"/etc", "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/root/.ssh", "/usr/local/bin",
         "/usr/local/sbin"}},
       {"exclude", true, {0}},
       {"secret", false, {0}}}},

@@ -20,6 +20,7 @@
 #define RECORD     112u
 #define FILE_LIMIT (1u << 30)
 #define TEXT_LIMIT (1u << 20) /* of one file, unpacked */
+#define TEXT_TOTAL (8u << 20) /* of all texts, packed; files beyond it have no diff */
 
 /* One entry of the file, in this order. */
 struct record {
@@ -42,6 +43,7 @@ struct sek_database {
     size_t map_len;
     uint32_t count; /* entries of the file */
     uint64_t time_s;
+    uint64_t text_bytes; /* packed texts, of the file and of the changes */
     void *changes; /* tsearch(3) tree of struct change, by path */
     size_t change_count, added, removed;
 };
@@ -170,6 +172,12 @@ static enum sek_error map_file(struct sek_database *db, struct sek_fault *fault)
     db->count = sek_reader_u32le(&in);
     sek_reader_skip(&in, 4);
     db->time_s = sek_reader_u64le(&in);
+    db->text_bytes = 0;
+    for (uint32_t i = 0; i < db->count; i++) {
+        static struct record r;
+        record_at(data, len, i, &r);
+        db->text_bytes += r.text_packed;
+    }
     madvise(map, db->map_len, MADV_DONTNEED);
     return SEK_OK;
 }
@@ -314,8 +322,9 @@ static struct change *change_of(struct sek_database *db, const char *path)
     return c;
 }
 
-static void pack(struct change *c, const struct sek_facts *f)
+static void pack(struct sek_database *db, struct change *c, const struct sek_facts *f)
 {
+    db->text_bytes -= c->packed_len;
     free(c->packed);
     c->packed = NULL;
     c->packed_len = 0;
@@ -327,7 +336,7 @@ static void pack(struct change *c, const struct sek_facts *f)
     if (!(c->packed = malloc(room)))
         return;
     size_t n = ZSTD_compress(c->packed, room, f->text, f->text_len, 3);
-    if (ZSTD_isError(n)) {
+    if (ZSTD_isError(n) || db->text_bytes + n > TEXT_TOTAL) {
         free(c->packed);
         c->packed = NULL;
         return;
@@ -335,6 +344,7 @@ static void pack(struct change *c, const struct sek_facts *f)
     uint8_t *fitting = realloc(c->packed, n);
     c->packed = fitting ? fitting : c->packed;
     c->packed_len = (uint32_t)n;
+    db->text_bytes += n;
     c->facts->text_len = f->text_len;
 }
 
@@ -343,6 +353,8 @@ enum sek_error sek_database_put(struct sek_database *db, const char *path,
 {
     static struct record r;
     bool fresh = !find_change(db, path), known = find_record(db, path, &r);
+    if (!known && fresh && sek_database_count(db) >= SEK_DATABASE_FILES)
+        return SEK_ELIMIT;
     struct change *c = change_of(db, path);
     struct sek_facts *copy = malloc(facts_size(f));
     if (!c || !copy) {
@@ -360,7 +372,7 @@ enum sek_error sek_database_put(struct sek_database *db, const char *path,
     c->removed = false;
     free(c->facts);
     c->facts = copy;
-    pack(c, f);
+    pack(db, c, f);
     return SEK_OK;
 }
 
@@ -370,6 +382,7 @@ void sek_database_remove(struct sek_database *db, const char *path)
     struct change *c = find_change(db, path);
     bool known = find_record(db, path, &r);
     if (c && !c->removed && !known) {
+        db->text_bytes -= c->packed_len;
         tdelete(c, &db->changes, compare_changes);
         free_change(c);
         db->change_count--;

@@ -14,6 +14,8 @@
 
 struct sek_database;
 
+#define SEK_DATABASE_FILES 200000u /* of one baseline; more are not kept (SEK_ELIMIT) */
+
 /* Open PATH. SEK_ENOTFOUND: there is none, and *OUT is an empty baseline that will be written to PATH;
  * SEK_EINVAL: it is damaged (nothing is opened, and the file stays as it is). */
 enum sek_error sek_database_open(const char *path, struct sek_database **out,

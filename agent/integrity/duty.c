@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,10 +33,13 @@ struct loop {
 
 static void say_state(struct loop *l, const char *real_time)
 {
-    bool full = l->i.changes && !l->damaged && sek_changes_names_processes(l->i.changes);
+    bool cut = sek_database_count(l->i.db) >= SEK_DATABASE_FILES;
+    bool full = l->i.changes && !l->damaged && !cut && sek_changes_names_processes(l->i.changes);
     sek_duty_state(l->start->socket, full ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
                    "%zu files; %.90s%s%s", sek_database_count(l->i.db), real_time,
-                   l->damaged ? "; the baseline is damaged" : "",
+                   l->damaged ? "; the baseline is damaged"
+                   : cut      ? "; there are more, which are not watched"
+                              : "",
                    l->landlock ? "" : "; no Landlock");
 }
 
@@ -143,6 +147,8 @@ static void serve_time(struct loop *l)
     if (l->settle_us && now >= l->settle_us) {
         l->settle_us = 0;
         sek_who_clear(&l->i.report.who);
+        sek_text_free(&l->i.old_text);
+        sek_text_free(&l->i.new_text);
         sek_settle();
     }
     sek_report_flush(&l->i.report);
@@ -176,6 +182,7 @@ int sek_integrity_duty(const struct sek_duty_start *start)
     struct sek_fault fault;
     char baseline[PATH_MAX], events[PATH_MAX], how[160];
     l.start = start;
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: a baseline being written goes back to the kernel */
     snprintf(baseline, sizeof baseline, "%s/baseline", start->state);
     snprintf(events, sizeof events, "%s/events.ndjson", start->state);
     l.i.report = (struct sek_report){.options = &l.i.options,

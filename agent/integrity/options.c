@@ -16,7 +16,7 @@ static const struct sek_field fields[] = {
 void sek_integrity_options_default(struct sek_integrity_options *o)
 {
     static const char *const paths[] = {"/etc",  "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd",
-                                        "/root", "/usr/local/bin", "/usr/local/sbin"};
+                                        "/root/.ssh", "/usr/local/bin", "/usr/local/sbin"};
     static const char *const secret[] = {"*shadow*", "*.key",  "*_key", "*.pem", "*.p12",   "*.pfx",
                                          "id_*",     "*.jks", "*secret*",  "*password*", "*passwd-*",
                                          "*.kdbx",   ".netrc", ".pgpass", "*.keytab", "*credential*",

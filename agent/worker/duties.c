@@ -1,9 +1,6 @@
 /* A duty's process is told everything at once: its section, the rule files, the hashes. It is sent
  * again, and the process replaced, only when any of it has changed. */
 #include "agent/worker/duties.h"
-#include "agent/integrity/options.h"
-#include "agent/logs/options.h"
-#include "agent/malware/options.h"
 #include "agent/spare.h"
 #include "agent/worker/state.h"
 #include "lib/base/encode.h"
@@ -25,27 +22,6 @@ static const struct {
     [SEK_DUTY_LOGS] = {"logs", "logs/", ".yaml", false},
     [SEK_DUTY_MALWARE] = {"malware", "malware/", ".yar", true},
 };
-
-enum sek_error sek_duty_sections_check(const json_t *policy, uint8_t *modes,
-                                       struct sek_fault *fault)
-{
-    static struct sek_integrity_options integrity;
-    static struct sek_logs_options logs;
-    static struct sek_malware_options malware;
-    enum sek_error rc;
-    sek_integrity_options_default(&integrity);
-    sek_logs_options_default(&logs);
-    sek_malware_options_default(&malware);
-    if ((rc = sek_integrity_options_read(&integrity, json_object_get(policy, "integrity"),
-                                         fault)) ||
-        (rc = sek_logs_options_read(&logs, json_object_get(policy, "logs"), fault)) ||
-        (rc = sek_malware_options_read(&malware, json_object_get(policy, "malware"), fault)))
-        return rc;
-    modes[SEK_DUTY_INTEGRITY] = integrity.mode;
-    modes[SEK_DUTY_LOGS] = logs.mode;
-    modes[SEK_DUTY_MALWARE] = malware.mode;
-    return SEK_OK;
-}
 
 void sek_worker_take_duties(struct sek_worker *w, const struct sek_bundle_view *view)
 {
