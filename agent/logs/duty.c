@@ -35,7 +35,7 @@ struct loop {
     uint32_t told;
     uint64_t held;
     char rules_fault[120], journal_fault[100];
-    bool landlock;
+    bool landlock, own_files; /* own_files: the policy names them */
 };
 
 static void send_held(struct loop *l)
@@ -137,6 +137,7 @@ static enum sek_error open_options(struct loop *l, struct sek_fault *fault)
         sek_logs_options_read(&l->options, json_object_get(section, "policy"), fault);
     if (!rc)
         rc = open_rules(l, json_object_get(section, "files"), fault);
+    l->own_files = json_object_get(json_object_get(section, "policy"), "files") != NULL;
     json_decref(section);
     if (!rc && !(l->engine = sek_log_engine_new(&l->rules)))
         rc = sek_fail(fault, SEK_ENOMEM, "out of memory");
@@ -146,6 +147,7 @@ static enum sek_error open_options(struct loop *l, struct sek_fault *fault)
 static enum sek_error open_sources(struct loop *l, struct sek_fault *fault)
 {
     static char positions[PATH_MAX], cursor[PATH_MAX];
+    static const char *const syslog[] = {"/var/log/auth.log", "/var/log/secure"};
     snprintf(positions, sizeof positions, "%s/positions", l->start->state);
     snprintf(cursor, sizeof cursor, "%s/cursor", l->start->state);
     const struct sek_follow_options options = {
@@ -153,6 +155,9 @@ static enum sek_error open_sources(struct loop *l, struct sek_fault *fault)
     struct sek_fault why;
     if (l->options.journal && sek_journal_open(NULL, cursor, take_line, l, &l->journal, &why))
         snprintf(l->journal_fault, sizeof l->journal_fault, "; %.90s", why.message);
+    /* Syslog's files hold what the journal holds: read twice, each line would count twice. */
+    for (size_t i = 0; !l->journal && !l->own_files && i < 2; i++)
+        sek_paths_add(&l->options.files, syslog[i]);
     return sek_follow_open(&options, &l->follow, fault);
 }
 

@@ -13,7 +13,7 @@ static const struct sek_field fields[] = {
 void sek_logs_options_default(struct sek_logs_options *o)
 {
     static const char *const files[] = {
-        "/var/log/auth.log",           "/var/log/secure",         "/var/log/audit/audit.log",
+        "/var/log/audit/audit.log",
         "/var/log/nginx/*.log",        "/var/log/apache2/*.log",  "/var/log/httpd/*_log",
         "/var/log/mosquitto/*.log",    "/var/log/postgresql/*.log",
     };

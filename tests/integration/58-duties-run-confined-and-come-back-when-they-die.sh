@@ -12,7 +12,7 @@ head -c 5000 /dev/urandom > "$T/listed"
 hash=$(sha256sum < "$T/listed" | cut -d' ' -f1)
 echo "[{\"type\":\"sha256\",\"value\":\"$hash\",\"source\":\"test\",\"confidence\":90,\"expiry\":0,\"reason\":\"test\"}]" > "$T/bundle/indicators.json"
 cat > "$T/bundle/policy.json" <<EOF
-{"version":1,"integrity":{"mode":"detect","paths":["$W"],"rate":5},
+{"version":1,"integrity":{"mode":"detect","paths":["$W"],"rate":5,"schedule_s":2},
  "logs":{"mode":"detect","journal":false,"files":["$T/auth.log"]},
  "malware":{"mode":"prevent","scopes":["$W"],"clamd":""}}
 EOF
@@ -44,6 +44,11 @@ for i in $(seq 40); do : > "$W/storm$i"; done
 for i in $(seq 140); do jq -se 'any(.integrity.change=="many")' "$EVENTS" > /dev/null 2>&1 && break; sleep 0.1; done
 jq -se 'any(.integrity.change=="many" and .integrity.created > 20)' "$EVENTS" > /dev/null || fail "a storm is not told as one"
 [ "$(grep -c 'storm.*"change":"created"\|"change":"created".*storm' "$T/state/integrity/events.ndjson")" = 40 ] || fail "the local file is not whole"
+# A file that is written and not closed is found by the scheduled check.
+exec 9>> "$W/held"; echo more >&9
+for i in $(seq 60); do jq -se 'any(.integrity.seen=="check" and .integrity.change=="modified" and (.integrity.path | endswith("/held")))' "$T/state/integrity/events.ndjson" > /dev/null && break; sleep 0.1; done
+jq -se 'any(.integrity.seen=="check" and .integrity.change=="modified" and (.integrity.path | endswith("/held")))' "$T/state/integrity/events.ndjson" > /dev/null || fail "the scheduled check finds nothing"
+exec 9>&-
 # Killed: started again, and what happened in between is found by the check.
 pid=$(duty sekisho-integr)
 kill -STOP $pid; echo while-away > "$W/away"; kill -9 $pid
