@@ -1,8 +1,8 @@
-/* fanotify(7) with FAN_REPORT_DFID_NAME: each event names a folder by its file handle, and a name in
- * it. The folders that are watched are in a map from handle to path, so that events from a folder
- * that is gone by now still have a path. The whole file system is marked, because a mark on each
- * folder would miss what happens in a new one before it is marked; folders that are not watched get
- * an ignore mark when they first make noise (Linux 6.0). */
+/* fanotify(7) with FAN_REPORT_DFID_NAME: each event names a folder by its file handle, and a name
+ * in it. The folders that are watched are in a map from handle to path, so that events from a
+ * folder that is gone by now still have a path. The whole file system is marked, because a mark on
+ * each folder would miss what happens in a new one before it is marked; folders that are not
+ * watched get an ignore mark when they first make noise (Linux 6.0). */
 #include "agent/changes.h"
 #include "agent/changes_backend.h"
 #include "agent/folders.h"
@@ -50,9 +50,9 @@ static const struct {
     uint64_t fan;
     uint32_t what;
 } bits[] = {
-    {FAN_CREATE, SEK_CHANGE_CREATED},         {FAN_DELETE, SEK_CHANGE_DELETED},
-    {FAN_MOVED_TO, SEK_CHANGE_MOVED_TO},      {FAN_MOVED_FROM, SEK_CHANGE_MOVED_FROM},
-    {FAN_CLOSE_WRITE, SEK_CHANGE_WRITTEN},    {FAN_ATTRIB, SEK_CHANGE_ATTRIBUTES},
+    {FAN_CREATE, SEK_CHANGE_CREATED},      {FAN_DELETE, SEK_CHANGE_DELETED},
+    {FAN_MOVED_TO, SEK_CHANGE_MOVED_TO},   {FAN_MOVED_FROM, SEK_CHANGE_MOVED_FROM},
+    {FAN_CLOSE_WRITE, SEK_CHANGE_WRITTEN}, {FAN_ATTRIB, SEK_CHANGE_ATTRIBUTES},
 };
 #define BITS (sizeof bits / sizeof bits[0])
 
@@ -77,17 +77,18 @@ static void ignore_folder(struct fan *f, int fd)
 {
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    if (f->ignores && fanotify_mark(f->base.fd,
-                                    FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_IGNORED_SURV_MODIFY |
-                                        FAN_MARK_EVICTABLE,
-                                    f->mask | FAN_ONDIR | FAN_EVENT_ON_CHILD, AT_FDCWD, self) &&
+    if (f->ignores &&
+        fanotify_mark(f->base.fd,
+                      FAN_MARK_ADD | FAN_MARK_IGNORE | FAN_MARK_IGNORED_SURV_MODIFY |
+                          FAN_MARK_EVICTABLE,
+                      f->mask | FAN_ONDIR | FAN_EVENT_ON_CHILD, AT_FDCWD, self) &&
         errno == EINVAL)
         f->ignores = false;
 }
 
-/* Changes of metadata are marked folder by folder: each removal of a file anywhere is one, without a
- * name, and would wake us. What happens in a new folder before its mark is seen with the file itself,
- * which is looked at when its creation is taken up. */
+/* Changes of metadata are marked folder by folder: each removal of a file anywhere is one, without
+ * a name, and would wake us. What happens in a new folder before its mark is seen with the file
+ * itself, which is looked at when its creation is taken up. */
 static void mark_folder(struct fan *f, const char *path)
 {
     if (f->base.options.what & SEK_CHANGE_ATTRIBUTES)
@@ -276,7 +277,8 @@ static enum sek_error fan_open(const struct sek_changes_options *o, struct sek_c
     if (f->base.fd < 0)
         rc = sek_fail(fault, SEK_EUNSUPPORTED, "fanotify with names: %s", strerror(errno));
     snprintf(f->base.how, sizeof f->base.how, "fanotify, changes with their process%s",
-             f->targets ? "" : "; repeated changes of one name may be told as one (before Linux 5.17)");
+             f->targets ? ""
+                        : "; repeated changes of one name may be told as one (before Linux 5.17)");
     for (size_t i = 0; i < BITS; i++)
         f->mask |= o->what & bits[i].what & ~(uint32_t)SEK_CHANGE_ATTRIBUTES ? bits[i].fan : 0;
     /* Folders that come and go are followed whatever is wanted. */
@@ -317,7 +319,7 @@ enum sek_error sek_changes_open(const struct sek_changes_options *options, struc
         return SEK_OK;
     enum sek_error rc = sek_inotify_open(options, out, fault);
     if (!rc)
-        snprintf((*out)->how, sizeof (*out)->how, "inotify, without processes: %.90s", why.message);
+        snprintf((*out)->how, sizeof(*out)->how, "inotify, without processes: %.90s", why.message);
     return rc;
 }
 

@@ -1,6 +1,6 @@
 /* What happens to names below some folders, as the kernel tells it: by fanotify with names and
- * processes (Linux 5.9; from 5.17 on repeated creations of one name are told apart), else by inotify
- * without processes. Events wait in the kernel in a queue without a limit (fanotify). */
+ * processes (Linux 5.9; from 5.17 on repeated creations of one name are told apart), else by
+ * inotify without processes. Events wait in the kernel in a queue without a limit (fanotify). */
 #ifndef SEK_AGENT_CHANGES_H
 #define SEK_AGENT_CHANGES_H
 

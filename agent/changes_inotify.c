@@ -1,5 +1,5 @@
-/* inotify(7): a watch on each folder. What happens in a new folder before its watch is there is found
- * by looking into it once, and told as created. */
+/* inotify(7): a watch on each folder. What happens in a new folder before its watch is there is
+ * found by looking into it once, and told as created. */
 #include "agent/changes_backend.h"
 #include "agent/folders.h"
 
@@ -28,9 +28,9 @@ struct inotify {
 static const struct {
     uint32_t in, what;
 } bits[] = {
-    {IN_CREATE, SEK_CHANGE_CREATED},        {IN_DELETE, SEK_CHANGE_DELETED},
-    {IN_MOVED_TO, SEK_CHANGE_MOVED_TO},     {IN_MOVED_FROM, SEK_CHANGE_MOVED_FROM},
-    {IN_CLOSE_WRITE, SEK_CHANGE_WRITTEN},   {IN_ATTRIB, SEK_CHANGE_ATTRIBUTES},
+    {IN_CREATE, SEK_CHANGE_CREATED},      {IN_DELETE, SEK_CHANGE_DELETED},
+    {IN_MOVED_TO, SEK_CHANGE_MOVED_TO},   {IN_MOVED_FROM, SEK_CHANGE_MOVED_FROM},
+    {IN_CLOSE_WRITE, SEK_CHANGE_WRITTEN}, {IN_ATTRIB, SEK_CHANGE_ATTRIBUTES},
 };
 #define BITS (sizeof bits / sizeof bits[0])
 

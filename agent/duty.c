@@ -35,7 +35,8 @@ static bool say(int socket, uint8_t kind, uint8_t level, const char *text, size_
 
 bool sek_duty_event(int socket, const struct sek_text *event)
 {
-    return !event->failed && event->len && say(socket, SEK_DUTY_SAYS_EVENT, 0, event->data, event->len);
+    return !event->failed && event->len &&
+           say(socket, SEK_DUTY_SAYS_EVENT, 0, event->data, event->len);
 }
 
 void sek_duty_state(int socket, enum sek_protection level, const char *fmt, ...)

@@ -1,6 +1,6 @@
 /* A duty: a process of its own, child of the guard, that watches one thing when the policy wants it
- * (file integrity, logs, malware). It is started with its section of the policy as a memory file, and
- * sends datagrams: events that go on to the worker, and its state for `doctor`. */
+ * (file integrity, logs, malware). It is started with its section of the policy as a memory file,
+ * and sends datagrams: events that go on to the worker, and its state for `doctor`. */
 #ifndef SEK_AGENT_DUTY_H
 #define SEK_AGENT_DUTY_H
 
@@ -27,8 +27,8 @@ struct sek_duty_datagram {
     char text[SEK_MESSAGE_MAX]; /* JSON of an event, or why; as long as the datagram is */
 };
 
-/* Send an event; waits while the guard does not take it. False: it is too long (SEK_MESSAGE_MAX), or
- * the guard is gone. */
+/* Send an event; waits while the guard does not take it. False: it is too long (SEK_MESSAGE_MAX),
+ * or the guard is gone. */
 bool sek_duty_event(int socket, const struct sek_text *event);
 void sek_duty_state(int socket, enum sek_protection level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,6 +1,6 @@
-/* Open addressing; a removed entry makes its run be inserted again, so that there are no tombstones.
- * Keys are 64 bits of a hash over file system and handle: two folders meet by chance only once in
- * 2^64. */
+/* Open addressing; a removed entry makes its run be inserted again, so that there are no
+ * tombstones. Keys are 64 bits of a hash over file system and handle: two folders meet by chance
+ * only once in 2^64. */
 #include "agent/folders.h"
 
 #include <fts.h>

@@ -48,9 +48,9 @@ static enum sek_error read_mode(const char *name, const json_t *value, const str
             return SEK_OK;
         }
     }
-    return sek_fail(fault, SEK_EINVAL, "policy.json: %s.%s: found '%.20s', expected %sdetect or off",
-                    name, f->name, word ? word : "no text",
-                    f->high == SEK_MODE_PREVENT ? "prevent, " : "");
+    return sek_fail(fault, SEK_EINVAL,
+                    "policy.json: %s.%s: found '%.20s', expected %sdetect or off", name, f->name,
+                    word ? word : "no text", f->high == SEK_MODE_PREVENT ? "prevent, " : "");
 }
 
 static enum sek_error read_list(const char *name, const json_t *value, const struct sek_field *f,
@@ -58,8 +58,8 @@ static enum sek_error read_list(const char *name, const json_t *value, const str
 {
     bool paths = f->kind == SEK_FIELD_PATHS;
     if (!json_is_array(value) || json_array_size(value) > SEK_PATHS)
-        return sek_fail(fault, SEK_EINVAL, "policy.json: %s.%s: expected a list of at most %d", name,
-                        f->name, SEK_PATHS);
+        return sek_fail(fault, SEK_EINVAL, "policy.json: %s.%s: expected a list of at most %d",
+                        name, f->name, SEK_PATHS);
     out->count = 0;
     for (size_t i = 0; i < json_array_size(value); i++) {
         const char *text = json_string_value(json_array_get(value, i));
@@ -97,8 +97,8 @@ static enum sek_error read_field(const char *name, const json_t *value, const st
         return SEK_OK;
     case SEK_FIELD_PATH:
         if (!text || (*text && *text != '/') || strlen(text) >= SEK_PATH_SIZE)
-            return sek_fail(fault, SEK_EINVAL, "policy.json: %s.%s: expected an absolute path", name,
-                            f->name);
+            return sek_fail(fault, SEK_EINVAL, "policy.json: %s.%s: expected an absolute path",
+                            name, f->name);
         snprintf(out, SEK_PATH_SIZE, "%s", text);
         return SEK_OK;
     }

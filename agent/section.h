@@ -1,5 +1,5 @@
-/* A section of the policy into a structure, by a table of fields: every field that is there must have
- * the right form, and a fault names it ("integrity.paths[2]"). */
+/* A section of the policy into a structure, by a table of fields: every field that is there must
+ * have the right form, and a fault names it ("integrity.paths[2]"). */
 #ifndef SEK_AGENT_SECTION_H
 #define SEK_AGENT_SECTION_H
 
@@ -34,11 +34,10 @@ struct sek_field {
     uint32_t low, high;
 };
 
-/* Read SECTION (called NAME) into OUT, which holds the defaults. Fields that the table does not have
- * are for a newer agent, and are left alone. SECTION may be NULL. */
+/* Read SECTION (called NAME) into OUT, which holds the defaults. Fields that the table does not
+ * have are for a newer agent, and are left alone. SECTION may be NULL. */
 enum sek_error sek_section_read(const char *name, const json_t *section,
-                                const struct sek_field *fields, void *out,
-                                struct sek_fault *fault);
+                                const struct sek_field *fields, void *out, struct sek_fault *fault);
 
 /* Add PATH; false: the list is full, or it is too long. */
 bool sek_paths_add(struct sek_paths *list, const char *path);

@@ -1,5 +1,5 @@
-/* /proc for a process that is there; what fanotify told of its start (guard/executed.c) for one that
- * is gone. */
+/* /proc for a process that is there; what fanotify told of its start (guard/executed.c) for one
+ * that is gone. */
 #include "agent/who.h"
 #include "agent/guard/process.h"
 #include "lib/base/clock.h"

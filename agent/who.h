@@ -7,7 +7,7 @@
 struct sek_who {
     struct sek_process process;
     uint32_t login_uid; /* UINT32_MAX: none */
-    bool gone;          /* it had ended before it could be looked at: only what its start told is there */
+    bool gone; /* it had ended before it could be looked at: only what its start told is there */
 };
 
 #define SEK_WHO_CACHE 16

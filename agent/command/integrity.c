@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: sekisho-agent integrity baseline --path DIR... --db FILE [--exclude DIR...] [--no-text]\n"
+    "usage: sekisho-agent integrity baseline --path DIR... --db FILE [--exclude DIR...] "
+    "[--no-text]\n"
     "       sekisho-agent integrity check    --path DIR... --db FILE [--update] [--quick]\n"
     "           [--events FILE] [--exclude DIR...] [--no-text]\n"
     "       sekisho-agent integrity watch    --path DIR... --db FILE [--events FILE]\n"
@@ -164,16 +165,15 @@ int sek_command_integrity(const struct sek_command_context *context, int argc, c
     static struct arguments a;
     struct sek_fault fault;
     a = (struct arguments){.json = context->json};
-    a.i.report = (struct sek_report){
-        .options = &a.i.options, .events_fd = STDOUT_FILENO, .socket = -1};
+    a.i.report =
+        (struct sek_report){.options = &a.i.options, .events_fd = STDOUT_FILENO, .socket = -1};
     for (size_t v = 0; argc > 1 && v < sizeof verbs / sizeof verbs[0]; v++) {
         if (strcmp(verbs[v].name, argv[1]) != 0)
             continue;
         if (!parse(argc - 1, argv + 1, &a))
             break;
         if (a.events)
-            a.i.report.events_fd =
-                open(a.events, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+            a.i.report.events_fd = open(a.events, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
         if (a.i.report.events_fd < 0) {
             sek_fail(&fault, SEK_EIO, "%s: cannot open: %s", a.events, strerror(errno));
             return sek_command_failed(&fault);

@@ -40,11 +40,11 @@ struct arguments {
 static bool parse(int argc, char **argv, struct arguments *a)
 {
     static const struct option options[] = {
-        {"rules", required_argument, NULL, 'r'},     {"as", required_argument, NULL, 'a'},
-        {"self", no_argument, NULL, 's'},            {"file", required_argument, NULL, 'f'},
-        {"journal", no_argument, NULL, 'j'},         {"journal-dir", required_argument, NULL, 'd'},
-        {"events", required_argument, NULL, 'e'},    {"positions", required_argument, NULL, 'p'},
-        {"from-start", no_argument, NULL, 'b'},      {0},
+        {"rules", required_argument, NULL, 'r'},  {"as", required_argument, NULL, 'a'},
+        {"self", no_argument, NULL, 's'},         {"file", required_argument, NULL, 'f'},
+        {"journal", no_argument, NULL, 'j'},      {"journal-dir", required_argument, NULL, 'd'},
+        {"events", required_argument, NULL, 'e'}, {"positions", required_argument, NULL, 'p'},
+        {"from-start", no_argument, NULL, 'b'},   {0},
     };
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -54,7 +54,10 @@ static bool parse(int argc, char **argv, struct arguments *a)
                             : c == 'p' ? &a->positions
                             : c == 'd' ? &a->journal_folder
                                        : NULL;
-        bool *flag = c == 's' ? &a->self : c == 'j' ? &a->journal : c == 'b' ? &a->from_start : NULL;
+        bool *flag = c == 's'   ? &a->self
+                     : c == 'j' ? &a->journal
+                     : c == 'b' ? &a->from_start
+                                : NULL;
         if (text)
             *text = optarg;
         else if (flag)

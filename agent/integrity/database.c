@@ -44,7 +44,7 @@ struct sek_database {
     uint32_t count; /* entries of the file */
     uint64_t time_s;
     uint64_t text_bytes; /* packed texts, of the file and of the changes */
-    void *changes; /* tsearch(3) tree of struct change, by path */
+    void *changes;       /* tsearch(3) tree of struct change, by path */
     size_t change_count, added, removed;
 };
 
@@ -111,7 +111,8 @@ enum sek_error sek_database_check(const char *name, const uint8_t *data, size_t 
         const char *path = (const char *)data + r.path;
         if (memchr(path, '\0', r.path_len) ||
             (before && compare_bytes(before, before_len, path, r.path_len) >= 0))
-            return sek_fail(fault, SEK_EINVAL, "%.300s: damaged: entry %u is out of order", name, i);
+            return sek_fail(fault, SEK_EINVAL, "%.300s: damaged: entry %u is out of order", name,
+                            i);
         before = path;
         before_len = r.path_len;
     }
@@ -267,8 +268,8 @@ static struct change *find_change(const struct sek_database *db, const char *pat
     return found ? *found : NULL;
 }
 
-static void unpack(const uint8_t *packed, uint32_t packed_len, uint32_t len, struct sek_text *buffer,
-                   struct sek_facts *f)
+static void unpack(const uint8_t *packed, uint32_t packed_len, uint32_t len,
+                   struct sek_text *buffer, struct sek_facts *f)
 {
     sek_text_clear(buffer);
     char *space = malloc(len + 1u);
@@ -311,8 +312,7 @@ static struct change *change_of(struct sek_database *db, const char *path)
     if (c)
         return c;
     c = calloc(1, sizeof *c);
-    if (!c || !(c->path = strdup(path)) ||
-        !tsearch(c, &db->changes, compare_changes)) {
+    if (!c || !(c->path = strdup(path)) || !tsearch(c, &db->changes, compare_changes)) {
         if (c)
             free_change(c);
         return NULL;
@@ -540,7 +540,8 @@ enum sek_error sek_database_save(struct sek_database *db, struct sek_fault *faul
     struct one *all = merge(db, &count);
     if (!db->path || !all) {
         free(all);
-        return sek_fail(fault, db->path ? SEK_ENOMEM : SEK_ESTATE, "the baseline cannot be written");
+        return sek_fail(fault, db->path ? SEK_ENOMEM : SEK_ESTATE,
+                        "the baseline cannot be written");
     }
     db->time_s = sek_clock_wall_us() / 1000000u;
     put_u32(&p, (uint32_t)count);

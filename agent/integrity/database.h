@@ -1,10 +1,10 @@
-/* The baseline: what is known of each file, sorted by path. It is a file that is mapped, not read, so
- * that it costs no memory while nothing happens; changes since it was written are kept beside it and
- * go into a new file, which replaces the old one whole (a power cut leaves one or the other).
+/* The baseline: what is known of each file, sorted by path. It is a file that is mapped, not read,
+ * so that it costs no memory while nothing happens; changes since it was written are kept beside it
+ * and go into a new file, which replaces the old one whole (a power cut leaves one or the other).
  *
- * Form, numbers little-endian: "SEKFIM1\n"; u32 entries; u32 0; u64 time (s); then 112 bytes for each
- * entry (see database.c), then their paths, link targets and texts (zstd), then the SHA-256 of all
- * that is before. */
+ * Form, numbers little-endian: "SEKFIM1\n"; u32 entries; u32 0; u64 time (s); then 112 bytes for
+ * each entry (see database.c), then their paths, link targets and texts (zstd), then the SHA-256 of
+ * all that is before. */
 #ifndef SEK_AGENT_DATABASE_H
 #define SEK_AGENT_DATABASE_H
 
@@ -16,8 +16,8 @@ struct sek_database;
 
 #define SEK_DATABASE_FILES 200000u /* of one baseline; more are not kept (SEK_ELIMIT) */
 
-/* Open PATH. SEK_ENOTFOUND: there is none, and *OUT is an empty baseline that will be written to PATH;
- * SEK_EINVAL: it is damaged (nothing is opened, and the file stays as it is). */
+/* Open PATH. SEK_ENOTFOUND: there is none, and *OUT is an empty baseline that will be written to
+ * PATH; SEK_EINVAL: it is damaged (nothing is opened, and the file stays as it is). */
 enum sek_error sek_database_open(const char *path, struct sek_database **out,
                                  struct sek_fault *fault);
 /* An empty one that is never written. */

@@ -1,5 +1,5 @@
-/* Myers, "An O(ND) Difference Algorithm and Its Variations" (1986), over lines, greedy with the trace
- * kept; equal heads and tails are cut off first. D is bounded, so time and memory are. */
+/* Myers, "An O(ND) Difference Algorithm and Its Variations" (1986), over lines, greedy with the
+ * trace kept; equal heads and tails are cut off first. D is bounded, so time and memory are. */
 #include "agent/integrity/diff.h"
 
 #include <stdint.h>

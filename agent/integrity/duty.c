@@ -1,5 +1,5 @@
-/* The process "sekisho-integr": its rights are those to read every file and every process's name; the
- * kernel's queue is opened before the others are given up. */
+/* The process "sekisho-integr": its rights are those to read every file and every process's name;
+ * the kernel's queue is opened before the others are given up. */
 #include "agent/integrity/integrity.h"
 #include "agent/rights.h"
 #include "agent/guard/executed.h"
@@ -50,8 +50,7 @@ static enum sek_error open_options(struct loop *l, struct sek_fault *fault)
     if (!section)
         return SEK_EINVAL;
     sek_integrity_options_default(o);
-    enum sek_error rc =
-        sek_integrity_options_read(o, json_object_get(section, "policy"), fault);
+    enum sek_error rc = sek_integrity_options_read(o, json_object_get(section, "policy"), fault);
     json_decref(section);
     if (!rc && !sek_paths_add(&o->exclude, l->start->state))
         rc = sek_fail(fault, SEK_ELIMIT, "integrity.exclude: too many");
@@ -132,8 +131,7 @@ static void serve_time(struct loop *l)
         l->drained_us = now;
         sek_executed_drain(NULL);
     }
-    if (l->i.options.schedule_s &&
-        now - l->checked_us >= l->i.options.schedule_s * 1000000ull) {
+    if (l->i.options.schedule_s && now - l->checked_us >= l->i.options.schedule_s * 1000000ull) {
         if (l->i.changes)
             sek_integrity_serve(&l->i); /* what the kernel has comes first: it knows who */
         sek_integrity_check(&l->i, true, false, &n);
@@ -182,14 +180,15 @@ int sek_integrity_duty(const struct sek_duty_start *start)
     struct sek_fault fault;
     char baseline[PATH_MAX], events[PATH_MAX], how[160];
     l.start = start;
-    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: a baseline being written goes back to the kernel */
+    mallopt(M_MMAP_THRESHOLD,
+            128 << 10); /* fixed: a baseline being written goes back to the kernel */
     snprintf(baseline, sizeof baseline, "%s/baseline", start->state);
     snprintf(events, sizeof events, "%s/events.ndjson", start->state);
-    l.i.report = (struct sek_report){.options = &l.i.options,
-                                     .events_path = events,
-                                     .socket = start->socket,
-                                     .events_fd = open(events, O_WRONLY | O_APPEND | O_CREAT |
-                                                                   O_CLOEXEC, 0600)};
+    l.i.report = (struct sek_report){
+        .options = &l.i.options,
+        .events_path = events,
+        .socket = start->socket,
+        .events_fd = open(events, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)};
     enum sek_error rc = open_options(&l, &fault);
     if (!rc && sek_integrity_watch(&l.i, &fault))
         snprintf(how, sizeof how, "not in real time: %.130s", fault.message);

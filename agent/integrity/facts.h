@@ -1,5 +1,6 @@
-/* What is known of one file: its metadata, the SHA-256 of its content, the target of a link, a digest
- * of its extended attributes (capabilities and ACLs among them), and the text of a small text file. */
+/* What is known of one file: its metadata, the SHA-256 of its content, the target of a link, a
+ * digest of its extended attributes (capabilities and ACLs among them), and the text of a small
+ * text file. */
 #ifndef SEK_AGENT_FACTS_H
 #define SEK_AGENT_FACTS_H
 
@@ -18,7 +19,7 @@ struct sek_facts {
     uint64_t attributes; /* 0: none */
     bool hashed;         /* digest holds the content's */
     uint8_t digest[32];
-    const char *text;    /* NULL: not kept */
+    const char *text; /* NULL: not kept */
     uint32_t text_len;
     char link[PATH_MAX]; /* last, so that a copy may end after it; "" when it is no link */
 };

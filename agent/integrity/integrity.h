@@ -1,6 +1,6 @@
-/* File integrity: a baseline of files, checks against it, and what the kernel tells in between, each
- * change as an event with what the file was, what it is, who did it, and a diff of text. The duty
- * watches in a process of its own; the commands use the same parts. */
+/* File integrity: a baseline of files, checks against it, and what the kernel tells in between,
+ * each change as an event with what the file was, what it is, who did it, and a diff of text. The
+ * duty watches in a process of its own; the commands use the same parts. */
 #ifndef SEK_AGENT_INTEGRITY_H
 #define SEK_AGENT_INTEGRITY_H
 

@@ -5,7 +5,7 @@
 #include "agent/section.h"
 
 struct sek_integrity_options {
-    uint8_t mode; /* off or detect */
+    uint8_t mode;                    /* off or detect */
     struct sek_paths paths, exclude; /* files or folders with all that is below */
     struct sek_paths secret;         /* patterns of files whose text is never in an event */
     uint32_t schedule_s;             /* between checks; 0: only at the start */

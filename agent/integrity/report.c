@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DIFF_LIMIT   3000u /* bytes; escaping may double it */
-#define WRITE_BYTES  (64u << 10)
-#define FILE_BYTES   (32u << 20) /* of the local file, and of the one before */
-#define WINDOW_US    10000000u
+#define DIFF_LIMIT  3000u /* bytes; escaping may double it */
+#define WRITE_BYTES (64u << 10)
+#define FILE_BYTES  (32u << 20) /* of the local file, and of the one before */
+#define WINDOW_US   10000000u
 
 static const char *const names[SEK_INTEGRITY_CHANGES] = {"created", "modified", "deleted"};
 

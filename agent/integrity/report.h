@@ -1,5 +1,5 @@
-/* Events of file integrity: all of them into a local file, and on to the manager one by one until they
- * come too fast; then the rest of ten seconds is one event with numbers. */
+/* Events of file integrity: all of them into a local file, and on to the manager one by one until
+ * they come too fast; then the rest of ten seconds is one event with numbers. */
 #ifndef SEK_AGENT_INTEGRITY_REPORT_H
 #define SEK_AGENT_INTEGRITY_REPORT_H
 
@@ -26,7 +26,7 @@ struct sek_report {
     uint64_t window_us; /* when this window of ten seconds began */
     uint32_t sent;      /* events in it */
     uint64_t held[SEK_INTEGRITY_CHANGES];
-    char held_folder[PATH_MAX];                 /* that all of them are below */
+    char held_folder[PATH_MAX]; /* that all of them are below */
     uint64_t total[SEK_INTEGRITY_CHANGES];
 };
 

@@ -1,5 +1,5 @@
-/* What the kernel tells, one change after the other. A file is looked at when its change is taken up:
- * one that is gone by then is not hashed, but told all the same. */
+/* What the kernel tells, one change after the other. A file is looked at when its change is taken
+ * up: one that is gone by then is not hashed, but told all the same. */
 #include "agent/integrity/integrity.h"
 #include "agent/guard/executed.h"
 #include "lib/base/clock.h"
@@ -45,8 +45,8 @@ static void appeared(struct sek_integrity *i, const struct sek_change *c)
     static struct sek_facts before, after;
     bool fresh = (c->what & (SEK_CHANGE_CREATED | SEK_CHANGE_MOVED_TO)) != 0;
     bool leaves = (c->what & (SEK_CHANGE_DELETED | SEK_CHANGE_MOVED_FROM)) != 0;
-    bool there = !leaves && !sek_facts_read(c->path, sek_integrity_text_limit(i, c->path), &i->new_text, &after,
-                                            NULL);
+    bool there = !leaves && !sek_facts_read(c->path, sek_integrity_text_limit(i, c->path),
+                                            &i->new_text, &after, NULL);
     bool known = there && sek_database_find(i->db, c->path, NULL, &before);
     uint32_t changed = known ? sek_facts_compare(&before, &after) : 0;
     if (changed & SEK_FACT_CONTENT)
@@ -106,8 +106,8 @@ static void on_change(void *arg, const struct sek_change *c)
     struct sek_integrity *i = arg;
     if (c->pid == getpid())
         return;
-    if (c->what & (SEK_CHANGE_CREATED | SEK_CHANGE_MOVED_TO | SEK_CHANGE_WRITTEN |
-                   SEK_CHANGE_ATTRIBUTES))
+    if (c->what &
+        (SEK_CHANGE_CREATED | SEK_CHANGE_MOVED_TO | SEK_CHANGE_WRITTEN | SEK_CHANGE_ATTRIBUTES))
         appeared(i, c);
     if (c->folder && c->what & SEK_CHANGE_MOVED_TO)
         move_in(i, c);

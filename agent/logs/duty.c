@@ -1,4 +1,5 @@
-/* The process "sekisho-logs": it may read every file, and no more; what it writes is its own folder. */
+/* The process "sekisho-logs": it may read every file, and no more; what it writes is its own
+ * folder. */
 #include "agent/logs/logs.h"
 #include "agent/event.h"
 #include "agent/logs/follow.h"
@@ -16,12 +17,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SAVE_US    2000000u   /* positions are written this long after the first new line */
+#define SAVE_US    2000000u /* positions are written this long after the first new line */
 #define SETTLE_US  5000000u
-#define LOOK_MS    300000     /* folders of logs that were not there may be there now */
+#define LOOK_MS    300000 /* folders of logs that were not there may be there now */
 #define WINDOW_US  10000000u
-#define WINDOW_MAX 200u       /* findings in one window that are told one by one */
-#define ALWAYS     10u        /* findings of this level always are */
+#define WINDOW_MAX 200u /* findings in one window that are told one by one */
+#define ALWAYS     10u  /* findings of this level always are */
 
 struct loop {
     const struct sek_duty_start *start;

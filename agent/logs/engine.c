@@ -1,5 +1,5 @@
-/* Counting: a rule and the value that it counts by are hashed with a secret of this process, so that
- * nobody can choose values that push others out of their bucket. */
+/* Counting: a rule and the value that it counts by are hashed with a secret of this process, so
+ * that nobody can choose values that push others out of their bucket. */
 #include "agent/logs/engine.h"
 #include "agent/event.h"
 
@@ -103,8 +103,8 @@ static bool source_fits(const struct sek_log_engine *e, const struct sek_log_dec
 {
     if (d->uid >= 0 && line->uid >= 0 && d->uid != line->uid)
         return false;
-    bool program = d->program && line->program.len && sek_log_match(e->rules, d->program,
-                                                                    line->program);
+    bool program =
+        d->program && line->program.len && sek_log_match(e->rules, d->program, line->program);
     bool file = d->file && (!strcmp(line->source, "-") || !fnmatch(d->file, line->source, 0));
     return program || file || (!d->program && !d->file);
 }
@@ -157,8 +157,7 @@ static bool often_enough(struct sek_log_engine *e, uint32_t index, const struct 
         return false;
     c->last_s = now;
     c->times[c->used++ % TIMES] = now;
-    if (c->used < r->frequency ||
-        now - c->times[(c->used - r->frequency) % TIMES] > r->within_s)
+    if (c->used < r->frequency || now - c->times[(c->used - r->frequency) % TIMES] > r->within_s)
         return false;
     c->used = 0;
     c->quiet_until_s = now + r->ignore_s;

@@ -1,5 +1,5 @@
-/* Lines to findings: the first decoder that fits, then the rules in their order. What is counted over
- * time is kept in a table of fixed size; when it is full, the oldest of a bucket goes. */
+/* Lines to findings: the first decoder that fits, then the rules in their order. What is counted
+ * over time is kept in a table of fixed size; when it is full, the oldest of a bucket goes. */
 #ifndef SEK_AGENT_LOG_ENGINE_H
 #define SEK_AGENT_LOG_ENGINE_H
 
@@ -14,7 +14,7 @@ struct sek_log_finding {
     struct sek_log_text fields[SEK_LOG_FIELDS];
     uint32_t fired_count;
     const struct sek_log_rule *fired[SEK_LOG_FIRED];
-    const struct sek_log_rule *worst;    /* of those that fired: the highest level, the last of them */
+    const struct sek_log_rule *worst; /* of those that fired: the highest level, the last of them */
     const struct sek_log_rule *response; /* that wants the source blocked, or NULL */
     char address[46];                    /* for RESPONSE: a valid address, from the field src_ip */
 };

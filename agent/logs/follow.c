@@ -1,6 +1,6 @@
-/* inotify on each file for what is written, and on its folder for what is new. A file is known by its
- * inode; the hash of its first bytes tells when another file got the same inode, or the same file new
- * content. */
+/* inotify on each file for what is written, and on its folder for what is new. A file is known by
+ * its inode; the hash of its first bytes tells when another file got the same inode, or the same
+ * file new content. */
 #include "agent/logs/follow.h"
 #include "agent/logs/line.h"
 #include "lib/base/clock.h"
@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #define FILES      256u
-#define HEAD       64u         /* first bytes that are hashed */
-#define TURN       (1u << 18)  /* bytes of one file before the others have their turn */
-#define RETIRED_US 120000000u  /* a renamed file is read for this long */
-#define POSITIONS  (1u << 20)  /* bytes of the file of positions */
+#define HEAD       64u        /* first bytes that are hashed */
+#define TURN       (1u << 18) /* bytes of one file before the others have their turn */
+#define RETIRED_US 120000000u /* a renamed file is read for this long */
+#define POSITIONS  (1u << 20) /* bytes of the file of positions */
 
 struct file {
     char *path;
@@ -31,8 +31,8 @@ struct file {
     uint64_t inode, offset; /* offset: of the first byte that is not in a line that was told */
     uint64_t head;          /* hash of the first head_len bytes; 0: none yet */
     uint32_t head_len;
-    bool skipping;          /* the rest of a line that is too long */
-    uint64_t retired_us;    /* 0: it is the one at its path */
+    bool skipping;       /* the rest of a line that is too long */
+    uint64_t retired_us; /* 0: it is the one at its path */
 };
 
 struct sek_follow {

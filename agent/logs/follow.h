@@ -1,6 +1,6 @@
 /* Log files followed as they grow, through rotation: a file that was renamed is read to its end and
- * for two minutes more, one that was cut short (copytruncate) from its beginning, and what was rotated
- * while nobody followed is found by its inode. Positions live in a small text file. */
+ * for two minutes more, one that was cut short (copytruncate) from its beginning, and what was
+ * rotated while nobody followed is found by its inode. Positions live in a small text file. */
 #ifndef SEK_AGENT_LOG_FOLLOW_H
 #define SEK_AGENT_LOG_FOLLOW_H
 

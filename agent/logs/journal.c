@@ -1,5 +1,6 @@
-/* sd-journal(3). The fields that begin with "_" are the journal's own knowledge of the writer, and no
- * writer can forge them: _UID goes with each line, so that only root's sshd is believed to be sshd. */
+/* sd-journal(3). The fields that begin with "_" are the journal's own knowledge of the writer, and
+ * no writer can forge them: _UID goes with each line, so that only root's sshd is believed to be
+ * sshd. */
 #include "agent/logs/journal.h"
 #include "lib/base/file.h"
 

@@ -69,7 +69,7 @@ static bool take_time(struct cursor *c)
 static bool take_tag(struct cursor *c, struct sek_log_text *program)
 {
     const char *p = c->at;
-    while (p < c->end && p - c->at < (ptrdiff_t)TAG_LIMIT && *p > ' ' && *p != '[' && *p != ':')
+    while (p < c->end && p - c->at<(ptrdiff_t)TAG_LIMIT && * p> ' ' && *p != '[' && *p != ':')
         p++;
     struct sek_log_text name = {c->at, (uint32_t)(p - c->at)};
     if (!name.len || p == c->end)
@@ -93,8 +93,10 @@ void sek_log_line_parse(struct sek_log_line *out, const char *source, const char
         len = SEK_LOG_LINE;
     if (len && line[len - 1] == '\r')
         len--;
-    *out = (struct sek_log_line){
-        .whole = {line, (uint32_t)len}, .message = {line, (uint32_t)len}, .source = source, .uid = -1};
+    *out = (struct sek_log_line){.whole = {line, (uint32_t)len},
+                                 .message = {line, (uint32_t)len},
+                                 .source = source,
+                                 .uid = -1};
     struct cursor c = {line, line + len};
     if (len && *line == '<' && memchr(line, '>', len < 6 ? len : 6))
         c.at = (const char *)memchr(line, '>', len) + 1;

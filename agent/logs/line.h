@@ -1,5 +1,6 @@
-/* One line of a log, and what of it is known before any rule is asked: the program that wrote it, and
- * the message. Knows the syslog forms of RFC 3164 and RFC 3339 times; any other line is all message. */
+/* One line of a log, and what of it is known before any rule is asked: the program that wrote it,
+ * and the message. Knows the syslog forms of RFC 3164 and RFC 3339 times; any other line is all
+ * message. */
 #ifndef SEK_AGENT_LOG_LINE_H
 #define SEK_AGENT_LOG_LINE_H
 

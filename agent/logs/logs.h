@@ -8,8 +8,8 @@
 
 sek_duty_main sek_logs_duty;
 
-/* Play each rule's own lines: those of `match` must make it fire, those of `no_match` must not. Says
- * what is wrong on standard error; returns how many are. PATH: as for sek_log_rules_load. */
+/* Play each rule's own lines: those of `match` must make it fire, those of `no_match` must not.
+ * Says what is wrong on standard error; returns how many are. PATH: as for sek_log_rules_load. */
 unsigned sek_logs_self_test(const char *path, unsigned *rules, struct sek_fault *fault);
 
 #endif

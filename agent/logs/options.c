@@ -13,9 +13,8 @@ static const struct sek_field fields[] = {
 void sek_logs_options_default(struct sek_logs_options *o)
 {
     static const char *const files[] = {
-        "/var/log/audit/audit.log",
-        "/var/log/nginx/*.log",        "/var/log/apache2/*.log",  "/var/log/httpd/*_log",
-        "/var/log/mosquitto/*.log",    "/var/log/postgresql/*.log",
+        "/var/log/audit/audit.log", "/var/log/nginx/*.log",     "/var/log/apache2/*.log",
+        "/var/log/httpd/*_log",     "/var/log/mosquitto/*.log", "/var/log/postgresql/*.log",
     };
     *o = (struct sek_logs_options){.journal = true, .level = 5};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)

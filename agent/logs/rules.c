@@ -1,5 +1,5 @@
-/* The YAML becomes dotted keys (lib/base/config); each is asked for once, so that a key that is left
- * over is a spelling mistake and an error. */
+/* The YAML becomes dotted keys (lib/base/config); each is asked for once, so that a key that is
+ * left over is a spelling mistake and an error. */
 #include "agent/logs/rules.h"
 #include "lib/base/config.h"
 #include "lib/base/file.h"
@@ -110,8 +110,8 @@ static enum sek_error take_decoder(struct loader *l, struct sek_log_decoder *d)
         (rc = compile(l, "pattern", pattern, 0, &d->pattern)))
         return rc;
     d->uid = uid == UINT32_MAX ? -1 : (int64_t)uid;
-    if (program && (rc = compile(l, "program", program, PCRE2_ANCHORED | PCRE2_ENDANCHORED,
-                                 &d->program)))
+    if (program &&
+        (rc = compile(l, "program", program, PCRE2_ANCHORED | PCRE2_ENDANCHORED, &d->program)))
         return rc;
     return take_fields(l, d);
 }
@@ -264,8 +264,8 @@ static enum sek_error take_decoders(struct loader *l)
         snprintf(l->prefix, sizeof l->prefix, "decoders.%d", n);
         if (!get(l, "name") && !get(l, "pattern"))
             break;
-        struct sek_log_decoder *more = realloc(
-            l->set->decoders, (l->set->decoder_count + 1) * sizeof *more);
+        struct sek_log_decoder *more =
+            realloc(l->set->decoders, (l->set->decoder_count + 1) * sizeof *more);
         if (!more)
             return sek_fail(l->fault, SEK_ENOMEM, "out of memory");
         l->set->decoders = more;

@@ -1,6 +1,6 @@
-/* Decoders and rules for log lines, out of YAML files (content/logs shows the form). A decoder turns a
- * message into named fields by one anchored pattern; a rule looks at the fields, counts, and says how
- * bad it is. All patterns are compiled when a file is loaded. */
+/* Decoders and rules for log lines, out of YAML files (content/logs shows the form). A decoder
+ * turns a message into named fields by one anchored pattern; a rule looks at the fields, counts,
+ * and says how bad it is. All patterns are compiled when a file is loaded. */
 #ifndef SEK_AGENT_LOG_RULES_H
 #define SEK_AGENT_LOG_RULES_H
 
@@ -39,8 +39,8 @@ struct sek_log_rule {
     } where[SEK_LOG_WHERE];
     uint32_t where_count;
     uint32_t frequency, within_s, ignore_s; /* frequency 0: each line */
-    char *same;                             /* field whose value is counted by; NULL: all together */
-    bool block;                             /* the address in src_ip */
+    char *same; /* field whose value is counted by; NULL: all together */
+    bool block; /* the address in src_ip */
     uint32_t ttl_s;
 };
 

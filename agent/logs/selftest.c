@@ -1,5 +1,6 @@
 /* A rule is tested in an engine of its own, so that counts of one do not reach another. A rule that
- * counts sees its line as often as it counts to; one that comes after another sees that one's first. */
+ * counts sees its line as often as it counts to; one that comes after another sees that one's
+ * first. */
 #include "agent/logs/logs.h"
 #include "lib/base/config.h"
 

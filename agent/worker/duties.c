@@ -76,8 +76,8 @@ static void write_section(struct sek_worker *w, int k, struct sek_text *out)
     json_object_set_new(root, "files", files);
     if (duties[k].hashes) {
         sek_indicators_each(&w->indicators, add_hash, &hashes);
-        json_object_set_new(root, "hashes", json_stringn(hashes.data ? hashes.data : "",
-                                                         hashes.len));
+        json_object_set_new(root, "hashes",
+                            json_stringn(hashes.data ? hashes.data : "", hashes.len));
     }
     char *dump = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
     if (dump)
@@ -98,10 +98,10 @@ static void send_section(struct sek_worker *w, int k)
         sek_sha256_hex(text.data ? text.data : "", text.len, digest);
     }
     if (strcmp(digest, w->duties.digest[k]) != 0) {
-        int fd = sek_memory_file(duties[k].name, text.data ? text.data : "{}",
-                                 text.data ? text.len : 2);
-        if (fd < 0 || sek_message_send(w->options->guard_fd, SEK_MESSAGE_DUTY, 0, &wish,
-                                       sizeof wish, fd))
+        int fd =
+            sek_memory_file(duties[k].name, text.data ? text.data : "{}", text.data ? text.len : 2);
+        if (fd < 0 ||
+            sek_message_send(w->options->guard_fd, SEK_MESSAGE_DUTY, 0, &wish, sizeof wish, fd))
             sek_warning("%s: the section of the policy is not handed over", duties[k].name);
         else
             memcpy(w->duties.digest[k], digest, sizeof digest);

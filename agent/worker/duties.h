@@ -1,5 +1,5 @@
-/* Duties as the worker sees them: their sections of the policy go to the guard, what they find comes
- * back as events. */
+/* Duties as the worker sees them: their sections of the policy go to the guard, what they find
+ * comes back as events. */
 #ifndef SEK_AGENT_WORKER_DUTIES_H
 #define SEK_AGENT_WORKER_DUTIES_H
 
@@ -12,8 +12,8 @@
 struct sek_worker;
 
 struct sek_worker_duties {
-    json_t *policy; /* policy.json in force, or NULL */
-    json_t *files;  /* rule files of the bundle by name, or NULL */
+    json_t *policy;     /* policy.json in force, or NULL */
+    json_t *files;      /* rule files of the bundle by name, or NULL */
     char digest[3][65]; /* of what was sent; "": not wanted */
 };
 

@@ -15,8 +15,8 @@ enum sek_error sek_duty_sections_check(const json_t *policy, uint8_t *modes,
     sek_integrity_options_default(&integrity);
     sek_logs_options_default(&logs);
     sek_malware_options_default(&malware);
-    if ((rc = sek_integrity_options_read(&integrity, json_object_get(policy, "integrity"),
-                                         fault)) ||
+    if ((rc =
+             sek_integrity_options_read(&integrity, json_object_get(policy, "integrity"), fault)) ||
         (rc = sek_logs_options_read(&logs, json_object_get(policy, "logs"), fault)) ||
         (rc = sek_malware_options_read(&malware, json_object_get(policy, "malware"), fault)))
         return rc;

@@ -1,5 +1,6 @@
 /* objects: agent/integrity/database.c agent/integrity/facts.c agent/filehash.c */
-/* A baseline of file integrity, with a right checksum: opened, looked through, changed and written. */
+/* A baseline of file integrity, with a right checksum: opened, looked through, changed and written.
+ */
 #include "agent/integrity/database.h"
 #include "lib/base/encode.h"
 #include "lib/base/file.h"

@@ -1,6 +1,6 @@
 /* objects: agent/logs/line.c agent/logs/rules.c agent/logs/engine.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c agent/logs/follow.c */
-/* Lines against the shipped rules: what is found is always one JSON object that fits a datagram, and a
- * blocked address is one. The same bytes as positions of followed files. */
+/* Lines against the shipped rules: what is found is always one JSON object that fits a datagram,
+ * and a blocked address is one. The same bytes as positions of followed files. */
 #include "agent/event.h"
 #include "agent/logs/engine.h"
 #include "agent/logs/follow.h"

@@ -1,5 +1,6 @@
 /* objects: agent/logs/line.c agent/logs/rules.c agent/logs/engine.c agent/logs/selftest.c agent/logs/follow.c agent/section.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/worker/policy.c agent/worker/duties_check.c agent/integrity/options.c agent/logs/options.c agent/malware/options.c agent/filehash.c */
-/* Log inspection: lines, rule files, counting, and text of a client that looks like the program's. */
+/* Log inspection: lines, rule files, counting, and text of a client that looks like the program's.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,11 +91,14 @@ static const char *blocked(struct sek_log_engine *e, const char *text, int count
 static void text_of_a_client_never_gets_another_address_blocked(void **state)
 {
     static const char *const hostile[] = {
-        SYSLOG "Failed password for invalid user a from 198.51.100.9 port 1 ssh2 from 203.0.113.5 port 2 ssh2",
-        SYSLOG "Failed password for invalid user Failed password for root from 198.51.100.9 port 1 ssh2"
-               " from 203.0.113.5 port 2 ssh2",
+        SYSLOG "Failed password for invalid user a from 198.51.100.9 port 1 ssh2 from 203.0.113.5 "
+               "port 2 ssh2",
+        SYSLOG
+        "Failed password for invalid user Failed password for root from 198.51.100.9 port 1 ssh2"
+        " from 203.0.113.5 port 2 ssh2",
         SYSLOG "Invalid user x from 198.51.100.9 port 1 from 203.0.113.5 port 2",
-        "203.0.113.5 - 198.51.100.9 - - [02/Jan/2026:03:04:05 +0000] \"GET /cgi-bin/x?;wget+a HTTP/1.1\""
+        "203.0.113.5 - 198.51.100.9 - - [02/Jan/2026:03:04:05 +0000] \"GET /cgi-bin/x?;wget+a "
+        "HTTP/1.1\""
         " 404 1 \"-\" \"198.51.100.9 - - [x] \\\"GET / HTTP/1.1\\\" 401 1\"",
     };
     static const char *const ignored[] = {
@@ -102,7 +106,8 @@ static void text_of_a_client_never_gets_another_address_blocked(void **state)
         SYSLOG "Failed password for root from 1.2.3.4.5 port 2 ssh2",
         "Jan  2 03:04:05 host other[77]: Failed password for root from 198.51.100.9 port 2 ssh2",
         SYSLOG "x Failed password for root from 198.51.100.9 port 2 ssh2",
-        "2026-01-02 03:04:05.678 UTC [77] FATAL:  no pg_hba.conf entry for host \"198.51.100.9\", user \"@x"
+        "2026-01-02 03:04:05.678 UTC [77] FATAL:  no pg_hba.conf entry for host \"198.51.100.9\", "
+        "user \"@x"
         " FATAL:  no pg_hba.conf entry for host \"203.0.113.5\", user \"...",
     };
     struct sek_log_engine *e = sek_log_engine_new(&shipped);
@@ -112,10 +117,12 @@ static void text_of_a_client_never_gets_another_address_blocked(void **state)
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         assert_string_equal(blocked(e, ignored[i], 12, 100000 + 1000 * i, -1), "");
     /* The journal knows the writer: only root's sshd is sshd. */
-    assert_string_equal(blocked(e, SYSLOG "Failed password for root from 198.51.100.9 port 2 ssh2", 12,
-                                200000, 1000), "");
-    assert_string_equal(blocked(e, SYSLOG "Failed password for root from 198.51.100.9 port 2 ssh2", 12,
-                                300000, 0), "198.51.100.9");
+    assert_string_equal(blocked(e, SYSLOG "Failed password for root from 198.51.100.9 port 2 ssh2",
+                                12, 200000, 1000),
+                        "");
+    assert_string_equal(
+        blocked(e, SYSLOG "Failed password for root from 198.51.100.9 port 2 ssh2", 12, 300000, 0),
+        "198.51.100.9");
     sek_log_engine_free(e);
 }
 
@@ -176,7 +183,8 @@ static void a_wrong_rule_file_is_named_with_line_and_rule(void **state)
         {"level: 5", "level: 16", "r:6: rules.0.level: found '16'"},
         {"    no_match: [y]\n", "", "r:5: rule 5: expected at least one line in no_match"},
         {"no_match: [y]", "no_match: [y]\n    colour: red", "r:11: rules.0.colour: unknown key"},
-        {"no_match: [y]", "no_match: [y]\n    respond: burn", "respond: found 'burn', expected block"},
+        {"no_match: [y]", "no_match: [y]\n    respond: burn",
+         "respond: found 'burn', expected block"},
         {"no_match: [y]", "no_match: [y]\n    frequency: 5", "rule 5: expected within"},
     };
     struct sek_log_rules set = {0};
