@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PATH_CUT    700u  /* of a path in an event that is too long otherwise */
 #define DIFF_LIMIT  3000u /* bytes; escaping may double it */
 #define WRITE_BYTES (64u << 10)
 #define FILE_BYTES  (32u << 20) /* of the local file, and of the one before */
@@ -150,7 +151,7 @@ static void write_event(struct sek_report *r, const struct sek_integrity_event *
 {
     begin(r, e->reason);
     sek_json_str(&r->line, "change", names[e->change]);
-    sek_json_bytes(&r->line, "path", e->path, strlen(e->path));
+    sek_json_bytes(&r->line, "path", e->path, strnlen(e->path, diff ? PATH_MAX : PATH_CUT));
     sek_json_str(&r->line, "seen", e->realtime ? "realtime" : "check");
     if (e->changed)
         sek_facts_write_changed(&r->line, e->changed);

@@ -2,6 +2,7 @@
  * that nobody can choose values that push others out of their bucket. */
 #include "agent/logs/engine.h"
 #include "agent/event.h"
+#include "agent/message.h"
 
 #include <arpa/inet.h>
 #include <fnmatch.h>
@@ -234,12 +235,20 @@ void sek_log_engine_line(struct sek_log_engine *e, const struct sek_log_line *li
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-static uint32_t at_most(uint32_t len, uint32_t limit)
+/* Zero bytes are shown as blanks: many readers of JSON take no \u0000, and a line that holds one
+ * shall not be lost with them. */
+static void write_bytes(struct sek_text *t, const char *key, struct sek_log_text value,
+                        uint32_t limit)
 {
-    return len < limit ? len : limit;
+    char shown[LINE_SAID];
+    uint32_t len = value.len < limit ? value.len : limit;
+    for (uint32_t i = 0; i < len; i++)
+        shown[i] = value.data[i] ? value.data[i] : ' ';
+    sek_json_bytes(t, key, shown, len);
 }
 
-void sek_log_write(struct sek_text *t, const struct sek_log_finding *f, bool respond)
+static void write_event(struct sek_text *t, const struct sek_log_finding *f, bool respond,
+                        uint32_t value, uint32_t said)
 {
     const struct sek_log_line *line = f->line;
     char ip[46];
@@ -263,15 +272,14 @@ void sek_log_write(struct sek_text *t, const struct sek_log_finding *f, bool res
     sek_json_str(t, "decoder", f->decoder->name);
     sek_json_bytes(t, "source", line->source, strnlen(line->source, VALUE));
     if (line->program.len)
-        sek_json_bytes(t, "program", line->program.data, at_most(line->program.len, VALUE));
+        write_bytes(t, "program", line->program, value);
     sek_json_open(t, "fields", '{');
     for (uint32_t i = 0; i < f->decoder->field_count; i++) {
         if (f->fields[i].len)
-            sek_json_bytes(t, f->decoder->fields[i].name, f->fields[i].data,
-                           at_most(f->fields[i].len, VALUE));
+            write_bytes(t, f->decoder->fields[i].name, f->fields[i], value);
     }
     sek_json_close(t, '}');
-    sek_json_bytes(t, "line", line->whole.data, at_most(line->whole.len, LINE_SAID));
+    write_bytes(t, "line", line->whole, said);
     if (f->response && respond) {
         sek_json_open(t, "block", '{');
         sek_json_str(t, "ip", f->address);
@@ -280,4 +288,15 @@ void sek_log_write(struct sek_text *t, const struct sek_log_finding *f, bool res
     }
     sek_json_close(t, '}');
     sek_event_end(t);
+}
+
+void sek_log_write(struct sek_text *t, const struct sek_log_finding *f, bool respond)
+{
+    size_t start = t->len;
+    write_event(t, f, respond, VALUE, LINE_SAID);
+    if (t->len - start <= SEK_MESSAGE_MAX)
+        return;
+    /* Bytes that are no text take six characters each. */
+    t->len = start;
+    write_event(t, f, respond, VALUE / 4, LINE_SAID / 4);
 }

@@ -14,8 +14,8 @@
 #define FILE_LIMIT    (1u << 20)
 #define LIST_LIMIT    1000 /* decoders or rules of one file */
 #define FILES_LIMIT   256
-#define MATCH_STEPS   20000u
-#define MATCH_DEPTH   500u
+#define MATCH_STEPS   50000u
+#define MATCH_DEPTH   10000u
 #define MATCH_HEAP_KB 1024u
 
 struct loader {

@@ -232,6 +232,55 @@ static void a_finding_is_an_event_with_fields_and_the_line(void **state)
     sek_log_engine_free(e);
 }
 
+static void a_line_with_zero_bytes_is_still_an_event(void **state)
+{
+    static const char text[] = SYSLOG "Failed password for a\0b from 203.0.113.5 port 2 ssh2";
+    struct sek_log_engine *e = sek_log_engine_new(&shipped);
+    struct sek_log_line line;
+    struct sek_log_finding f;
+    struct sek_text out = {0};
+    (void)state;
+    sek_log_line_parse(&line, "-", text, sizeof text - 1);
+    sek_log_engine_line(e, &line, 1, &f);
+    assert_non_null(f.worst);
+    sek_log_write(&out, &f, true);
+    json_t *event = json_loadb(out.data, out.len, 0, NULL);
+    assert_non_null(event);
+    json_decref(event);
+    sek_text_free(&out);
+    sek_log_engine_free(e);
+}
+
+static void an_event_of_bytes_that_are_no_text_still_fits_a_datagram(void **state)
+{
+    char text[6000], *at = text;
+    struct sek_log_engine *e = sek_log_engine_new(&shipped);
+    struct sek_log_line line;
+    struct sek_log_finding f;
+    struct sek_text out = {0};
+    (void)state;
+    at += sprintf(at, "203.0.113.5 - ");
+    at = memset(at, 0xff, 400), at += 400;
+    at += sprintf(at, " [02/Jan/2026:03:04:05 +0000] \"GET /../../etc/passwd");
+    at = memset(at, 0xfe, 1500), at += 1500;
+    at += sprintf(at, "\" 404 1 \"");
+    at = memset(at, 0xfd, 1000), at += 1000;
+    at += sprintf(at, "\" \"");
+    at = memset(at, 0xfc, 1000), at += 1000;
+    at += sprintf(at, "\"");
+    sek_log_line_parse(&line, "-", text, (size_t)(at - text));
+    sek_log_engine_line(e, &line, 1, &f);
+    assert_non_null(f.worst);
+    assert_int_equal(f.worst->id, 102003);
+    sek_log_write(&out, &f, true);
+    assert_true(out.len <= 12288);
+    json_t *event = json_loadb(out.data, out.len, 0, NULL);
+    assert_non_null(event);
+    json_decref(event);
+    sek_text_free(&out);
+    sek_log_engine_free(e);
+}
+
 static void count_position(void *arg, uint64_t inode, uint64_t offset, uint64_t head,
                            const char *path)
 {
@@ -257,6 +306,8 @@ int main(void)
         cmocka_unit_test(a_hostile_line_costs_no_more_than_the_limit),
         cmocka_unit_test(a_wrong_rule_file_is_named_with_line_and_rule),
         cmocka_unit_test(a_finding_is_an_event_with_fields_and_the_line),
+        cmocka_unit_test(a_line_with_zero_bytes_is_still_an_event),
+        cmocka_unit_test(an_event_of_bytes_that_are_no_text_still_fits_a_datagram),
         cmocka_unit_test(positions_that_are_damaged_are_not_used),
     };
     return cmocka_run_group_tests(tests, load_shipped, free_shipped);
