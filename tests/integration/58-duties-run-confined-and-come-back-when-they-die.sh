@@ -45,7 +45,7 @@ for i in $(seq 140); do jq -se 'any(.integrity.change=="many")' "$EVENTS" > /dev
 jq -se 'any(.integrity.change=="many" and .integrity.created > 20)' "$EVENTS" > /dev/null || fail "a storm is not told as one"
 [ "$(grep -c 'storm.*"change":"created"\|"change":"created".*storm' "$T/state/integrity/events.ndjson")" = 40 ] || fail "the local file is not whole"
 # A file that is written and not closed is found by the scheduled check.
-exec 9>> "$W/held"; echo more >&9
+exec 9>> "$W/held"; sleep 0.5; echo more >&9
 for i in $(seq 60); do jq -se 'any(.integrity.seen=="check" and .integrity.change=="modified" and (.integrity.path | endswith("/held")))' "$T/state/integrity/events.ndjson" > /dev/null && break; sleep 0.1; done
 jq -se 'any(.integrity.seen=="check" and .integrity.change=="modified" and (.integrity.path | endswith("/held")))' "$T/state/integrity/events.ndjson" > /dev/null || fail "the scheduled check finds nothing"
 exec 9>&-
