@@ -22,6 +22,7 @@ enum sek_message_type {
     SEK_MESSAGE_ANSWER,    /* struct sek_answer: a DNS answer in place of a blocked query */
     SEK_MESSAGE_ALLOWLIST, /* memory file: digests of the bundle, one a line */
     SEK_MESSAGE_WINDOW,    /* struct sek_window: lockdown's maintenance window */
+    SEK_MESSAGE_DUTY,      /* struct sek_duty_wish and a memory file: JSON for the duty's process */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -30,12 +31,13 @@ enum sek_message_type {
     SEK_MESSAGE_INVENTORY, /* memory file: JSON */
     SEK_MESSAGE_STATE,     /* struct sek_guard_state */
     SEK_MESSAGE_TAMPER,    /* struct sek_tamper: somebody acts against the agent */
+    SEK_MESSAGE_FINDING,   /* id: enum sek_duty; an event of that duty, JSON */
     SEK_MESSAGE_TYPES
 };
 
 #define SEK_VERDICTS     32
 #define SEK_FILTER_PORTS 64
-#define SEK_MESSAGE_MAX  4096 /* bytes of payload */
+#define SEK_MESSAGE_MAX  12288 /* bytes of payload */
 
 enum { SEK_QUEUE_ENTRY, SEK_QUEUE_EXIT, SEK_QUEUES };
 
@@ -109,6 +111,15 @@ struct sek_connect {
     uint8_t blocked;
 };
 
+/* What a process of its own does beside the worker, when the policy wants it. */
+enum sek_duty { SEK_DUTY_INTEGRITY, SEK_DUTY_LOGS, SEK_DUTY_MALWARE, SEK_DUTIES };
+
+struct sek_duty_wish {
+    uint8_t duty; /* enum sek_duty */
+    uint8_t wanted;
+    uint16_t unused;
+};
+
 /* One line of `doctor`. */
 enum sek_protection { SEK_PROTECTION_ABSENT, SEK_PROTECTION_PARTIAL, SEK_PROTECTION_FULL };
 enum {
@@ -118,7 +129,8 @@ enum {
     SEK_STATE_NAMES,    /* exit: queueing of DNS, TLS, HTTP */
     SEK_STATE_LOCKDOWN, /* inside */
     SEK_STATE_SHIELD,   /* self-protection */
-    SEK_STATES
+    SEK_STATE_DUTY,     /* the first of SEK_DUTIES rows */
+    SEK_STATES = SEK_STATE_DUTY + SEK_DUTIES
 };
 
 struct sek_guard_state {
@@ -149,6 +161,7 @@ struct sek_message {
         struct sek_process process;
         struct sek_lockdown_record lockdown;
         struct sek_guard_state state;
+        struct sek_duty_wish duty;
     };
 };
 

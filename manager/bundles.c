@@ -109,13 +109,13 @@ static enum sek_error gather_patches(struct sek_manager *m, const char *device, 
 
 struct content_gather {
     struct files *files;
-    const char *prefix;
+    const char *prefix, *suffix;
 };
 
 static void take_content(void *arg, const char *name, const char *text)
 {
     struct content_gather *g = arg;
-    add_file(g->files, g->prefix, name, ".rules", strdup(text), strlen(text));
+    add_file(g->files, g->prefix, name, g->suffix, strdup(text), strlen(text));
 }
 
 static bool take_kind(void *arg, const struct sek_row *row)
@@ -146,7 +146,10 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     bool gateway = false;
     json_t *policy = sek_policy_default(), *indicators = NULL;
     struct sek_text allowlist = {0};
-    struct content_gather rules = {files, "rules/"}, patches = {files, "rules/patch-"};
+    struct content_gather rules = {files, "rules/", ".rules"};
+    struct content_gather patches = {files, "rules/patch-", ".rules"};
+    struct content_gather logs = {files, "logs/", ".yaml"};
+    struct content_gather malware = {files, "malware/", ".yar"};
     enum sek_error rc = sek_store_each(m->store, take_kind, &gateway, fault,
                                        "SELECT kind FROM devices WHERE id=?", "s", device);
     if (!rc)
@@ -168,9 +171,13 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     add_json(files, "", "policy.json", policy);
     add_json(files, "", "indicators.json", indicators ? indicators : json_array());
     add_file(files, "", "allowlist", "", allowlist.data, allowlist.len);
-    sek_content_rules(m->content, take_content, &rules);
-    if (gateway)
-        sek_content_patches(m->content, take_content, &patches);
+    sek_content_each(m->content, SEK_CONTENT_RULES, take_content, &rules);
+    if (gateway) {
+        sek_content_each(m->content, SEK_CONTENT_PATCHES, take_content, &patches);
+    } else {
+        sek_content_each(m->content, SEK_CONTENT_LOGS, take_content, &logs);
+        sek_content_each(m->content, SEK_CONTENT_MALWARE, take_content, &malware);
+    }
     if (!rc)
         rc = gather_patches(m, device, files, fault);
     qsort(files->list, files->count, sizeof files->list[0], by_path);

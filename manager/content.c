@@ -1,4 +1,4 @@
-/* Two folders of rule files, in memory as name -> text. */
+/* Folders of rule files, in memory as name -> text. */
 #include "manager/content.h"
 
 #include "lib/base/file.h"
@@ -13,12 +13,22 @@
 #define RULE_FILE_LIMIT (4u << 20)
 
 struct sek_content {
-    json_t *rules, *patches; /* name -> text */
+    json_t *parts[SEK_CONTENT_PARTS]; /* name -> text */
 };
 
-static enum sek_error load_folder(const char *folder, const char *part, json_t *into,
-                                  struct sek_fault *fault)
+static const struct {
+    const char *folder, *ending;
+} parts[SEK_CONTENT_PARTS] = {
+    [SEK_CONTENT_RULES] = {"rules", ".rules"},
+    [SEK_CONTENT_PATCHES] = {"patches", ".rules"},
+    [SEK_CONTENT_LOGS] = {"logs", ".yaml"},
+    [SEK_CONTENT_MALWARE] = {"malware", ".yar"},
+};
+
+static enum sek_error load_folder(const char *folder, const char *part, const char *ending,
+                                  json_t *into, struct sek_fault *fault)
 {
+    size_t end = strlen(ending);
     char path[PATH_MAX];
     enum sek_error rc = SEK_OK;
     snprintf(path, sizeof path, "%s/%s", folder, part);
@@ -32,11 +42,11 @@ static enum sek_error load_folder(const char *folder, const char *part, json_t *
         char file[PATH_MAX], name[256];
         char *text = NULL;
         size_t size = 0;
-        if (len < 7 || len > 200 || strcmp(entry->d_name + len - 6, ".rules") ||
+        if (len <= end || len > 200 || strcmp(entry->d_name + len - end, ending) ||
             entry->d_name[0] == '.')
             continue;
         snprintf(file, sizeof file, "%s/%s/%s", folder, part, entry->d_name);
-        snprintf(name, sizeof name, "%.*s", (int)(len - 6), entry->d_name);
+        snprintf(name, sizeof name, "%.*s", (int)(len - end), entry->d_name);
         rc = sek_file_read(file, RULE_FILE_LIMIT, &text, &size, fault);
         if (!rc && json_object_set_new(into, name, json_stringn(text, size)))
             rc = sek_fail(fault, SEK_EINVAL, "%s: not valid UTF-8", file);
@@ -50,13 +60,15 @@ enum sek_error sek_content_open(const char *folder, struct sek_content **out,
                                 struct sek_fault *fault)
 {
     struct sek_content *content = calloc(1, sizeof *content);
-    if (!content || !(content->rules = json_object()) || !(content->patches = json_object())) {
-        sek_content_free(content);
-        return sek_fail(fault, SEK_ENOMEM, "content: out of memory");
+    enum sek_error rc = SEK_OK;
+    for (int i = 0; content && !rc && i < SEK_CONTENT_PARTS; i++) {
+        content->parts[i] = json_object();
+        rc = content->parts[i]
+                 ? load_folder(folder, parts[i].folder, parts[i].ending, content->parts[i], fault)
+                 : sek_fail(fault, SEK_ENOMEM, "content: out of memory");
     }
-    enum sek_error rc = load_folder(folder, "rules", content->rules, fault);
-    if (!rc)
-        rc = load_folder(folder, "patches", content->patches, fault);
+    if (!content)
+        return sek_fail(fault, SEK_ENOMEM, "content: out of memory");
     if (rc)
         sek_content_free(content);
     else
@@ -66,38 +78,25 @@ enum sek_error sek_content_open(const char *folder, struct sek_content **out,
 
 void sek_content_free(struct sek_content *content)
 {
-    if (!content)
-        return;
-    json_decref(content->rules);
-    json_decref(content->patches);
+    for (int i = 0; content && i < SEK_CONTENT_PARTS; i++)
+        json_decref(content->parts[i]);
     free(content);
 }
 
 const char *sek_content_patch(const struct sek_content *content, const char *id)
 {
-    return json_string_value(json_object_get(content->patches, id));
+    return json_string_value(json_object_get(content->parts[SEK_CONTENT_PATCHES], id));
 }
 
-static void visit_all(json_t *map, void (*visit)(void *, const char *, const char *), void *arg)
+void sek_content_each(const struct sek_content *content, enum sek_content_part part,
+                      void (*visit)(void *arg, const char *name, const char *text), void *arg)
 {
     const char *name;
     json_t *text;
-    json_object_foreach(map, name, text)
+    json_object_foreach(content->parts[part], name, text)
     {
         visit(arg, name, json_string_value(text));
     }
-}
-
-void sek_content_rules(const struct sek_content *content,
-                       void (*visit)(void *arg, const char *name, const char *text), void *arg)
-{
-    visit_all(content->rules, visit, arg);
-}
-
-void sek_content_patches(const struct sek_content *content,
-                         void (*visit)(void *arg, const char *name, const char *text), void *arg)
-{
-    visit_all(content->patches, visit, arg);
 }
 
 json_t *sek_content_sids(const char *rules)

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LIST_ITEMS 24 /* what the agent takes */
+#define ITEM_BYTES 199
+
 struct number_field {
     const char *name;
     json_int_t low, high, fallback;
@@ -14,28 +17,57 @@ struct word_field {
     const char *words[4]; /* the first is the default */
 };
 
+struct list_field {
+    const char *name;
+    bool paths;               /* absolute paths; else any names */
+    const char *fallback[12]; /* all empty: the device's own defaults hold */
+};
+
 static const struct section {
     const char *name;
     const char *modes[5]; /* the first is the default */
-    struct number_field numbers[4];
-    bool scopes;
+    struct number_field numbers[5];
+    struct list_field lists[4];
     struct word_field words[5];
+    const char *flag, *path; /* names of one field each, left to the device's defaults */
 } sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
      {{"probe_threshold", 1, 100000, 5},
       {"probe_window_s", 1, 86400, 60},
       {"block_ttl_s", 1, 31536000, 3600}},
-     false},
-    {"exit", {"prevent", "detect", "off"}, {{0}}, false},
+     {{0}}},
+    {"exit", {"prevent", "detect", "off"}, {{0}}, {{0}}},
     {"inside",
      {"learn", "detect", "enforce", "off"},
      {{0}},
-     true,
-     {{"inline", {"allow", "detect", "deny"}}, {"scripts", {"normal", "strict"}},
+     {{"scopes", true, {0}}},
+     {{"inline", {"allow", "detect", "deny"}},
+      {"scripts", {"normal", "strict"}},
       {"updates", {"always", "window"}},
       {"packages", {"ignore", "trust"}}}},
-    {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, false},
+    {"behaviour", {"prevent", "detect", "off"}, {{"quarantine_s", 1, 31536000, 3600}}, {{0}}},
+    {"integrity",
+     {"detect", "off"},
+     {{"schedule_s", 0, 2592000, 86400},
+      {"text_limit", 0, 262144, 65536},
+      {"rate", 1, 100000, 100}},
+     {{"paths",
+       true,
+       {"/etc", "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/root/.ssh", "/usr/local/bin",
+        "/usr/local/sbin"}},
+      {"exclude", true, {0}},
+      {"secret", false, {0}}}},
+    {"logs",
+     {"detect", "prevent", "off"},
+     {{"level", 1, 15, 5}},
+     {{"files", true, {0}}},
+     .flag = "journal"},
+    {"malware",
+     {"off", "detect", "prevent"},
+     {{"size_mb", 1, 1024, 64}, {"timeout_s", 1, 300, 20}, {"quarantine_mb", 1, 65536, 256}},
+     {{"scopes", true, {0}}, {"exclude", true, {0}}},
+     .path = "clamd"},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
 
@@ -48,8 +80,14 @@ json_t *sek_policy_default(void)
             json_object_set_new(section, n->name, json_integer(n->fallback));
         for (const struct word_field *w = sections[i].words; w->name; w++)
             json_object_set_new(section, w->name, json_string(w->words[0]));
-        if (sections[i].scopes)
-            json_object_set_new(section, "scopes", json_array()); /* what the device itself names */
+        for (const struct list_field *l = sections[i].lists; l->name; l++) {
+            json_t *list = json_array();
+            for (size_t k = 0; l->fallback[k]; k++)
+                json_array_append_new(list, json_string(l->fallback[k]));
+            if (json_array_size(list))
+                json_object_set(section, l->name, list);
+            json_decref(list);
+        }
         json_object_set_new(policy, sections[i].name, section);
     }
     return policy;
@@ -70,21 +108,23 @@ static enum sek_error check_word(const struct section *s, const char *key, const
                     key, word ? word : "", allowed);
 }
 
-static enum sek_error check_scopes(const struct section *s, const json_t *value,
-                                   struct sek_fault *fault)
+static enum sek_error check_list(const struct section *s, const struct list_field *l,
+                                 const json_t *value, struct sek_fault *fault)
 {
     size_t i;
     json_t *item;
-    if (!json_is_array(value))
-        return sek_fail(fault, SEK_EINVAL, "field \"%s.scopes\": a list of folders expected",
-                        s->name);
+    if (!json_is_array(value) || json_array_size(value) > LIST_ITEMS)
+        return sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": a list of at most %d %s expected",
+                        s->name, l->name, LIST_ITEMS, l->paths ? "absolute paths" : "names");
     json_array_foreach(value, i, item)
     {
-        const char *path = json_string_value(item);
-        if (!path || (*path != '/' && strcmp(path, "all") != 0) || strlen(path) > 199)
+        const char *text = json_string_value(item);
+        bool path = text && (*text == '/' || !strcmp(text, "all"));
+        if (!text || !*text || (l->paths && !path) || strlen(text) > ITEM_BYTES)
             return sek_fail(fault, SEK_EINVAL,
-                            "field \"%s.scopes[%zu]\": an absolute path or \"all\" expected",
-                            s->name, i);
+                            "field \"%s.%s[%zu]\": %s of at most %d characters expected", s->name,
+                            l->name, i, l->paths ? "an absolute path (or \"all\")" : "a name or pattern",
+                            ITEM_BYTES);
     }
     return SEK_OK;
 }
@@ -94,11 +134,23 @@ static enum sek_error check_field(const struct section *s, const char *key, cons
 {
     if (!strcmp(key, "mode"))
         return check_word(s, key, s->modes, value, fault);
-    if (s->scopes && !strcmp(key, "scopes"))
-        return check_scopes(s, value, fault);
-    for (const struct word_field *w = s->words; w->name; w++) {
+    for (const struct list_field *l = s->lists; l->name; l++)
+        if (!strcmp(key, l->name))
+            return check_list(s, l, value, fault);
+    for (const struct word_field *w = s->words; w->name; w++)
         if (!strcmp(key, w->name))
             return check_word(s, key, w->words, value, fault);
+    if (s->flag && !strcmp(key, s->flag))
+        return json_is_boolean(value) ? SEK_OK
+                                      : sek_fail(fault, SEK_EINVAL,
+                                                 "field \"%s.%s\": true or false expected",
+                                                 s->name, key);
+    if (s->path && !strcmp(key, s->path)) {
+        const char *path = json_string_value(value);
+        return path && (!*path || *path == '/') && strlen(path) <= ITEM_BYTES
+                   ? SEK_OK
+                   : sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": an absolute path expected",
+                              s->name, key);
     }
     for (const struct number_field *n = s->numbers; n->name; n++) {
         json_int_t number = json_integer_value(value);
@@ -126,8 +178,8 @@ enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault)
             continue;
         if (!s)
             return sek_fail(fault, SEK_EINVAL,
-                            "field \"%.60s\": no such field; entry, exit, inside and behaviour "
-                            "expected",
+                            "field \"%.60s\": no such field; entry, exit, inside, behaviour, "
+                            "integrity, logs and malware expected",
                             name);
         if (!json_is_object(section))
             return sek_fail(fault, SEK_EINVAL, "field \"%s\": an object expected", name);

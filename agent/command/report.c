@@ -111,6 +111,9 @@ int sek_command_policy(const struct sek_command_context *context, int argc, char
     json_array_foreach(json_object_get(inside, "scopes"), i, scope)
         printf(" %s", json_string_value(scope));
     printf("\n");
+    static const char *const duties[] = {"integrity", "logs", "malware"};
+    for (i = 0; i < sizeof duties / sizeof duties[0]; i++)
+        printf("  %-8s %s\n", duties[i], text_of(json_object_get(p, duties[i]), "mode"));
     json_decref(p);
     return 0;
 }

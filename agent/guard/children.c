@@ -4,6 +4,7 @@
 #include "agent/guard/queue.h"
 #include "agent/inventory/inventory.h"
 #include "agent/posture/posture.h"
+#include "agent/rights.h"
 #include "agent/worker/worker.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -37,13 +37,14 @@ static void close_others(const int *keep, size_t count)
     }
 }
 
-static void child_begin(const char *name)
+void sek_guard_child_begin(const char *name, const int *keep, size_t count)
 {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, name);
+    close_others(keep, count);
 }
 
 static bool open_queues(struct sek_guard *g)
@@ -80,8 +81,7 @@ enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fau
             .control_fd = g->control_fd,
         };
         const int keep[] = {o.guard_fd, o.queue_fd[0], o.queue_fd[1], o.probe_fd, o.control_fd};
-        child_begin("sekisho-worker");
-        close_others(keep, sizeof keep / sizeof keep[0]);
+        sek_guard_child_begin("sekisho-worker", keep, sizeof keep / sizeof keep[0]);
         _exit(sek_worker_run(&o));
     }
     close(pair[1]);
@@ -143,8 +143,7 @@ static void keeper_main(struct sek_guard *g, int command, int record)
         .arg = &record,
     };
     const int keep[] = {command, record};
-    child_begin("sekisho-keeper");
-    close_others(keep, 2);
+    sek_guard_child_begin("sekisho-keeper", keep, 2);
     snprintf(allowlist, sizeof allowlist, "%s/lockdown/allowlist", g->settings->state);
     for (int i = 0; i < 4 && g->filter.scopes[i][0]; i++)
         o.scopes[i] = g->filter.scopes[i];
@@ -200,16 +199,7 @@ void sek_guard_stop_keeper(struct sek_guard *g)
 
 /* Beyond an ordinary program the collector may read every file, and at first everybody's
  * /proc/PID/fd. */
-static bool keep_rights(int count)
-{
-    const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
-    cap_t caps = cap_init();
-    bool done = caps && !cap_set_flag(caps, CAP_PERMITTED, count, wanted, CAP_SET) &&
-                !cap_set_flag(caps, CAP_EFFECTIVE, count, wanted, CAP_SET) && !cap_set_proc(caps);
-    if (caps)
-        cap_free(caps);
-    return done && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
+static const cap_value_t rights[] = {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE};
 
 /* A file that asks for more memory or time than a device has must cost the collector only. */
 static void limit_collector(void)
@@ -232,7 +222,7 @@ static enum sek_error confine_collector(void *arg, struct sek_fault *fault)
 {
     const struct collector *collector = arg;
     bool landlock;
-    if (!keep_rights(1))
+    if (!sek_rights_keep(rights, 1))
         return sek_fail(fault, SEK_EIO, "rights not dropped: %s", strerror(errno));
     enum sek_error rc = sek_sandbox_files(collector->folder, "/", &landlock, fault);
     return rc ? rc : sek_sandbox_calls(SEK_SANDBOX_DEVICE, fault);
@@ -277,14 +267,13 @@ static void collector_main(struct sek_guard *g)
         .early = send_early,
         .arg = &collector,
     };
-    child_begin("sekisho-invent");
-    close_others(keep, 1);
+    sek_guard_child_begin("sekisho-invent", keep, 1);
     errno = 0;
     if (nice(10) < 0 && errno)
         sek_warning("inventory: nice: %s", strerror(errno));
     limit_collector();
     snprintf(collector.folder, sizeof collector.folder, "%s/inventory", g->settings->state);
-    if (!keep_rights(2))
+    if (!sek_rights_keep(rights, 2))
         sek_warning("inventory: rights not dropped: %s", strerror(errno));
     if (sek_collect(&o, &c, &fault)) {
         sek_warning("inventory: %s", fault.message);

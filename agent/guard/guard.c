@@ -33,6 +33,7 @@
 #define SETTLE_US       1000000u /* after the package database changed */
 #define RESTART_MAX_US  10000000u
 #define SETTLE_AGAIN_US 30000000u
+#define SEK_GUARD_FDS   7 /* that the loop waits for, before the duties' */
 
 static void send_connect(void *arg, const struct sek_connect *connect)
 {
@@ -162,7 +163,7 @@ static void spare_manager(struct sek_guard *g)
         return;
     const char *member = strstr(text, "\"host\"");
     if (member && sscanf(member + 6, " : \"%63[0-9a-fA-F.:]\"", host) == 1)
-        sek_guard_spare(g, host);
+        sek_spares_add(&g->spares, host);
     free(text);
 }
 
@@ -182,10 +183,10 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    sek_guard_spare(g, "127.0.0.0/8");
-    sek_guard_spare(g, "::1");
+    sek_spares_add(&g->spares, "127.0.0.0/8");
+    sek_spares_add(&g->spares, "::1");
     for (int i = 0; g->settings->spare[i]; i++) {
-        if (!sek_guard_spare(g, g->settings->spare[i]))
+        if (!sek_spares_add(&g->spares, g->settings->spare[i]))
             return sek_fail(fault, SEK_EINVAL, "%s: spare: found '%s', expected an address",
                             g->settings->path, g->settings->spare[i]);
     }
@@ -228,7 +229,9 @@ static void serve_children(struct sek_guard *g)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == g->worker) {
+        if (sek_duty_ended(g, pid, status)) {
+            sek_guard_send_state(g);
+        } else if (pid == g->worker) {
             worker_ended(g, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "ended");
         } else if (pid == g->collector) {
             g->collector = 0;
@@ -333,7 +336,7 @@ static void serve_time(struct sek_guard *g)
 static void guard_loop(struct sek_guard *g)
 {
     for (;;) {
-        struct pollfd wait[] = {
+        struct pollfd wait[SEK_GUARD_FDS + SEK_DUTIES] = {
             {.fd = g->signal_fd, .events = POLLIN},
             {.fd = g->worker_fd, .events = POLLIN},
             {.fd = g->exits ? sek_exits_fd(g->exits) : -1, .events = POLLIN},
@@ -341,8 +344,10 @@ static void guard_loop(struct sek_guard *g)
             {.fd = g->watch_fd, .events = POLLIN},
             {.fd = sek_shield_fd(g->shield), .events = POLLIN},
             {.fd = g->clock_fd, .events = POLLIN},
+            [SEK_GUARD_FDS] = {.fd = -1},
         };
-        poll(wait, 7, g->restart_at ? 100 : (int)(PING_US / 1000));
+        bool held = sek_duties_poll(g, wait + SEK_GUARD_FDS);
+        poll(wait, SEK_GUARD_FDS + SEK_DUTIES, g->restart_at || held ? 100 : (int)(PING_US / 1000));
         /* The short-lived first: who connected may be gone soon. */
         if (wait[2].revents)
             sek_exits_serve(g->exits);
@@ -354,6 +359,7 @@ static void guard_loop(struct sek_guard *g)
             serve_packages(g);
         if (wait[5].revents || wait[6].revents)
             sek_guard_tamper_serve(g);
+        sek_duties_serve(g);
         struct signalfd_siginfo info;
         while (read(g->signal_fd, &info, sizeof info) == sizeof info) {
             if (info.ssi_signo != SIGCHLD) {
@@ -377,6 +383,7 @@ static void guard_close(struct sek_guard *g)
         waitpid(g->worker, NULL, 0);
     }
     sek_guard_stop_keeper(g);
+    sek_duties_stop(g);
     if (g->lock_fd >= 0 && g->signal_fd >= 0)
         sek_firewall_close(&g->firewall);
     sek_exits_close(g->exits);
@@ -405,6 +412,7 @@ enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fau
         .keeper_fd = -1,
         .record_fd = -1,
     };
+    sek_duties_init(&g);
     enum sek_error rc = guard_open(&g, fault);
     if (!rc) {
         sek_info("protecting this device");

@@ -5,18 +5,13 @@
 #ifndef SEK_AGENT_GUARD_H
 #define SEK_AGENT_GUARD_H
 
+#include "agent/guard/duties.h"
 #include "agent/guard/exits.h"
 #include "agent/guard/firewall.h"
 #include "agent/lockdown/keeper.h"
 #include "agent/message.h"
 #include "agent/settings.h"
-
-#define SEK_SPARES 16
-
-struct sek_spare {
-    uint8_t address[16]; /* IPv4-mapped for IPv4 */
-    unsigned bits;       /* of the 128 */
-};
+#include "agent/spare.h"
 
 struct sek_guard {
     const struct sek_settings *settings;
@@ -24,8 +19,7 @@ struct sek_guard {
     struct sek_exits *exits;
     struct sek_filter filter; /* in force */
     struct sek_guard_state state;
-    struct sek_spare spares[SEK_SPARES]; /* never blocked */
-    unsigned spare_count;
+    struct sek_spares spares; /* never blocked */
     int queue_fd[SEK_QUEUES], probe_fd, control_fd, lock_fd, signal_fd, watch_fd;
     pid_t worker, keeper, collector;
     int worker_fd;
@@ -36,6 +30,7 @@ struct sek_guard {
     struct sek_shield *shield; /* NULL: this kernel has none */
     int clock_fd;
     bool forced; /* the agent before this one was ended by force */
+    struct sek_duty_process duties[SEK_DUTIES];
 };
 
 enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fault *fault);
@@ -53,12 +48,14 @@ void sek_guard_start_keeper(struct sek_guard *g);
 void sek_guard_stop_keeper(struct sek_guard *g);
 void sek_guard_collect_inventory(struct sek_guard *g);
 
+/* What every child does first: no signal mask, dies with its parent, is called NAME, and keeps only
+ * the COUNT descriptors KEEP. */
+void sek_guard_child_begin(const char *name, const int *keep, size_t count);
+
 /* guard_requests.c: what the worker may ask for. */
 void sek_guard_request(struct sek_guard *g, struct sek_message *m);
 void sek_guard_send_state(struct sek_guard *g);
 void sek_guard_part(struct sek_guard *g, int part, enum sek_protection level, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* TEXT is an address or prefix. */
-bool sek_guard_spare(struct sek_guard *g, const char *text);
 
 #endif

@@ -41,45 +41,6 @@ void sek_guard_send_state(struct sek_guard *g)
         sek_message_send(g->worker_fd, SEK_MESSAGE_STATE, 0, &g->state, sizeof g->state, -1);
 }
 
-/* --- spared addresses ------------------------------------------------------------------------ */
-
-bool sek_guard_spare(struct sek_guard *g, const char *text)
-{
-    char copy[64];
-    struct sek_spare s;
-    snprintf(copy, sizeof copy, "%s", text);
-    char *slash = strchr(copy, '/');
-    if (slash)
-        *slash++ = '\0';
-    if (g->spare_count == SEK_SPARES || !sek_address_parse(copy, s.address))
-        return false;
-    bool v4 = sek_address_is4(s.address);
-    s.bits = slash ? (unsigned)atoi(slash) + (v4 ? 96 : 0) : 128;
-    if (s.bits > 128)
-        return false;
-    g->spares[g->spare_count++] = s;
-    return true;
-}
-
-static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-    unsigned whole = bits / 8, rest = bits % 8;
-    if (memcmp(a, b, whole) != 0)
-        return false;
-    return !rest || !((a[whole] ^ b[whole]) >> (8 - rest));
-}
-
-/* Does the prefix hold a spared address, or lie in a spared prefix? */
-static bool is_spared(const struct sek_guard *g, const uint8_t address[16], unsigned bits)
-{
-    for (unsigned i = 0; i < g->spare_count; i++) {
-        unsigned shorter = bits < g->spares[i].bits ? bits : g->spares[i].bits;
-        if (same_bits(address, g->spares[i].address, shorter))
-            return true;
-    }
-    return false;
-}
-
 /* --- the requests ---------------------------------------------------------------------------- */
 
 static void request_verdicts(struct sek_guard *g, const struct sek_message *m)
@@ -156,7 +117,7 @@ static void request_prefixes(struct sek_guard *g, int fd)
     for (size_t i = 0; good && i < count; i++) {
         uint8_t address[16];
         sek_address_map(list[i].address, !list[i].v6, address);
-        if (list[i].bits && !is_spared(g, address, list[i].bits + (list[i].v6 ? 0u : 96u)))
+        if (list[i].bits && !sek_spares_cover(&g->spares, address, list[i].bits + (list[i].v6 ? 0u : 96u)))
             good[kept++] = list[i];
     }
     if (good && g->exits && sek_exits_prefixes(g->exits, good, kept, &fault))
@@ -173,7 +134,7 @@ static void request_block(struct sek_guard *g, const struct sek_block *b)
     struct sek_fault fault;
     char text[46];
     sek_address_text(b->address, text);
-    if (b->ttl_s && is_spared(g, b->address, 128)) {
+    if (b->ttl_s && sek_spares_cover(&g->spares, b->address, 128)) {
         sek_warning("%s is spared by configuration and was not blocked", text);
         return;
     }
@@ -281,6 +242,10 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         break;
     case SEK_MESSAGE_WINDOW:
         request_window(g, &m->window);
+        break;
+    case SEK_MESSAGE_DUTY:
+        sek_duty_wish(g, &m->duty, m->fd);
+        m->fd = -1; /* kept for the process */
         break;
     default:
         break;

@@ -6,12 +6,14 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ATTACKERS 256 /* of a bundle that are put into the block sets */
+#define ATTACKERS        256 /* of a bundle that are put into the block sets */
+#define STANDALONE_FILES 64
 
 struct prefix_list {
     struct sek_prefix *list;
@@ -199,6 +201,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
+    sek_worker_take_duties(w, view);
     w->settle_in = 2;
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
@@ -207,6 +210,58 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
     return SEK_OK;
+}
+
+struct standalone {
+    struct sek_bundle_file list[STANDALONE_FILES];
+    char digests[STANDALONE_FILES][SEK_SHA256_HEX];
+    char *paths[STANDALONE_FILES];
+    size_t count;
+};
+
+/* FILE of FOLDER as the bundle's file PATH; one that is not there is none. */
+static enum sek_error add_standalone(struct standalone *s, const char *folder, const char *file,
+                                     const char *path, struct sek_fault *fault)
+{
+    char full[512], *data;
+    size_t len;
+    if (s->count == STANDALONE_FILES)
+        return sek_fail(fault, SEK_ELIMIT, "%.300s: more than %d files", folder, STANDALONE_FILES);
+    snprintf(full, sizeof full, "%.250s/%.250s", folder, file);
+    enum sek_error rc = sek_file_read(full, SEK_BUNDLE_FILE_LIMIT, &data, &len, fault);
+    if (rc)
+        return rc == SEK_ENOTFOUND ? SEK_OK : rc;
+    sek_sha256_hex(data, len, s->digests[s->count]);
+    s->paths[s->count] = strdup(path);
+    s->list[s->count] =
+        (struct sek_bundle_file){s->paths[s->count], data, len, s->digests[s->count]};
+    s->count++;
+    return SEK_OK;
+}
+
+/* All files with ENDING of the part PART ("logs"). */
+static enum sek_error add_part(struct standalone *s, const char *folder, const char *part,
+                               const char *ending, struct sek_fault *fault)
+{
+    char path[300];
+    enum sek_error rc = SEK_OK;
+    snprintf(path, sizeof path, "%.250s/%s", folder, part);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && !rc && (e = readdir(d));) {
+        const char *end = strrchr(e->d_name, '.');
+        snprintf(path, sizeof path, "%s/%s", part, e->d_name);
+        if (end && !strcmp(end, ending))
+            rc = add_standalone(s, folder, path, path, fault);
+    }
+    if (d)
+        closedir(d);
+    return rc;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct sek_bundle_file *)a)->path,
+                  ((const struct sek_bundle_file *)b)->path);
 }
 
 enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fault)
@@ -220,28 +275,25 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
         {"indicators.json", "indicators.json"},
         {"policy.json", "policy.json"},
     };
-    enum { COUNT = sizeof files / sizeof files[0] };
-    struct sek_bundle_file list[COUNT];
-    char digests[COUNT][SEK_SHA256_HEX], path[512];
-    struct sek_bundle_view view = {.files = list};
-    enum sek_error rc = SEK_OK;
-    for (size_t i = 0; i < COUNT && !rc; i++) {
-        char *data;
-        size_t len;
-        snprintf(path, sizeof path, "%s/%s", w->options->settings->standalone, files[i].file);
-        rc = sek_file_read(path, SEK_BUNDLE_FILE_LIMIT, &data, &len, fault);
-        if (rc == SEK_OK) {
-            sek_sha256_hex(data, len, digests[view.count]);
-            list[view.count] =
-                (struct sek_bundle_file){files[i].path, data, len, digests[view.count]};
-            view.count++;
-        }
-        rc = rc == SEK_ENOTFOUND ? SEK_OK : rc;
-    }
+    const char *folder = w->options->settings->standalone;
+    struct standalone *s = calloc(1, sizeof *s);
+    enum sek_error rc = s ? SEK_OK : sek_fail(fault, SEK_ENOMEM, "out of memory");
+    for (size_t i = 0; !rc && i < sizeof files / sizeof files[0]; i++)
+        rc = add_standalone(s, folder, files[i].file, files[i].path, fault);
     if (!rc)
+        rc = add_part(s, folder, "logs", ".yaml", fault);
+    if (!rc)
+        rc = add_part(s, folder, "malware", ".yar", fault);
+    if (!rc) {
+        qsort(s->list, s->count, sizeof s->list[0], by_path);
+        const struct sek_bundle_view view = {.files = s->list, .count = s->count};
         rc = sek_worker_bundle(w, &view, fault);
-    for (size_t i = 0; i < view.count; i++)
-        free((void *)(uintptr_t)list[i].data);
+    }
+    for (size_t i = 0; s && i < s->count; i++) {
+        free((void *)(uintptr_t)s->list[i].data);
+        free(s->paths[i]);
+    }
+    free(s);
     return rc;
 }
 
@@ -281,6 +333,7 @@ void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
     block_addresses(w, remove, false);
     sek_worker_send_prefixes(w);
     sek_worker_refilter(w);
+    sek_worker_send_duties(w);
 }
 
 #define WINDOW_LIMIT (24 * 3600)

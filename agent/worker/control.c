@@ -16,7 +16,7 @@ static json_t *protection(const struct sek_worker *w)
 {
     static const char *const names[SEK_STATES] = {"entry", "address sets", "exit: addresses",
                                                   "exit: names and URLs", "lockdown",
-                                                  "self-protection"};
+                                                  "self-protection", "integrity", "logs", "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     json_t *list = json_array();
     for (int i = 0; i < SEK_STATES; i++)
@@ -56,7 +56,7 @@ static json_t *policy(const struct sek_worker *w)
     json_t *scopes = json_array();
     for (int i = 0; i < SEK_POLICY_SCOPES && w->policy.scopes[i][0]; i++)
         json_array_append_new(scopes, json_string(w->policy.scopes[i]));
-    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o, s:s, s:s, s:s, s:s}}", "version",
+    json_t *out = json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o, s:s, s:s, s:s, s:s}}", "version",
                      (json_int_t)w->policy.version, "entry", "mode",
                      sek_mode_name(w->policy.entry_mode), "probe_threshold",
                      (int)w->policy.probe_threshold, "probe_window_s",
@@ -69,6 +69,11 @@ static json_t *policy(const struct sek_worker *w)
                      "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
                      w->filter.window_only ? "window" : "always", "packages",
                      w->filter.trust_packages ? "trust" : "ignore");
+    static const char *const duties[SEK_DUTIES] = {"integrity", "logs", "malware"};
+    for (int i = 0; i < SEK_DUTIES; i++)
+        json_object_set_new(out, duties[i],
+                            json_pack("{s:s}", "mode", sek_mode_name(w->policy.duty_mode[i])));
+    return out;
 }
 
 static json_t *status(const struct sek_worker *w)

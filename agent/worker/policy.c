@@ -1,5 +1,6 @@
 /* JSON in, fixed structures out; every field that is there must have the right form. */
 #include "agent/worker/policy.h"
+#include "agent/worker/duties.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -133,7 +134,8 @@ enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t l
                                  fault)) &&
              !(rc =
                    parse_number(entry, "probe_window_s", 1, 86400, &fresh.probe_window_s, fault)) &&
-             !(rc = parse_number(entry, "block_ttl_s", 1, 31536000, &fresh.block_ttl_s, fault)))
+             !(rc = parse_number(entry, "block_ttl_s", 1, 31536000, &fresh.block_ttl_s, fault)) &&
+             !(rc = sek_duty_sections_check(root, fresh.duty_mode, fault)))
         rc = parse_inside(&fresh, json_object_get(root, "inside"), fault);
     json_decref(root);
     if (!rc)

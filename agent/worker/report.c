@@ -157,33 +157,40 @@ void sek_worker_report_connect(struct sek_worker *w, const struct sek_connect *c
     sek_text_free(&t);
 }
 
-void sek_worker_report_attacker(struct sek_worker *w, const struct sek_prober *prober)
+void sek_worker_block_attacker(struct sek_worker *w, const uint8_t address[16], uint32_t ttl_s,
+                               const char *reason, bool prevent)
 {
     struct sek_text t = {0};
-    struct sek_block block = {.ttl_s = w->policy.block_ttl_s};
+    struct sek_block block = {.ttl_s = ttl_s};
     struct sek_endpoints e = {0};
-    char address[46], reason[160];
-    bool prevent = w->policy.entry_mode == SEK_MODE_PREVENT;
-    memcpy(block.address, prober->address, 16);
+    char text[46];
+    memcpy(block.address, address, 16);
     if (prevent)
         sek_worker_ask(w, SEK_MESSAGE_BLOCK, 0, &block, sizeof block);
-    sek_address_text(prober->address, address);
-    snprintf(reason, sizeof reason,
-             "%u refused attempts at %u ports and %u blocked exploits within %u s",
-             prober->attempts, prober->port_count, prober->exploits, w->policy.probe_window_s);
-    memcpy(e.source, prober->address, 16);
+    sek_address_text(address, text);
+    memcpy(e.source, address, 16);
     sek_event_begin(&t, "attacker", prevent ? "blocked" : "detected");
     sek_event_endpoints(&t, &e);
     sek_json_str(&t, "reason", reason);
     sek_json_open(&t, "attacker", '{');
-    sek_json_str(&t, "ip", address);
-    sek_json_uint(&t, "ttl_s", w->policy.block_ttl_s);
+    sek_json_str(&t, "ip", text);
+    sek_json_uint(&t, "ttl_s", ttl_s);
     sek_json_str(&t, "reason", reason);
     sek_json_close(&t, '}');
     sek_event_end(&t);
     w->counters.attackers++;
     sek_worker_event(w, &t);
     sek_text_free(&t);
+}
+
+void sek_worker_report_attacker(struct sek_worker *w, const struct sek_prober *prober)
+{
+    char reason[160];
+    snprintf(reason, sizeof reason,
+             "%u refused attempts at %u ports and %u blocked exploits within %u s",
+             prober->attempts, prober->port_count, prober->exploits, w->policy.probe_window_s);
+    sek_worker_block_attacker(w, prober->address, w->policy.block_ttl_s, reason,
+                              w->policy.entry_mode == SEK_MODE_PREVENT);
 }
 
 void sek_worker_alert(void *arg, const struct sek_entry_alert *alert)
@@ -241,7 +248,8 @@ void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper)
 void sek_worker_status(struct sek_worker *w)
 {
     static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
-                                                  "lockdown", "self_protection"};
+                                                  "lockdown", "self_protection", "integrity", "logs",
+                                                  "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;
     if (!w->client)

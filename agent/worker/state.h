@@ -3,6 +3,7 @@
 #ifndef SEK_AGENT_WORKER_STATE_H
 #define SEK_AGENT_WORKER_STATE_H
 
+#include "agent/worker/duties.h"
 #include "agent/worker/entry.h"
 #include "agent/worker/indicators.h"
 #include "agent/worker/names.h"
@@ -59,6 +60,7 @@ struct sek_worker {
     unsigned settle_in; /* seconds until memory is given back */
     json_t *last_status;
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
+    struct sek_worker_duties duties;
 };
 
 /* Send to the guard; waits up to a second when it does not keep up. */
@@ -84,6 +86,9 @@ void sek_worker_report_outgoing(struct sek_worker *w, const struct sek_outgoing_
                                 bool blocked);
 void sek_worker_report_connect(struct sek_worker *w, const struct sek_connect *c);
 void sek_worker_report_attacker(struct sek_worker *w, const struct sek_prober *prober);
+/* Report ADDRESS as an attacker; with PREVENT it is blocked here, and by its event everywhere. */
+void sek_worker_block_attacker(struct sek_worker *w, const uint8_t address[16], uint32_t ttl_s,
+                               const char *reason, bool prevent);
 void sek_worker_owner(struct sek_worker *w, uint32_t id, const struct sek_process *process);
 void sek_worker_expire_pending(struct sek_worker *w);
 void sek_worker_alert(void *arg, const struct sek_entry_alert *alert);

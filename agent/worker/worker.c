@@ -199,6 +199,9 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
     case SEK_MESSAGE_INVENTORY:
         take_inventory(w, m->fd);
         break;
+    case SEK_MESSAGE_FINDING:
+        sek_worker_finding(w, m->id, (const char *)m->data, m->len);
+        break;
     case SEK_MESSAGE_STATE:
         w->guard = m->state;
         sek_worker_status(w);

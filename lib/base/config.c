@@ -221,6 +221,12 @@ const char *sek_config_get(struct sek_config *c, const char *key, const char *fa
     return e ? e->value : fallback;
 }
 
+unsigned sek_config_line(struct sek_config *c, const char *key)
+{
+    const struct entry *e = config_find(c, key);
+    return e ? e->line : 0;
+}
+
 enum sek_error sek_config_number(struct sek_config *c, const char *key, long low, long high,
                                  long *value, struct sek_fault *fault)
 {

@@ -29,6 +29,9 @@ const char *sek_config_get(struct sek_config *config, const char *key, const cha
 enum sek_error sek_config_number(struct sek_config *config, const char *key, long low, long high,
                                  long *value, struct sek_fault *fault);
 
+/* Where KEY stands; 0: nowhere. */
+unsigned sek_config_line(struct sek_config *config, const char *key);
+
 /* A key that was never asked for ("file:line: key"), or NULL. Call it after reading all. */
 const char *sek_config_unused(struct sek_config *config);
 

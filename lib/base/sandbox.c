@@ -81,11 +81,11 @@ enum sek_error sek_sandbox_files(const char *folder, const char *readable, bool 
     *on = false;
     if (ruleset < 0)
         return SEK_OK;
-    bool good = allow_path((int)ruleset, folder, FILE_ACCESS) &&
-                (!readable || allow_path((int)ruleset, readable, READ_ACCESS));
-    for (size_t i = 0; i < sizeof system / sizeof system[0]; i++)
+    bool good = !folder || (allow_path((int)ruleset, folder, FILE_ACCESS) &&
+                (!readable || allow_path((int)ruleset, readable, READ_ACCESS)));
+    for (size_t i = 0; folder && i < sizeof system / sizeof system[0]; i++)
         good = good && allow_path((int)ruleset, system[i], READ_ACCESS);
-    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+    for (size_t i = 0; folder && i < sizeof devices / sizeof devices[0]; i++)
         good = good && allow_path((int)ruleset, devices[i],
                                   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
     good = good && !syscall(SYS_landlock_restrict_self, ruleset, 0);
@@ -122,6 +122,30 @@ static const char *const device[] = {
     NULL,
 };
 
+static const char *const watcher[] = {
+    "fanotify_mark", "fgetxattr", "flistxattr", "fstatfs", "inotify_add_watch", "inotify_rm_watch",
+    "lgetxattr", "llistxattr", "name_to_handle_at", "open_by_handle_at", "statfs", NULL,
+};
+static const char *const keeper[] = {
+    "clone", "clone3", "close_range", "fchownat", "fsetxattr", "getrlimit", "kill", "linkat",
+    "openat2", "prctl", "rmdir", "setgroups", "setpriority", "setresgid", "setresuid",
+    "setrlimit", "seccomp", "landlock_create_ruleset", "landlock_add_rule",
+    "landlock_restrict_self", "capget", "capset", "connect", "socketpair", "wait4", "vfork",
+    "memfd_create", NULL,
+};
+static const char *const reader[] = {"fadvise64", NULL};
+
+static const struct {
+    const char *const *names[3];
+    bool sockets;
+} allowed[] = {
+    [SEK_SANDBOX_SERVER] = {{common, server}, true},
+    [SEK_SANDBOX_DEVICE] = {{common, device}, true},
+    [SEK_SANDBOX_WATCHER] = {{common, watcher}, false},
+    [SEK_SANDBOX_KEEPER] = {{common, watcher, keeper}, false},
+    [SEK_SANDBOX_READER] = {{common, reader}, false},
+};
+
 static int allow_names(scmp_filter_ctx filter, const char *const *names)
 {
     int failed = 0;
@@ -153,7 +177,7 @@ enum sek_error sek_sandbox_calls(enum sek_sandbox_duty duty, struct sek_fault *f
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return sek_fail(fault, SEK_EIO, "cannot set no_new_privs: %s", strerror(errno));
 #ifdef __SANITIZE_ADDRESS__
-    (void)duty, (void)allow_names, (void)allow_sockets, (void)common, (void)server, (void)device;
+    (void)duty, (void)allow_names, (void)allow_sockets, (void)allowed;
     return SEK_OK;
 #else
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -161,12 +185,13 @@ enum sek_error sek_sandbox_calls(enum sek_sandbox_duty duty, struct sek_fault *f
     int failed = filter ? 0 : -ENOMEM;
     if (!failed)
         failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    if (!failed)
-        failed = allow_names(filter, common);
-    if (!failed)
-        failed = allow_names(filter, duty == SEK_SANDBOX_SERVER ? server : device);
-    if (!failed)
+    for (size_t i = 0; !failed && i < 3 && allowed[duty].names[i]; i++)
+        failed = allow_names(filter, allowed[duty].names[i]);
+    if (!failed && allowed[duty].sockets)
         failed = allow_sockets(filter);
+    if (!failed && duty == SEK_SANDBOX_KEEPER) /* clamd's socket */
+        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     if (!failed)
         failed = seccomp_load(filter);
     if (failed)

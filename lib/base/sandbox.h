@@ -11,6 +11,9 @@
 enum sek_sandbox_duty {
     SEK_SANDBOX_SERVER, /* listens; never connects */
     SEK_SANDBOX_DEVICE, /* connects to its manager; packets by sockets that are open already */
+    SEK_SANDBOX_WATCHER, /* reads files and is told of their changes; makes no socket */
+    SEK_SANDBOX_KEEPER,  /* the same; also moves files away and back, and starts a reader */
+    SEK_SANDBOX_READER,  /* reads descriptors that it is given; opens nothing, makes no socket */
 };
 
 /* Become USER, who may not be root. FOLDER, with all in it, is given to USER first; NULL: nothing
@@ -18,7 +21,8 @@ enum sek_sandbox_duty {
 enum sek_error sek_sandbox_user(const char *user, const char *folder, struct sek_fault *fault);
 
 /* Only FOLDER stays writable, and READABLE (may be NULL) readable beside the system's own files.
- * A kernel without Landlock is not an error: *ON tells. */
+ * FOLDER NULL: nothing can be opened any more. A kernel without Landlock is not an error: *ON
+ * tells. */
 enum sek_error sek_sandbox_files(const char *folder, const char *readable, bool *on,
                                  struct sek_fault *fault);
 
