@@ -107,22 +107,16 @@ static void keep_maps(struct sek_kernel_guard *g, const struct lockdown *skel)
     g->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_event, g, NULL);
 }
 
-enum sek_error sek_kernel_guard_open(struct sek_kernel_guard **out, struct sek_fault *fault)
+static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct sek_fault *fault)
 {
     struct sek_kernel_guard *g = calloc(1, sizeof *g);
-    *out = NULL;
-    if (!g)
-        return sek_fail(fault, SEK_ENOMEM, "lockdown: out of memory");
-    libbpf_set_print(quiet);
-    struct lockdown *skel = runs_lsm() ? load(true) : NULL;
-    g->lsm = skel != NULL;
-    if (!skel)
-        skel = load(false);
+    struct lockdown *skel = g ? load(lsm) : NULL;
     if (!skel) {
         free(g);
         return sek_fail(fault, SEK_EUNSUPPORTED, "the kernel does not load lockdown's programs: %s",
                         strerror(errno));
     }
+    g->lsm = lsm;
     keep_maps(g, skel);
     enum sek_error rc =
         g->ring ? attach(g, skel, fault)
@@ -133,6 +127,16 @@ enum sek_error sek_kernel_guard_open(struct sek_kernel_guard **out, struct sek_f
     else
         *out = g;
     return rc;
+}
+
+/* A kernel may have BPF LSM and no way to attach to it (arm64 before Linux 6.4). */
+enum sek_error sek_kernel_guard_open(struct sek_kernel_guard **out, struct sek_fault *fault)
+{
+    *out = NULL;
+    libbpf_set_print(quiet);
+    if (runs_lsm() && !open_with(true, out, fault))
+        return SEK_OK;
+    return open_with(false, out, fault);
 }
 
 void sek_kernel_guard_close(struct sek_kernel_guard *g)

@@ -52,7 +52,7 @@ class Guest:
         self.process = start('qemu-system-aarch64', '-machine', 'virt', '-cpu', 'cortex-a72', '-m', '1536', '-smp', '1',
                              '-nographic', '-no-reboot', '-kernel', kernel, '-initrd', f'{work}/initrd',
                              '-nic', 'user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:8080-:80',
-                             '-append', 'console=ttyAMA0 quiet panic=-1 rdinit=/init lsm=lockdown,yama,bpf',
+                             '-append', 'console=ttyAMA0 quiet panic=-1 rdinit=/init lsm=landlock,lockdown,yama,bpf',
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self.read, daemon=True).start()
 
@@ -67,7 +67,7 @@ class Guest:
         while time.time() < end:
             if any(f'GUEST: {text}' in x for x in self.lines):
                 return
-            if self.process.poll() is not None:
+            if self.process.poll() is not None or any('GUEST: dpkg failed' in x for x in self.lines):
                 break
             time.sleep(0.1)
         raise RuntimeError(f'the guest never said "{text}"')
@@ -137,7 +137,7 @@ def play(work):
     guest.wait('done')
     said = '\n'.join(guest.lines)
     for text in ('boot aarch64', 'install ok installed', 'open cnc', 'open program', 'open exploit', 'held exploit', 'held cnc',
-                 'held name', 'other destinations work', 'held program', 'held loader', 'registered programs run', 'held kill'):
+                 'held name', 'other destinations work', 'held program', 'held loader', 'registered programs run'):
         if f'{text}' not in said:
             raise RuntimeError(f'missing: {text}')
     if 'NOT HELD' in said:
