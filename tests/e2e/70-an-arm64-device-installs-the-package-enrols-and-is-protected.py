@@ -130,7 +130,7 @@ def play(work):
     guest.wait('held name')
     open(f'{work}/policy.json', 'w').write('{"inside":{"mode":"learn","scopes":["/opt"]}}')
     ctl(work, 'policy', 'put', f'{work}/policy.json')
-    time.sleep(5)
+    guest.wait('learned')
     open(f'{work}/policy.json', 'w').write('{"inside":{"mode":"enforce","scopes":["/opt"]}}')
     ctl(work, 'policy', 'put', f'{work}/policy.json')
     step('enforced')
