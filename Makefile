@@ -33,13 +33,16 @@ HARDEN := -fstack-protector-strong -fPIE $(if $(SAN)$(FUZZER),,-D_FORTIFY_SOURCE
 VERSION := 0.1.0
 
 # One pkg-config name a line; the tests add cmocka.
-LIB_PC := libhs libpcre2-8 openssl libevent libevent_openssl jansson yaml-0.1 libzstd zlib libbrotlidec liblzma
+# Processors that neither Hyperscan nor Vectorscan is made for have lib/base/matcher.c.
+WITHOUT_HYPERSCAN ?= $(if $(filter armhf,$(ARCH)),1)
+LIB_PC := $(if $(WITHOUT_HYPERSCAN),,libhs) libpcre2-8 openssl libevent libevent_openssl jansson yaml-0.1 libzstd zlib libbrotlidec liblzma
 PC      = $(shell pkg-config --cflags $(1) 2>/dev/null)
 PL      = $(shell pkg-config --libs $(1) 2>/dev/null)
 
 CFLAGS  ?=
+override CFLAGS += $(if $(WITHOUT_HYPERSCAN),-DSEK_WITHOUT_HYPERSCAN)
 ALL_CFLAGS = -std=gnu17 $(OPT) $(WARN) $(HARDEN) -I. -I$(BUILD) -DSEK_VERSION='"$(VERSION)"' \
-             -D_GNU_SOURCE -ffunction-sections -fdata-sections -MMD -MP $(CFLAGS)
+             -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -MMD -MP $(CFLAGS)
 LINK     = $(OPT) -pie -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
 
 LIB_SRC     := $(wildcard lib/*/*.c)

@@ -10,7 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/detect/engine.h"
 
-#include <hs/hs.h>
+#include "lib/base/matcher.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

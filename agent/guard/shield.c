@@ -167,7 +167,7 @@ static int64_t offset_seen;
 static bool arm(int fd)
 {
     /* Far away: only the cancelling matters. */
-    const struct itimerspec far = {.it_value = {.tv_sec = (time_t)1 << 40}};
+    const struct itimerspec far = {.it_value = {.tv_sec = sizeof(time_t) > 4 ? (time_t)(1ull << 40) : INT32_MAX}};
     offset_seen = clock_offset();
     return !timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL);
 }

@@ -150,7 +150,7 @@ static enum sek_error map_file(struct sek_database *db, struct sek_fault *fault)
         return sek_fail(fault, errno == ENOENT ? SEK_ENOTFOUND : SEK_EIO, "%.300s: %s", db->path,
                         strerror(errno));
     void *map = MAP_FAILED;
-    if (!fstat(fd, &st) && st.st_size > (off_t)(HEADER + 32) && st.st_size < FILE_LIMIT)
+    if (!fstat(fd, &st) && st.st_size > (off_t)(HEADER + 32) && st.st_size < (off_t)FILE_LIMIT)
         map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
     if (map == MAP_FAILED)

@@ -66,7 +66,7 @@ static size_t first_wanted(const struct sek_owners *o, struct part p)
 
 static void put(uint64_t *slots, size_t cap, uint64_t h)
 {
-    size_t i = h & (cap - 1);
+    size_t i = (size_t)h & (cap - 1);
     while (slots[i])
         i = (i + 1) & (cap - 1);
     slots[i] = h;
@@ -74,7 +74,7 @@ static void put(uint64_t *slots, size_t cap, uint64_t h)
 
 static bool find(const struct sek_owners *o, uint64_t h)
 {
-    for (size_t i = h & (o->cap - 1); o->cap && o->slots[i]; i = (i + 1) & (o->cap - 1))
+    for (size_t i = (size_t)h & (o->cap - 1); o->cap && o->slots[i]; i = (i + 1) & (o->cap - 1))
         if (o->slots[i] == h)
             return true;
     return false;

@@ -1,9 +1,9 @@
 /* A file is read in pieces that overlap by more than the longest string that is looked at, so every
  * such string is whole in one piece. */
 #include "agent/inventory/versions.h"
+#include "lib/base/matcher.h"
 
 #include <ctype.h>
-#include <hs/hs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>

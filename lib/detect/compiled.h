@@ -4,9 +4,9 @@
 #ifndef SEK_DETECT_COMPILED_H
 #define SEK_DETECT_COMPILED_H
 
+#include "lib/base/matcher.h"
 #include "lib/rules/ruleset.h"
 
-#include <hs/hs.h>
 #include <stdatomic.h>
 
 /* A rule that pattern N of a database leads to; the hit counts only if it ends in [low, high]. */
@@ -78,7 +78,7 @@ struct sek_app_group {
  * version has a sorted list of address ranges that do not overlap; range i leads to the rules
  * rules[first[i]] .. rules[first[i + 1]]. */
 struct sek_ip_side {
-    unsigned __int128 *low; /* of each range; it ends where the next begins */
+    struct sek_wide *low; /* of each range; it ends where the next begins */
     uint32_t *first;
     uint32_t count;
     struct sek_rule **rules;

@@ -72,7 +72,7 @@ static bool read_settings(struct sek_engine *e, struct sek_fault *fault)
     uint64_t depth = 1u << 20, memory = e->options.memory_limit;
     if (!setting_size(c, "stream.reassembly.depth", &depth, fault) || !setting_size(c, "memory.limit", &memory, fault))
         return false;
-    e->pool.limit = memory;
+    e->pool.limit = memory < SIZE_MAX ? (size_t)memory : SIZE_MAX;
     e->tcp = (struct sek_tcp_settings){
         .midstream = e->options.midstream,
         .async = setting_yes(c, "stream.async-oneside"),

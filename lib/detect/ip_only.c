@@ -8,11 +8,9 @@
 
 #define ENTRIES_MAX (8u << 20) /* rules of all ranges of one side */
 
-typedef unsigned __int128 number;
-
 /* Where a rule begins or ceases to hold. */
 struct border {
-    number at;
+    struct sek_wide at;
     struct sek_rule *rule;
     bool ends;
 };
@@ -22,7 +20,7 @@ struct borders {
     size_t count, cap;
 };
 
-static bool border_add(struct borders *b, number at, struct sek_rule *rule, bool ends)
+static bool border_add(struct borders *b, struct sek_wide at, struct sek_rule *rule, bool ends)
 {
     if (b->count == b->cap) {
         size_t cap = b->cap ? b->cap * 2 : 1024;
@@ -39,7 +37,7 @@ static bool border_add(struct borders *b, number at, struct sek_rule *rule, bool
 static int by_place(const void *a, const void *b)
 {
     const struct border *x = a, *y = b;
-    return x->at < y->at ? -1 : x->at > y->at;
+    return sek_wide_compare(x->at, y->at);
 }
 
 /* Does the set name less than one address in 256? */
@@ -59,16 +57,17 @@ static bool set_borders(struct borders *b, const struct sek_address_set *set, in
 {
     bool ok = true;
     for (uint32_t i = 0; !v6 && i < set->v4_count && ok; i++)
-        ok = border_add(b, set->v4[i].low, r, false) &&
-             border_add(b, (number)set->v4[i].high + 1, r, true);
+        ok = border_add(b, sek_wide_of(set->v4[i].low), r, false) &&
+             border_add(b, sek_wide_of((uint64_t)set->v4[i].high + 1), r, true);
     for (uint32_t i = 0; v6 && i < set->v6_count && ok; i++)
         ok = border_add(b, set->v6[i].low, r, false) &&
-             (set->v6[i].high == ~(number)0 || border_add(b, set->v6[i].high + 1, r, true));
+             (!sek_wide_compare(set->v6[i].high, SEK_WIDE_MAX) ||
+              border_add(b, sek_wide_next(set->v6[i].high), r, true));
     return ok;
 }
 
 /* One more range that begins AT, with the rules that hold now. */
-static bool range_add(struct sek_ip_side *s, number at, struct sek_rule *const *active,
+static bool range_add(struct sek_ip_side *s, struct sek_wide at, struct sek_rule *const *active,
                       uint32_t active_count, uint32_t *room)
 {
     uint32_t begin = s->first[s->count];
@@ -99,8 +98,8 @@ static bool sweep(struct sek_ip_side *s, struct borders *b, uint32_t rule_count)
     if (ok && b->count)
         qsort(b->items, b->count, sizeof *b->items, by_place);
     for (size_t i = 0; i < b->count && ok;) {
-        number at = b->items[i].at;
-        for (; i < b->count && b->items[i].at == at; i++) {
+        struct sek_wide at = b->items[i].at;
+        for (; i < b->count && !sek_wide_compare(b->items[i].at, at); i++) {
             struct border *x = &b->items[i];
             uint32_t k = 0;
             while (k < active_count && active[k] != x->rule)
@@ -164,23 +163,15 @@ void ip_only_free(struct sek_compiled *c)
     free(c->ip_only.wide);
 }
 
-static number number_of(const struct sek_addr *a, int version)
-{
-    number v = 0;
-    for (int i = 0; i < (version == 4 ? 4 : 16); i++)
-        v = v << 8 | a->bytes[i];
-    return v;
-}
-
 uint32_t sek_ip_only_find(const struct sek_ip_only *all, int side, int version,
                           const struct sek_addr *addr, struct sek_rule *const **rules)
 {
     const struct sek_ip_side *s = &all->side[side][version == 6];
-    number v = number_of(addr, version);
+    struct sek_wide v = sek_wide_read(addr->bytes, version == 4 ? 4 : 16);
     uint32_t low = 0, high = s->count; /* the last range that begins at or before V */
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        if (s->low[mid] <= v)
+        if (sek_wide_compare(s->low[mid], v) <= 0)
             low = mid + 1;
         else
             high = mid;

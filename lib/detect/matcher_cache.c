@@ -58,9 +58,9 @@ struct matcher_cache *matcher_cache_open(const char *path)
         const uint8_t *key = (const uint8_t *)c->file + at;
         memcpy(&size, c->file + at + KEY_SIZE, sizeof size);
         at += KEY_SIZE + sizeof size;
-        if (size > len - at || !entry_new(c, key, c->file + at, size))
+        if (size > len - at || !entry_new(c, key, c->file + at, (size_t)size))
             break;
-        at += size;
+        at += (size_t)size;
     }
     return c;
 }

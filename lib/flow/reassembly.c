@@ -70,7 +70,7 @@ static void overlap_check(struct sek_stream *s, struct sek_packet *p, uint64_t o
 {
     uint64_t begin = offset > s->base ? offset : s->base;
     uint64_t end = offset + len < s->base + s->filled ? offset + len : s->base + s->filled;
-    if (begin < end && memcmp(s->buf + (begin - s->base), data + (begin - offset), end - begin))
+    if (begin < end && memcmp(s->buf + (begin - s->base), data + (begin - offset), (size_t)(end - begin)))
         sek_packet_stream_event(p, SEK_STREAM_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
 }
 
@@ -196,7 +196,7 @@ static bool piece_yields(const struct arrival *a, const struct sek_segment *g)
 static void piece_check(struct arrival *a, const struct sek_segment *g, uint64_t offset,
                         const uint8_t *data, uint64_t from, uint64_t to)
 {
-    if (memcmp(g->bytes + g->skip + (from - g->offset), data + (from - offset), to - from))
+    if (memcmp(g->bytes + g->skip + (from - g->offset), data + (from - offset), (size_t)(to - from)))
         sek_packet_stream_event(a->p, SEK_STREAM_REASSEMBLY_OVERLAP_DIFFERENT_DATA);
 }
 

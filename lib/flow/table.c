@@ -35,10 +35,17 @@ bool sek_flow_table_open(struct sek_flow_table *t, struct sek_pool *pool, uint32
     return true;
 }
 
+/* Both halves of the product, where the processor gives them. */
 static inline uint64_t mix(uint64_t a, uint64_t b)
 {
+#ifdef __SIZEOF_INT128__
     unsigned __int128 m = (unsigned __int128)(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xd6e8feb86659fd93ull);
     return (uint64_t)m ^ (uint64_t)(m >> 64);
+#else
+    uint64_t m = (a ^ 0x9e3779b97f4a7c15ull) * 0xd6e8feb86659fd93ull + b;
+    m = (m ^ m >> 32) * 0xd6e8feb86659fd93ull;
+    return m ^ m >> 29;
+#endif
 }
 
 /* The same for both directions: the two ends are hashed apart and added. */

@@ -8,7 +8,6 @@
 #include <strings.h>
 
 #define NESTING_MAX 16
-#define ALL6        (~(unsigned __int128)0)
 
 struct variable {
     struct variable *next;
@@ -105,10 +104,10 @@ static const char *variable_value(const struct sek_variables *v, const char *nam
 struct ranges {
     struct sek_range6 *items;
     uint32_t count, cap;
-    unsigned __int128 top; /* highest value of this kind */
+    struct sek_wide top; /* highest value of this kind */
 };
 
-static bool ranges_add(struct ranges *r, unsigned __int128 low, unsigned __int128 high)
+static bool ranges_add(struct ranges *r, struct sek_wide low, struct sek_wide high)
 {
     if (r->count == r->cap) {
         uint32_t cap = r->cap ? r->cap * 2 : 8;
@@ -125,7 +124,7 @@ static bool ranges_add(struct ranges *r, unsigned __int128 low, unsigned __int12
 static int by_low(const void *a, const void *b)
 {
     const struct sek_range6 *x = a, *y = b;
-    return x->low < y->low ? -1 : x->low > y->low;
+    return sek_wide_compare(x->low, y->low);
 }
 
 static void ranges_merge(struct ranges *r)
@@ -136,8 +135,9 @@ static void ranges_merge(struct ranges *r)
     qsort(r->items, r->count, sizeof *r->items, by_low);
     for (uint32_t i = 1; i < r->count; i++) {
         struct sek_range6 *last = &r->items[out];
-        if (r->items[i].low <= last->high || (last->high != ALL6 && r->items[i].low == last->high + 1)) {
-            if (r->items[i].high > last->high)
+        bool last_of_all = !sek_wide_compare(last->high, SEK_WIDE_MAX);
+        if (last_of_all || sek_wide_compare(r->items[i].low, sek_wide_next(last->high)) <= 0) {
+            if (sek_wide_compare(r->items[i].high, last->high) > 0)
                 last->high = r->items[i].high;
         } else {
             r->items[++out] = r->items[i];
@@ -151,17 +151,19 @@ static bool ranges_subtract(struct ranges *a, const struct ranges *b)
 {
     struct ranges out = {.top = a->top};
     for (uint32_t i = 0; i < a->count; i++) {
-        unsigned __int128 low = a->items[i].low, high = a->items[i].high;
+        struct sek_wide low = a->items[i].low, high = a->items[i].high;
         bool rest = true;
         for (uint32_t k = 0; k < b->count && rest; k++) {
-            if (b->items[k].high < low || b->items[k].low > high)
+            const struct sek_range6 *less = &b->items[k];
+            if (sek_wide_compare(less->high, low) < 0 || sek_wide_compare(less->low, high) > 0)
                 continue;
-            if (b->items[k].low > low && !ranges_add(&out, low, b->items[k].low - 1))
+            if (sek_wide_compare(less->low, low) > 0 &&
+                !ranges_add(&out, low, sek_wide_previous(less->low)))
                 return false;
-            if (b->items[k].high >= high)
+            if (sek_wide_compare(less->high, high) >= 0)
                 rest = false;
             else
-                low = b->items[k].high + 1;
+                low = sek_wide_next(less->high);
         }
         if (rest && !ranges_add(&out, low, high))
             return false;
@@ -181,12 +183,9 @@ struct parse {
     enum kind kind;
 };
 
-static unsigned __int128 number_of(const struct sek_addr *a, int version)
+static struct sek_wide number_of(const struct sek_addr *a, int version)
 {
-    unsigned __int128 v = 0;
-    for (int i = 0; i < (version == 4 ? 4 : 16); i++)
-        v = v << 8 | a->bytes[i];
-    return v;
+    return sek_wide_read(a->bytes, version == 4 ? 4 : 16);
 }
 
 static enum sek_error parse_address(struct parse *p, const char *text, struct ranges *out)
@@ -206,26 +205,25 @@ static enum sek_error parse_address(struct parse *p, const char *text, struct ra
         return sek_fail(p->fault, SEK_EINVAL,
                         "found '%s', expected an address, a network or a variable", text);
     unsigned bits = version == 4 ? 32 : 128;
-    unsigned __int128 low = number_of(&a, version), high = low;
+    struct sek_wide low = number_of(&a, version), high = low;
     if (dash) {
-        if (sek_addr_parse(dash, &b) != version || number_of(&b, version) < low)
+        if (sek_addr_parse(dash, &b) != version || sek_wide_compare(number_of(&b, version), low) < 0)
             return sek_fail(p->fault, SEK_EINVAL, "'%s' is not a range of addresses", text);
         high = number_of(&b, version);
     } else if (slash && strchr(slash, '.')) {
         if (sek_addr_parse(slash, &b) != 4 || version != 4)
             return sek_fail(p->fault, SEK_EINVAL, "'%s': bad netmask", text);
-        uint32_t mask = (uint32_t)number_of(&b, 4);
-        low &= mask;
-        high = low | (uint32_t)~mask;
+        uint32_t mask = (uint32_t)number_of(&b, 4).low;
+        low.low &= mask;
+        high.low = low.low | (uint32_t)~mask;
     } else if (slash) {
         char *end;
         unsigned long length = strtoul(slash, &end, 10);
         if (!*slash || *end || length > bits)
             return sek_fail(p->fault, SEK_EINVAL, "'%s': prefix length must be 0..%u", text, bits);
-        unsigned __int128 host = length == 0 ? (version == 4 ? 0xffffffffu : ALL6)
-                                             : (((unsigned __int128)1 << (bits - length)) - 1);
-        low &= ~host;
-        high = low | host;
+        struct sek_wide host = sek_wide_mask(bits - (unsigned)length);
+        low = (struct sek_wide){low.high & ~host.high, low.low & ~host.low};
+        high = (struct sek_wide){low.high | host.high, low.low | host.low};
     }
     if ((version == 4) != (p->kind == KIND_V4))
         return SEK_OK; /* the other family's pass takes it */
@@ -258,7 +256,7 @@ static enum sek_error parse_port(struct parse *p, const char *text, struct range
     if (!good || low > high || high > 65535)
         return sek_fail(p->fault, SEK_EINVAL,
                         "found '%s', expected a port 0..65535, a range low:high or a variable", text);
-    return ranges_add(out, low, high) ? SEK_OK : SEK_ENOMEM;
+    return ranges_add(out, sek_wide_of(low), sek_wide_of(high)) ? SEK_OK : SEK_ENOMEM;
 }
 
 static enum sek_error parse_set(struct parse *p, const char *text, size_t len, int depth,
@@ -282,7 +280,7 @@ static enum sek_error parse_item(struct parse *p, const char *text, size_t len, 
     memcpy(item, text, len);
     item[len] = '\0';
     if (!strcasecmp(item, "any"))
-        return ranges_add(out, 0, out->top) ? SEK_OK : SEK_ENOMEM;
+        return ranges_add(out, sek_wide_of(0), out->top) ? SEK_OK : SEK_ENOMEM;
     return p->kind == KIND_PORT ? parse_port(p, item, out) : parse_address(p, item, out);
 }
 
@@ -340,7 +338,7 @@ static enum sek_error parse_set(struct parse *p, const char *text, size_t len, i
         text += n < len ? n + 1 : n;
         len -= n < len ? n + 1 : n;
     }
-    if (!rc && !any_plus && !ranges_add(&plus, 0, plus.top))
+    if (!rc && !any_plus && !ranges_add(&plus, sek_wide_of(0), plus.top))
         rc = SEK_ENOMEM;
     ranges_merge(&plus);
     ranges_merge(&minus);
@@ -360,7 +358,7 @@ enum sek_error sek_address_set_parse(struct sek_arena *arena, const struct sek_v
                                      struct sek_fault *fault)
 {
     struct parse p = {.vars = v, .fault = fault, .kind = KIND_V4};
-    struct ranges v4 = {.top = 0xffffffffu}, v6 = {.top = ALL6};
+    struct ranges v4 = {.top = sek_wide_of(0xffffffffu)}, v6 = {.top = SEK_WIDE_MAX};
     struct sek_address_set *set = NULL;
     enum sek_error rc;
     *out = NULL;
@@ -381,7 +379,7 @@ enum sek_error sek_address_set_parse(struct sek_arena *arena, const struct sek_v
         goto done;
     }
     for (uint32_t i = 0; i < v4.count; i++)
-        set->v4[i] = (struct sek_range4){(uint32_t)v4.items[i].low, (uint32_t)v4.items[i].high};
+        set->v4[i] = (struct sek_range4){(uint32_t)v4.items[i].low.low, (uint32_t)v4.items[i].high.low};
     set->v4_count = v4.count;
     set->v6_count = v6.count;
     *out = set;
@@ -396,7 +394,7 @@ enum sek_error sek_port_set_parse(struct sek_arena *arena, const struct sek_vari
                                   struct sek_fault *fault)
 {
     struct parse p = {.vars = v, .fault = fault, .kind = KIND_PORT};
-    struct ranges r = {.top = 65535};
+    struct ranges r = {.top = sek_wide_of(65535)};
     struct sek_port_set *set;
     *out = NULL;
     if (!strcasecmp(text, "any"))
@@ -408,7 +406,7 @@ enum sek_error sek_port_set_parse(struct sek_arena *arena, const struct sek_vari
         rc = sek_fail(fault, SEK_ENOMEM, "out of memory");
     if (!rc) {
         for (uint32_t i = 0; i < r.count; i++)
-            for (uint32_t port = (uint32_t)r.items[i].low; port <= (uint32_t)r.items[i].high; port++)
+            for (uint64_t port = r.items[i].low.low; port <= r.items[i].high.low; port++)
                 set->bits[port / 64] |= 1ull << (port % 64);
         *out = set;
     }
@@ -421,7 +419,7 @@ bool sek_address_set_has(const struct sek_address_set *set, const struct sek_add
     if (!set)
         return true;
     if (version == 4) {
-        uint32_t v = (uint32_t)number_of(addr, 4), low = 0, high = set->v4_count;
+        uint32_t v = (uint32_t)number_of(addr, 4).low, low = 0, high = set->v4_count;
         while (low < high) {
             uint32_t mid = (low + high) / 2;
             if (v < set->v4[mid].low)
@@ -433,13 +431,13 @@ bool sek_address_set_has(const struct sek_address_set *set, const struct sek_add
         }
         return false;
     }
-    unsigned __int128 v = number_of(addr, 6);
+    struct sek_wide v = number_of(addr, 6);
     uint32_t low = 0, high = set->v6_count;
     while (low < high) {
         uint32_t mid = (low + high) / 2;
-        if (v < set->v6[mid].low)
+        if (sek_wide_compare(v, set->v6[mid].low) < 0)
             high = mid;
-        else if (v > set->v6[mid].high)
+        else if (sek_wide_compare(v, set->v6[mid].high) > 0)
             low = mid + 1;
         else
             return true;

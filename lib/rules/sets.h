@@ -5,6 +5,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/error.h"
+#include "lib/base/wide.h"
 #include "lib/packet/address.h"
 
 #include <stddef.h>
@@ -13,7 +14,7 @@ struct sek_range4 {
     uint32_t low, high; /* host order, inclusive */
 };
 struct sek_range6 {
-    unsigned __int128 low, high;
+    struct sek_wide low, high;
 };
 
 struct sek_address_set {

@@ -301,14 +301,14 @@ static void cut_power(const char *from, const char *to, const uint64_t *synced, 
         close(in);
         assert_in_range(size, 0, sizeof data - 1);
         uint64_t kept = strstr(e->d_name, ".seg") ? synced[first % 4096] : 0;
-        size_t extra = (size_t)size - kept, survives = extra ? (unsigned)rand_r(random) % (extra + 1) : 0;
+        size_t extra = (size_t)size - (size_t)kept, survives = extra ? (unsigned)rand_r(random) % (extra + 1) : 0;
         if (survives && rand_r(random) % 3 == 0)
             memset(data + kept + survives / 2, 0, survives - survives / 2);
         if (!kept && !survives)
             continue; /* not even the name */
         snprintf(path, sizeof path, "%s/%s", to, e->d_name);
         int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        assert_int_equal(write(out, data, kept + survives), (ssize_t)(kept + survives));
+        assert_int_equal(write(out, data, (size_t)kept + survives), (ssize_t)((size_t)kept + survives));
         close(out);
     }
     closedir(dir);
