@@ -44,7 +44,7 @@ struct sek_http {
     struct sek_text pending;         /* the request, until connected */
     int status;
     unsigned header_lines;
-    size_t left; /* bytes of body or chunk still to come */
+    uint64_t left; /* bytes of body or chunk still to come */
     bool zstd, close_after;
     char content_type[128];
     struct sek_text body;
@@ -270,7 +270,7 @@ static void on_read(struct bufferevent *bev, void *arg)
             fail(http, "the answer is too large");
             return;
         }
-        take_body(http, input, http->phase == TO_CLOSE ? SIZE_MAX : http->left);
+        take_body(http, input, http->phase == TO_CLOSE ? SIZE_MAX : http->left < SIZE_MAX ? (size_t)http->left : SIZE_MAX);
         if (http->bev != bev)
             return;
         if (http->phase == LENGTH && !http->left) {
