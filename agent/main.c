@@ -19,6 +19,8 @@ static const struct {
     {"posture", sek_command_posture, "weak passwords, open services and the like: [--root DIR]"},
     {"policy", sek_command_policy, "the policy in force"},
     {"lockdown", sek_command_lockdown, "learn|detect|enforce|off, explain PATH, run --scope MOUNT"},
+    {"firewall", sek_command_firewall,
+     "show|test|apply|confirm|rollback|off: packet filter rules, with a way back"},
     {"integrity", sek_command_integrity, "baseline|check|watch: what changed in files, and who did it"},
     {"logs", sek_command_logs, "test|watch: what log lines tell, by rules"},
     {"malware", sek_command_malware, "scan|watch|quarantine|restore|delete: malware in files"},

@@ -1,7 +1,9 @@
 /* The policy's fields, each with its allowed values: the default, and a check that names the field. */
 #include "manager/bundles.h"
+#include "lib/firewall/ruleset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIST_ITEMS 24 /* what the agent takes */
@@ -90,7 +92,18 @@ json_t *sek_policy_default(void)
         }
         json_object_set_new(policy, sections[i].name, section);
     }
+    json_object_set_new(policy, "firewall", json_pack("{s:s}", "mode", "off"));
     return policy;
+}
+
+/* Its rules are checked as the agent checks them. */
+static enum sek_error check_firewall(const json_t *section, struct sek_fault *fault)
+{
+    struct sek_ruleset *r = malloc(sizeof *r);
+    enum sek_error rc = r ? sek_ruleset_parse(section, r, fault)
+                          : sek_fail(fault, SEK_ENOMEM, "out of memory");
+    free(r);
+    return rc;
 }
 
 static enum sek_error check_word(const struct section *s, const char *key, const char *const *words,
@@ -176,10 +189,16 @@ enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault)
                 s = &sections[i];
         if (!strcmp(name, "version"))
             continue;
+        if (!strcmp(name, "firewall")) {
+            enum sek_error rc = check_firewall(section, fault);
+            if (rc)
+                return rc;
+            continue;
+        }
         if (!s)
             return sek_fail(fault, SEK_EINVAL,
                             "field \"%.60s\": no such field; entry, exit, inside, behaviour, "
-                            "integrity, logs and malware expected",
+                            "firewall, integrity, logs and malware expected",
                             name);
         if (!json_is_object(section))
             return sek_fail(fault, SEK_EINVAL, "field \"%s\": an object expected", name);

@@ -247,6 +247,9 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         sek_duty_wish(g, &m->duty, m->fd);
         m->fd = -1; /* kept for the process */
         break;
+    case SEK_MESSAGE_FIREWALL:
+        sek_guard_rules_order(g, m->id, &m->firewall, m->fd);
+        break;
     default:
         break;
     }

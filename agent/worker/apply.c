@@ -202,6 +202,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     }
     sek_worker_refilter(w);
     sek_worker_take_duties(w, view);
+    sek_worker_firewall_policy(w, json_object_get(w->duties.policy, "firewall"));
     w->settle_in = 2;
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,

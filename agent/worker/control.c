@@ -3,6 +3,7 @@
 #include "agent/worker/state.h"
 #include "bpf/lockdown.h"
 #include "lib/base/clock.h"
+#include "lib/firewall/ruleset.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -10,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_LIMIT 4096
+#define REQUEST_LIMIT (512 << 10) /* bytes; a firewall's rules may be long */
 
 static json_t *protection(const struct sek_worker *w)
 {
     static const char *const names[SEK_STATES] = {"entry", "address sets", "exit: addresses",
                                                   "exit: names and URLs", "lockdown",
-                                                  "self-protection", "integrity", "logs", "malware"};
+                                                  "self-protection", "firewall", "integrity", "logs", "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     json_t *list = json_array();
     for (int i = 0; i < SEK_STATES; i++)
@@ -69,6 +70,8 @@ static json_t *policy(const struct sek_worker *w)
                      "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
                      w->filter.window_only ? "window" : "always", "packages",
                      w->filter.trust_packages ? "trust" : "ignore");
+    json_object_set_new(out, "firewall", json_pack("{s:s}", "mode",
+                                                   sek_ruleset_modes[w->policy.firewall_mode]));
     static const char *const duties[SEK_DUTIES] = {"integrity", "logs", "malware"};
     for (int i = 0; i < SEK_DUTIES; i++)
         json_object_set_new(out, duties[i],
@@ -94,7 +97,8 @@ static json_t *status(const struct sek_worker *w)
     return out;
 }
 
-static json_t *answer(struct sek_worker *w, json_t *request)
+/* NULL: the answer comes later. */
+static json_t *answer(struct sek_worker *w, json_t *request, struct bufferevent *client)
 {
     const char *command = json_string_value(json_object_get(request, "command"));
     const char *word = json_string_value(json_object_get(request, "mode"));
@@ -115,6 +119,8 @@ static json_t *answer(struct sek_worker *w, json_t *request)
         sek_worker_refilter(w);
         return json_pack("{s:s}", "lockdown", word);
     }
+    if (!strcmp(command, "firewall"))
+        return sek_worker_firewall_command(w, request, client);
     if (!strcmp(command, "maintenance"))
         return sek_worker_maintenance(w, request);
     if (!strcmp(command, "reload") && !w->client && w->options->settings->standalone) {
@@ -123,7 +129,7 @@ static json_t *answer(struct sek_worker *w, json_t *request)
                                                 : json_pack("{s:s}", "reload", "done");
     }
     return json_pack("{s:s}", "error",
-                     "command: expected status, policy, patch, lockdown, maintenance or reload");
+                     "command: expected status, policy, patch, lockdown, firewall, maintenance or reload");
 }
 
 static void on_request(struct bufferevent *b, void *arg)
@@ -131,13 +137,15 @@ static void on_request(struct bufferevent *b, void *arg)
     struct evbuffer *in = bufferevent_get_input(b);
     char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
     if (!line) {
-        if (evbuffer_get_length(in) > REQUEST_LIMIT)
+        if (evbuffer_get_length(in) > REQUEST_LIMIT) {
+            sek_worker_firewall_closed(arg, b);
             bufferevent_free(b);
+        }
         return;
     }
     json_t *request = json_loads(line, 0, NULL);
-    json_t *reply = answer(arg, request);
-    char *text = json_dumps(reply, JSON_COMPACT);
+    json_t *reply = answer(arg, request, b);
+    char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
     if (text)
         evbuffer_add_printf(bufferevent_get_output(b), "%s\n", text);
     free(text);
@@ -149,7 +157,7 @@ static void on_request(struct bufferevent *b, void *arg)
 static void on_closed(struct bufferevent *b, short what, void *arg)
 {
     (void)what;
-    (void)arg;
+    sek_worker_firewall_closed(arg, b);
     bufferevent_free(b);
 }
 

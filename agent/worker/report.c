@@ -248,7 +248,7 @@ void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper)
 void sek_worker_status(struct sek_worker *w)
 {
     static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
-                                                  "lockdown", "self_protection", "integrity", "logs",
+                                                  "lockdown", "self_protection", "firewall", "integrity", "logs",
                                                   "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;

@@ -8,6 +8,7 @@
 #include "agent/worker/indicators.h"
 #include "agent/worker/names.h"
 #include "agent/worker/outgoing.h"
+#include "agent/worker/packets.h"
 #include "agent/worker/policy.h"
 #include "agent/worker/probes.h"
 #include "agent/worker/worker.h"
@@ -25,7 +26,8 @@ struct sek_pending {
 };
 
 struct sek_worker_counters {
-    uint64_t packets, entry_blocked, exit_blocked, lockdown_events, attackers, events;
+    uint64_t packets, entry_blocked, exit_blocked, lockdown_events, attackers, events,
+        firewall_events;
 };
 
 struct sek_worker {
@@ -61,6 +63,13 @@ struct sek_worker {
     json_t *last_status;
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
     struct sek_worker_duties duties;
+    struct {
+        struct bufferevent *client; /* that waits for the guard's answer, or NULL */
+        uint32_t id;                /* of that order */
+        bool checking;              /* whether the manager is reached with rules that are new */
+        uint64_t window_us;
+        unsigned told, untold; /* refused packets in this window, and those without an event */
+    } firewall;
 };
 
 /* Send to the guard; waits up to a second when it does not keep up. */
@@ -97,6 +106,19 @@ void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper);
 void sek_worker_status(struct sek_worker *w);
 /* The lockdown mode that holds: "off" while no scope could be marked, whatever the policy says. */
 const char *sek_worker_lockdown(const struct sek_worker *w);
+
+/* rules.c: the firewall. */
+void sek_worker_firewall_policy(struct sek_worker *w, const json_t *section);
+/* The guard's state has come: is a policy's rule set to be confirmed? */
+void sek_worker_firewall_pending(struct sek_worker *w);
+void sek_worker_firewall_link(struct sek_worker *w, bool up);
+/* {"verb":...}; NULL: CLIENT is answered later, else the answer. */
+json_t *sek_worker_firewall_command(struct sek_worker *w, const json_t *request,
+                                    struct bufferevent *client);
+void sek_worker_firewall_closed(struct sek_worker *w, const struct bufferevent *client);
+void sek_worker_firewall_done(struct sek_worker *w, uint32_t id, struct sek_firewall_answer *a);
+/* False: the packet was not logged by a firewall rule. */
+bool sek_worker_firewall_packet(struct sek_worker *w, const struct sek_queued *q);
 
 /* control.c */
 enum sek_error sek_control_open(struct sek_worker *w, struct sek_fault *fault);

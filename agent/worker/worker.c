@@ -102,7 +102,8 @@ static void take_outgoing(void *arg, const struct sek_queued *q)
 
 static void take_refused(void *arg, const struct sek_queued *q)
 {
-    sek_worker_refused(arg, q->data, q->len);
+    if (!sek_worker_firewall_packet(arg, q))
+        sek_worker_refused(arg, q->data, q->len);
 }
 
 static void read_packets(struct sek_worker *w, int fd,
@@ -202,8 +203,12 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
     case SEK_MESSAGE_FINDING:
         sek_worker_finding(w, m->id, (const char *)m->data, m->len);
         break;
+    case SEK_MESSAGE_FIREWALL_DONE:
+        sek_worker_firewall_done(w, m->id, &m->firewall_done);
+        break;
     case SEK_MESSAGE_STATE:
         w->guard = m->state;
+        sek_worker_firewall_pending(w);
         sek_worker_status(w);
         break;
     default:
@@ -237,6 +242,7 @@ static void on_link(void *arg, bool up)
 {
     struct sek_worker *w = arg;
     w->link_up = up;
+    sek_worker_firewall_link(w, up);
     sek_info("link to the manager is %s", up ? "up" : "down");
 }
 
