@@ -320,7 +320,9 @@ enum sek_error sek_confirm_keep(const struct sek_confirm *c, struct sek_fault *f
         rc = write_record(c, "confirmed", &r, fault);
         if (!rc) {
             remove_file(c, "pending");
-            remove_file(c, "refused");
+            /* What was refused of the manager's stays so beside local rules. */
+            if (r.origin == SEK_ORIGIN_POLICY)
+                remove_file(c, "refused");
         }
         free(r.text);
     }
@@ -341,7 +343,7 @@ static enum sek_error bring_back(const struct sek_confirm *c, const struct recor
     if (rc)
         load(c, NOTHING, false, NULL, NULL); /* better open than locked out */
     path_of(c, "refused", path);
-    if (pending)
+    if (pending && pending->origin == SEK_ORIGIN_POLICY)
         sek_file_replace(path, pending->digest, 64, 0600, NULL);
     remove_file(c, "pending");
     return rc;
