@@ -24,7 +24,7 @@ static const struct {
     {"integrity", sek_command_integrity, "baseline|check|watch: what changed in files, and who did it"},
     {"logs", sek_command_logs, "test|watch: what log lines tell, by rules"},
     {"malware", sek_command_malware, "scan|watch|quarantine|restore|delete: malware in files"},
-    {"patch", sek_command_patch, "the virtual patches in force"},
+    {"patch", sek_command_patch, "the virtual patches in force; test [ID]: play their self-tests"},
     {"events", sek_command_events, "events that wait for the manager"},
     {"doctor", sek_command_doctor, "which protection is full, partial or absent, and why"},
 };

@@ -55,7 +55,7 @@ static enum sek_error device_show(struct sek_cli *cli, const struct sek_command 
                                   struct sek_fault *fault)
 {
     static const char *const findings[] = {"cve", "package", "version", "state", "patches", NULL};
-    static const char *const patches[] = {"id", "origin", "component", "cves", "ports", NULL};
+    static const char *const patches[] = {"id", "origin", "mode", "component", "cves", "ports", NULL};
     static const char *const posture[] = {"severity", "id", "subject", "detail", "fix", NULL};
     json_t *doc = NULL;
     enum sek_error rc = get_device(cli, &doc, fault);
@@ -120,13 +120,15 @@ static enum sek_error patch_set(struct sek_cli *cli, const struct sek_command *c
     const char *device, *patch;
     char path[512];
     bool assign = !strcmp(command->words, "patches assign");
+    const char *mode = assign ? sek_cli_option(cli, "mode") : NULL;
     enum sek_error rc = sek_cli_word(cli, 0, "DEVICE", &device, fault);
     if (!rc)
         rc = sek_cli_word(cli, 1, "PATCH", &patch, fault);
     if (rc)
         return rc;
     snprintf(path, sizeof path, "/api/v1/devices/%s/patches/%s", device, patch);
-    return sek_cli_send(cli, assign ? "PUT" : "DELETE", path, NULL, NULL, fault);
+    return sek_cli_send(cli, assign ? "PUT" : "DELETE", path,
+                        mode ? json_pack("{s:s}", "mode", mode) : NULL, NULL, fault);
 }
 
 static enum sek_error device_command(struct sek_cli *cli, const struct sek_command *command,
@@ -277,7 +279,7 @@ const struct sek_command sek_commands_fleet[] = {
      NULL, {"cve", "package", "version", "fixed", "severity", "patches", NULL}},
     {"patches", "", "list virtual patches", sek_cli_simple, "/api/v1/patches", "patches",
      {"id", "cves", "available", "devices", "title", NULL}},
-    {"patches assign", "DEVICE PATCH", "put a virtual patch in force", patch_set, NULL, NULL,
+    {"patches assign", "DEVICE PATCH [--mode detect]", "put a virtual patch in force", patch_set, NULL, NULL,
      {NULL}},
     {"patches unassign", "DEVICE PATCH", "withdraw a virtual patch", patch_set, NULL, NULL, {NULL}},
     {"events",

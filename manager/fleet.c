@@ -280,7 +280,7 @@ static enum sek_error read_patches(struct sek_request *r, json_t **out, struct s
     json_t *row, *list = json_array();
     json_t *rows = NULL;
     enum sek_error rc = sek_store_rows(r->manager->store, &rows, fault,
-                                       "SELECT patch, origin, created FROM assignments"
+                                       "SELECT patch, origin, mode, created FROM assignments"
                                        " WHERE device=? ORDER BY patch",
                                        "s", r->parameter[0]);
     json_array_foreach(rows, i, row)
@@ -289,6 +289,7 @@ static enum sek_error read_patches(struct sek_request *r, json_t **out, struct s
         const char *rules = sek_content_patch(r->manager->content, id);
         json_t *entry = sek_intel_patch(r->manager, r->parameter[0], id, rules ? rules : "");
         json_object_set(entry, "origin", json_object_get(row, "origin"));
+        json_object_set(entry, "mode", json_object_get(row, "mode"));
         json_object_set(entry, "since", json_object_get(row, "created"));
         json_array_append_new(list, entry);
     }
@@ -366,7 +367,8 @@ static enum sek_error remove_device(struct sek_request *r, struct sek_fault *fau
 
 /* --- virtual patches of a device --- */
 
-static enum sek_error set_patch(struct sek_request *r, const char *origin, struct sek_fault *fault)
+static enum sek_error set_patch(struct sek_request *r, const char *origin, const char *mode,
+                                struct sek_fault *fault)
 {
     json_t *device = NULL;
     const char *patch = r->parameter[1];
@@ -376,9 +378,10 @@ static enum sek_error set_patch(struct sek_request *r, const char *origin, struc
         rc = sek_fail(fault, SEK_ENOTFOUND, "patch %.80s: no such patch", patch);
     if (!rc)
         rc = sek_store_run(r->manager->store, fault,
-                           "INSERT INTO assignments(device, patch, origin, created) VALUES(?,?,?,?)"
-                           " ON CONFLICT DO UPDATE SET origin=excluded.origin",
-                           "sssi", r->parameter[0], patch, origin, sek_now());
+                           "INSERT INTO assignments(device, patch, origin, created, mode)"
+                           " VALUES(?,?,?,?,?) ON CONFLICT DO UPDATE SET origin=excluded.origin,"
+                           " mode=excluded.mode",
+                           "sssis", r->parameter[0], patch, origin, sek_now(), mode);
     if (rc)
         return rc;
     sek_bundles_changed(r->manager->bundles, r->tenant, r->parameter[0]);
@@ -387,13 +390,22 @@ static enum sek_error set_patch(struct sek_request *r, const char *origin, struc
 
 static enum sek_error assign_patch(struct sek_request *r, struct sek_fault *fault)
 {
-    return set_patch(r, "manual", fault);
+    json_t *body = NULL;
+    enum sek_error rc = r->body.len ? sek_request_json(r, &body, fault) : SEK_OK;
+    const json_t *value = json_object_get(body, "mode");
+    const char *mode = value ? json_string_value(value) : "prevent";
+    if (!rc && (!mode || (strcmp(mode, "prevent") && strcmp(mode, "detect"))))
+        rc = sek_fail(fault, SEK_EINVAL, "field \"mode\": prevent or detect expected");
+    if (!rc)
+        rc = set_patch(r, "manual", mode, fault);
+    json_decref(body);
+    return rc;
 }
 
 /* Excluded, not forgotten: the next matching must not assign it again. */
 static enum sek_error unassign_patch(struct sek_request *r, struct sek_fault *fault)
 {
-    return set_patch(r, "excluded", fault);
+    return set_patch(r, "excluded", "prevent", fault);
 }
 
 static enum sek_error send_command(struct sek_request *r, struct sek_fault *fault)

@@ -70,6 +70,7 @@ static const struct section {
      {{"size_mb", 1, 1024, 64}, {"timeout_s", 1, 300, 20}, {"quarantine_mb", 1, 65536, 256}},
      {{"scopes", true, {0}}, {"exclude", true, {0}}},
      .path = "clamd"},
+    {"fleet", {0}, {{"silence_s", 30, 2592000, 300}}, {{0}}},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
 
@@ -77,7 +78,7 @@ json_t *sek_policy_default(void)
 {
     json_t *policy = json_pack("{s:i}", "version", 1);
     for (size_t i = 0; i < SECTIONS; i++) {
-        json_t *section = json_pack("{s:s}", "mode", sections[i].modes[0]);
+        json_t *section = json_pack("{s:s*}", "mode", sections[i].modes[0]);
         for (const struct number_field *n = sections[i].numbers; n->name; n++)
             json_object_set_new(section, n->name, json_integer(n->fallback));
         for (const struct word_field *w = sections[i].words; w->name; w++)
@@ -145,7 +146,7 @@ static enum sek_error check_list(const struct section *s, const struct list_fiel
 static enum sek_error check_field(const struct section *s, const char *key, const json_t *value,
                                   struct sek_fault *fault)
 {
-    if (!strcmp(key, "mode"))
+    if (!strcmp(key, "mode") && s->modes[0])
         return check_word(s, key, s->modes, value, fault);
     for (const struct list_field *l = s->lists; l->name; l++)
         if (!strcmp(key, l->name))
@@ -198,7 +199,7 @@ enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault)
         if (!s)
             return sek_fail(fault, SEK_EINVAL,
                             "field \"%.60s\": no such field; entry, exit, inside, behaviour, "
-                            "firewall, integrity, logs and malware expected",
+                            "firewall, integrity, logs, malware and fleet expected",
                             name);
         if (!json_is_object(section))
             return sek_fail(fault, SEK_EINVAL, "field \"%s\": an object expected", name);

@@ -121,6 +121,7 @@ static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundl
     const struct sek_bundle_file *list = device_file(view, "patches.json");
     struct sek_port ports[SEK_FILTER_PORTS] = {0};
     uint16_t count = 0;
+    const struct sek_bundle_file *tests = device_file(view, "patches.tests");
     char *copy = NULL;
     enum sek_error rc = SEK_OK;
     if (list && (rc = sek_patches_ports(list->data, list->len, ports, &count, fault)))
@@ -136,6 +137,9 @@ static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundl
     }
     remember(rules, w->patches_digest);
     free(w->patches);
+    free(w->patch_tests);
+    w->patch_ports.changed = true;
+    w->patch_tests = tests ? strndup(tests->data, tests->len) : NULL;
     w->patches = copy;
     w->patches_len = list ? list->len : 0;
     memcpy(w->ports, ports, sizeof ports);
@@ -273,6 +277,7 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
         {"allowlist", "allowlist"},
         {"patches.json", "devices/local/patches.json"},
         {"patches.rules", "devices/local/patches.rules"},
+        {"patches.tests", "devices/local/patches.tests"},
         {"indicators.json", "indicators.json"},
         {"policy.json", "policy.json"},
     };

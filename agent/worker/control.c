@@ -79,12 +79,12 @@ static json_t *policy(const struct sek_worker *w)
     return out;
 }
 
-static json_t *status(const struct sek_worker *w)
+static json_t *status(struct sek_worker *w)
 {
     json_t *patches = w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL) : NULL;
     json_t *list = json_object_get(patches, "patches");
     json_t *out =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}", "version",
+        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o, s:O}", "version",
                   SEK_VERSION, "device", w->client ? sek_client_device(w->client) : "", "tenant",
                   w->client ? sek_client_tenant(w->client) : "", "link", (int)w->link_up, "bundle",
                   (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
@@ -92,7 +92,8 @@ static json_t *status(const struct sek_worker *w)
                   (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry),
                   "lockdown", sek_worker_lockdown(w), "uptime_s",
                   (json_int_t)((sek_clock_mono_us() - w->started_us) / 1000000u), "policy",
-                  policy(w), "counters", counters(w), "protection", protection(w));
+                  policy(w), "counters", counters(w), "protection", protection(w),
+                  "hidden_by_tls", sek_worker_hidden(w));
     json_decref(patches);
     return out;
 }
@@ -110,8 +111,9 @@ static json_t *answer(struct sek_worker *w, json_t *request, struct bufferevent 
     if (!strcmp(command, "policy"))
         return policy(w);
     if (!strcmp(command, "patch"))
-        return w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL)
-                          : json_pack("{s:[]}", "patches");
+        return sek_worker_patches(w);
+    if (!strcmp(command, "patch-test"))
+        return sek_worker_patch_test(w, json_string_value(json_object_get(request, "patch")));
     if (!strcmp(command, "lockdown")) {
         if (!word || !sek_lockdown_mode_parse(word, &mode))
             return json_pack("{s:s}", "error", "mode: expected learn, detect, enforce or off");
@@ -129,7 +131,7 @@ static json_t *answer(struct sek_worker *w, json_t *request, struct bufferevent 
                                                 : json_pack("{s:s}", "reload", "done");
     }
     return json_pack("{s:s}", "error",
-                     "command: expected status, policy, patch, lockdown, firewall, maintenance or reload");
+                     "command: expected status, policy, patch, patch-test, lockdown, firewall, maintenance or reload");
 }
 
 static void on_request(struct bufferevent *b, void *arg)

@@ -9,6 +9,7 @@
 #include "agent/worker/names.h"
 #include "agent/worker/outgoing.h"
 #include "agent/worker/packets.h"
+#include "agent/worker/patches.h"
 #include "agent/worker/policy.h"
 #include "agent/worker/probes.h"
 #include "agent/worker/worker.h"
@@ -45,6 +46,9 @@ struct sek_worker {
     uint8_t local_inside; /* lockdown mode chosen on the device; 0xff: the policy's */
     char *patches;        /* patches.json in force, or NULL */
     size_t patches_len;
+    char *patch_tests;    /* patches.tests in force, or NULL */
+    struct sek_patch_ports patch_ports;
+    json_t *hidden; /* see sek_worker_hidden */
     char patches_digest[65];
     char indicators_digest[65];
     char allowlist_digest[65];

@@ -66,9 +66,11 @@ static void take_entry(void *arg, const struct sek_queued *q)
     struct sek_worker *w = arg;
     bool drop = false;
     w->counters.packets++;
-    if (q->data)
+    if (q->data) {
+        sek_patch_ports_see(&w->patch_ports, q->data, q->len);
         drop = sek_entry_packet(w->entry, q->data, q->len, w->policy.entry_mode == SEK_MODE_PREVENT,
                                 sek_clock_wall_us());
+    }
     add_verdict(w, q->id, SEK_QUEUE_ENTRY, drop, false);
 }
 

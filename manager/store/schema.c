@@ -37,7 +37,8 @@ const char sek_store_schema[] =
     " since INTEGER NOT NULL, pass INTEGER NOT NULL,"
     " PRIMARY KEY(device, cve, package)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS assignments(device TEXT NOT NULL, patch TEXT NOT NULL,"
-    " origin TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(device, patch)) WITHOUT ROWID;"
+    " origin TEXT NOT NULL, created INTEGER NOT NULL, mode TEXT NOT NULL DEFAULT 'prevent',"
+    " PRIMARY KEY(device, patch)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS events(n INTEGER PRIMARY KEY, tenant TEXT NOT NULL,"
     " leaf INTEGER NOT NULL, device TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL UNIQUE,"
     " time TEXT NOT NULL, received INTEGER NOT NULL, layer TEXT NOT NULL, action TEXT NOT NULL,"
@@ -72,5 +73,7 @@ const struct sek_store_step sek_store_steps[] = {
      "ALTER TABLE devices ADD COLUMN product TEXT NOT NULL DEFAULT 'null';"
      "ALTER TABLE devices ADD COLUMN posture TEXT NOT NULL DEFAULT '[]';"
      "ALTER TABLE devices ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';"},
+    {"assignments", "mode",
+     "ALTER TABLE assignments ADD COLUMN mode TEXT NOT NULL DEFAULT 'prevent';"},
     {NULL, NULL, NULL},
 };
