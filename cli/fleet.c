@@ -131,6 +131,26 @@ static enum sek_error patch_set(struct sek_cli *cli, const struct sek_command *c
                         mode ? json_pack("{s:s}", "mode", mode) : NULL, NULL, fault);
 }
 
+static enum sek_error uninstall_token(struct sek_cli *cli, const struct sek_command *command,
+                                      struct sek_fault *fault)
+{
+    const char *device;
+    char path[512];
+    json_t *doc = NULL;
+    (void)command;
+    enum sek_error rc = sek_cli_word(cli, 0, "DEVICE", &device, fault);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "/api/v1/devices/%s/uninstall-token", device);
+    rc = sek_cli_send(cli, "POST", path, NULL, &doc, fault);
+    if (!rc && cli->json)
+        sek_cli_list(cli, doc, NULL, NULL);
+    else if (!rc)
+        printf("%s\n", json_string_value(json_object_get(doc, "token")));
+    json_decref(doc);
+    return rc;
+}
+
 static enum sek_error device_command(struct sek_cli *cli, const struct sek_command *command,
                                      struct sek_fault *fault)
 {
@@ -265,7 +285,7 @@ const struct sek_command sek_commands_fleet[] = {
     {"tokens remove", "ID", "remove an enrolment token", remove_one, "/api/v1/tokens", NULL,
      {NULL}},
     {"devices", "", "list devices", sek_cli_simple, "/api/v1/devices", "devices",
-     {"id", "name", "kind", "online", "bundle_in_force", "lockdown", "findings", "patches", NULL}},
+     {"id", "name", "kind", "link", "bundle_in_force", "lockdown", "findings", "patches", NULL}},
     {"device", "DEVICE", "one device: state, findings, patches, posture", device_show, NULL, NULL,
      {NULL}},
     {"device remove", "DEVICE", "remove a device; its certificate ends", remove_one,
@@ -275,6 +295,8 @@ const struct sek_command sek_commands_fleet[] = {
      NULL, {NULL}},
     {"components", "DEVICE", "what is installed on a device", components, NULL, NULL,
      {"ecosystem", "name", "version", "source", "source_version", "path", "findings", NULL}},
+    {"device uninstall-token", "DEVICE", "the token that lets its agent be removed; makes an event",
+     uninstall_token, NULL, NULL, {NULL}},
     {"findings", "[DEVICE]", "vulnerabilities and the patches that cover them", findings, NULL,
      NULL, {"cve", "package", "version", "fixed", "severity", "patches", NULL}},
     {"patches", "", "list virtual patches", sek_cli_simple, "/api/v1/patches", "patches",

@@ -2,10 +2,12 @@
 #include "manager/bundles.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/encode.h"
 #include "lib/base/log.h"
 #include "manager/content.h"
 #include "manager/intel.h"
 #include "manager/push.h"
+#include "manager/uninstall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +125,10 @@ static enum sek_error gather_patches(struct sek_manager *m, const char *device, 
     snprintf(prefix, sizeof prefix, "devices/%s/", device);
     add_file(files, prefix, "patches.rules", "", g.rules.data, g.rules.len);
     add_file(files, prefix, "patches.tests", "", g.tests.data, g.tests.len);
+    char token[SEK_UNINSTALL_TEXT], digest[SEK_SHA256_HEX];
+    sek_uninstall_token(m, device, token);
+    sek_sha256_hex(token, strlen(token), digest);
+    add_file(files, prefix, "uninstall", "", strdup(digest), SEK_SHA256_HEX - 1);
     add_json(files, prefix, "patches.json", json_pack("{s:o}", "patches", g.list));
     return rc;
 }
@@ -186,8 +192,11 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     sek_text_puts(&allowlist, "");
     if (!rc)
         rc = sek_store_each(m->store, take_hash, &allowlist, fault,
-                            "SELECT sha256 FROM allowlist WHERE tenant=? ORDER BY sha256", "s",
-                            tenant);
+                            "SELECT DISTINCT sha256 FROM allowlist WHERE tenant=?1 AND (model='' OR"
+                            " model=(SELECT json_extract(product,'$.vendor') || '/' ||"
+                            " json_extract(product,'$.model')"
+                            " FROM devices WHERE id=?2)) ORDER BY sha256",
+                            "ss", tenant, device);
     add_json(files, "", "policy.json", policy);
     add_json(files, "", "indicators.json", indicators ? indicators : json_array());
     add_file(files, "", "allowlist", "", allowlist.data, allowlist.len);

@@ -6,6 +6,7 @@
 #include "manager/content.h"
 #include "manager/intel.h"
 #include "manager/push.h"
+#include "manager/uninstall.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -211,7 +212,13 @@ static void decorate(struct sek_request *r, json_t *device)
     const json_t *status = json_object_get(device, "status");
     const json_t *bundle = json_object_get(status, "bundle");
     json_t *lockdown = json_object_get(status, "lockdown");
-    json_object_set_new(device, "online", json_boolean(sek_push_online(r->manager->hub, id)));
+    bool online = sek_push_online(r->manager->hub, id);
+    bool silent = !online && json_integer_value(json_object_get(device, "silent"));
+    json_object_set_new(device, "online", json_boolean(online));
+    json_object_set_new(device, "link", json_string(online ? "up" : silent ? "silent" : "down"));
+    json_object_set(device, "silent_since", silent ? json_object_get(device, "gone") : json_null());
+    json_object_del(device, "silent");
+    json_object_del(device, "gone");
     json_object_set(device, "bundle_in_force",
                     json_object_get(bundle, "version") ? json_object_get(bundle, "version")
                                                        : json_null());
@@ -225,7 +232,7 @@ static enum sek_error list_devices(struct sek_request *r, struct sek_fault *faul
     enum sek_error rc = sek_store_rows(
         r->manager->store, &rows, fault,
         "SELECT id, kind, name, enrolled, last_seen, address, bundle_version, chain_faults,"
-        " os AS \"os:json\", status AS \"status:json\","
+        " gone, silent, os AS \"os:json\", status AS \"status:json\","
         " (SELECT count(*) FROM findings f WHERE f.device=d.id) AS findings,"
         " (SELECT count(*) FROM assignments a WHERE a.device=d.id AND a.origin<>'excluded')"
         "  AS patches,"
@@ -245,7 +252,7 @@ static enum sek_error read_device(struct sek_request *r, json_t **out, struct se
     enum sek_error rc = sek_store_row(
         r->manager->store, out, fault,
         "SELECT id, kind, name, tenant, enrolled, last_seen, address, bundle_version, chain_faults,"
-        " seq AS events, os AS \"os:json\", product AS \"product:json\","
+        " gone, silent, seq AS events, os AS \"os:json\", product AS \"product:json\","
         " services AS \"services:json\", posture AS \"posture:json\", notes AS \"notes:json\","
         " status AS \"status:json\" FROM devices WHERE id=? AND tenant=?",
         "ss", r->parameter[0], r->tenant);
@@ -441,6 +448,7 @@ const struct sek_route sek_routes_fleet[] = {
     {EVHTTP_REQ_GET, "/api/v1/devices/*/patches", SEK_ACCESS_VIEWER, show_patches},
     {EVHTTP_REQ_PUT, "/api/v1/devices/*/patches/*", SEK_ACCESS_OPERATOR, assign_patch},
     {EVHTTP_REQ_DELETE, "/api/v1/devices/*/patches/*", SEK_ACCESS_OPERATOR, unassign_patch},
+    {EVHTTP_REQ_POST, "/api/v1/devices/*/uninstall-token", SEK_ACCESS_ADMIN, sek_uninstall_reply},
     {EVHTTP_REQ_POST, "/api/v1/devices/*/commands", SEK_ACCESS_OPERATOR, send_command},
     {0, NULL, 0, NULL},
 };

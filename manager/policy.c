@@ -70,7 +70,7 @@ static const struct section {
      {{"size_mb", 1, 1024, 64}, {"timeout_s", 1, 300, 20}, {"quarantine_mb", 1, 65536, 256}},
      {{"scopes", true, {0}}, {"exclude", true, {0}}},
      .path = "clamd"},
-    {"fleet", {0}, {{"silence_s", 30, 2592000, 300}}, {{0}}},
+    {"fleet", {0}, {{"silence_s", 5, 2592000, 300}}, {{0}}},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
 
@@ -95,6 +95,26 @@ json_t *sek_policy_default(void)
     }
     json_object_set_new(policy, "firewall", json_pack("{s:s}", "mode", "off"));
     return policy;
+}
+
+static bool take_policy(void *arg, const struct sek_row *row)
+{
+    size_t len;
+    const char *text = row->text(row, 0, &len);
+    *(json_t **)arg = json_loadb(text, len, 0, NULL);
+    return false;
+}
+
+int64_t sek_policy_number(struct sek_manager *m, const char *tenant, const char *section,
+                          const char *field, int64_t fallback)
+{
+    json_t *policy = NULL;
+    sek_store_each(m->store, take_policy, &policy, NULL, "SELECT doc FROM policies WHERE tenant=?",
+                   "s", tenant);
+    const json_t *value = json_object_get(json_object_get(policy, section), field);
+    int64_t number = json_is_integer(value) ? json_integer_value(value) : fallback;
+    json_decref(policy);
+    return number;
 }
 
 /* Its rules are checked as the agent checks them. */
