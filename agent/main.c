@@ -25,6 +25,7 @@ static const struct {
     {"logs", sek_command_logs, "test|watch: what log lines tell, by rules"},
     {"malware", sek_command_malware, "scan|watch|quarantine|restore|delete: malware in files"},
     {"patch", sek_command_patch, "the virtual patches in force; test [ID]: play their self-tests"},
+    {"unlock", sek_command_unlock, "--token TOKEN: allow the package to be removed"},
     {"events", sek_command_events, "events that wait for the manager"},
     {"doctor", sek_command_doctor, "which protection is full, partial or absent, and why"},
 };

@@ -24,6 +24,8 @@ enum sek_message_type {
     SEK_MESSAGE_WINDOW,    /* struct sek_window: lockdown's maintenance window */
     SEK_MESSAGE_DUTY,      /* struct sek_duty_wish and a memory file: JSON for the duty's process */
     SEK_MESSAGE_FIREWALL,  /* struct sek_firewall_order and a memory file: struct sek_ruleset to apply */
+    SEK_MESSAGE_UNLOCK,    /* struct sek_unlock: the uninstall token, as somebody gave it */
+    SEK_MESSAGE_UNINSTALL, /* struct sek_unlock: the digest that it must have, of the bundle */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -35,6 +37,7 @@ enum sek_message_type {
     SEK_MESSAGE_FINDING,   /* id: enum sek_duty; an event of that duty, JSON */
     SEK_MESSAGE_FIREWALL_DONE, /* struct sek_firewall_answer: to the order with the same id, or (id 0)
                                   what came about by itself */
+    SEK_MESSAGE_UNLOCKED,      /* id as in UNLOCK; struct sek_unlocked */
     SEK_MESSAGE_TYPES
 };
 
@@ -123,6 +126,15 @@ struct sek_duty_wish {
     uint16_t unused;
 };
 
+struct sek_unlock {
+    char text[200];
+};
+
+struct sek_unlocked {
+    uint8_t failed;
+    char text[200];
+};
+
 /* Orders about the device's firewall rules. */
 enum sek_firewall_verb {
     SEK_FIREWALL_SHOW,
@@ -194,6 +206,8 @@ struct sek_message {
         struct sek_guard_state state;
         struct sek_duty_wish duty;
         struct sek_firewall_order firewall;
+        struct sek_unlock unlock;
+        struct sek_unlocked unlocked;
         struct sek_firewall_answer firewall_done;
     };
 };

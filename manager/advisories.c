@@ -243,6 +243,12 @@ static bool read_sum(const char *line, size_t len, char hash[65], char note[201]
     size_t n = len - at < 200 ? len - at : 200;
     memcpy(note, line + at, n);
     note[n] = '\0';
+    json_t *text = json_stringn(note, n);
+    for (size_t i = 0; !text && i < n; i++) {
+        if ((unsigned char)note[i] >= 0x80)
+            note[i] = '?'; /* no UTF-8, or cut within a letter */
+    }
+    json_decref(text);
     return true;
 }
 

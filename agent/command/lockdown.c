@@ -21,6 +21,7 @@
 static const char usage[] =
     "usage: sekisho-agent lockdown learn|detect|enforce|off\n"
     "       sekisho-agent lockdown maintenance [--minutes N] [--updater PROGRAM] | --end\n"
+    "       sekisho-agent lockdown export\n"
     "       sekisho-agent lockdown explain [--allowlist FILE] PATH\n"
     "       sekisho-agent lockdown run --scope MOUNT... --mode learn|detect|enforce\n"
     "           [--learn-from DIR] [--allowlist FILE] [--events FILE] [--stall open|closed]\n"

@@ -46,6 +46,8 @@ void sek_guard_tamper_open(struct sek_guard *g);
 void sek_guard_tamper_started(struct sek_guard *g); /* the worker runs */
 void sek_guard_tamper_serve(struct sek_guard *g);
 void sek_guard_tamper_stopped(struct sek_guard *g, int32_t pid, uint32_t uid);
+/* An attempt to remove the agent: TEXT is the token that was given. */
+void sek_guard_unlock(struct sek_guard *g, uint32_t id, struct sek_unlock *unlock);
 void sek_guard_tamper_close(struct sek_guard *g);
 
 /* rules.c: the firewall rules of the policy. */

@@ -113,6 +113,16 @@ static void hand_allowlist(struct sek_worker *w, const struct sek_bundle_file *f
         close(fd);
 }
 
+static void hand_uninstall(struct sek_worker *w, const struct sek_bundle_file *f)
+{
+    struct sek_unlock u = {0};
+    if (!f || f->len != 64 || !changed(f, w->uninstall_digest))
+        return;
+    memcpy(u.text, f->data, 64);
+    sek_worker_ask(w, SEK_MESSAGE_UNINSTALL, 0, &u, sizeof u);
+    remember(f, w->uninstall_digest);
+}
+
 /* Virtual patches: all rules of this device, and the ports they need. */
 static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundle_view *view,
                                     struct sek_fault *fault)
@@ -205,6 +215,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
+    hand_uninstall(w, device_file(view, "uninstall"));
     sek_worker_take_duties(w, view);
     sek_worker_firewall_policy(w, json_object_get(w->duties.policy, "firewall"));
     w->settle_in = 2;
@@ -280,6 +291,7 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
         {"patches.tests", "devices/local/patches.tests"},
         {"indicators.json", "indicators.json"},
         {"policy.json", "policy.json"},
+        {"uninstall", "devices/local/uninstall"},
     };
     const char *folder = w->options->settings->standalone;
     struct standalone *s = calloc(1, sizeof *s);

@@ -8,10 +8,60 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define REQUEST_LIMIT (512 << 10) /* bytes; a firewall's rules may be long */
+
+static void forget(struct sek_worker *w, const struct bufferevent *client)
+{
+    if (w->waiting == client)
+        w->waiting = NULL;
+}
+
+static void send_reply(struct bufferevent *b, json_t *reply)
+{
+    char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+    if (text)
+        evbuffer_add_printf(bufferevent_get_output(b), "%s\n", text);
+    free(text);
+    json_decref(reply);
+}
+
+uint32_t sek_control_wait(struct sek_worker *w, struct bufferevent *client)
+{
+    if (w->waiting)
+        return 0;
+    w->waiting = client;
+    w->waiting_id++;
+    w->waiting_id += !w->waiting_id;
+    return w->waiting_id;
+}
+
+void sek_control_reply(struct sek_worker *w, uint32_t id, json_t *reply)
+{
+    if (id && id == w->waiting_id && w->waiting)
+        send_reply(w->waiting, json_incref(reply));
+    if (id && id == w->waiting_id)
+        w->waiting = NULL;
+    json_decref(reply);
+}
+
+/* The guard compares; the token is not looked at here. */
+static json_t *unlock(struct sek_worker *w, const json_t *request, struct bufferevent *client)
+{
+    struct sek_unlock u = {0};
+    const char *token = json_string_value(json_object_get(request, "token"));
+    if (!token || strlen(token) >= sizeof u.text)
+        return json_pack("{s:s}", "error", "token: expected text of at most 199 characters");
+    uint32_t id = sek_control_wait(w, client);
+    if (!id)
+        return json_pack("{s:s}", "error", "another order is under way");
+    snprintf(u.text, sizeof u.text, "%s", token);
+    sek_worker_ask(w, SEK_MESSAGE_UNLOCK, id, &u, sizeof u);
+    return NULL;
+}
 
 static json_t *protection(const struct sek_worker *w)
 {
@@ -121,6 +171,8 @@ static json_t *answer(struct sek_worker *w, json_t *request, struct bufferevent 
         sek_worker_refilter(w);
         return json_pack("{s:s}", "lockdown", word);
     }
+    if (!strcmp(command, "unlock"))
+        return unlock(w, request, client);
     if (!strcmp(command, "firewall"))
         return sek_worker_firewall_command(w, request, client);
     if (!strcmp(command, "maintenance"))
@@ -140,18 +192,13 @@ static void on_request(struct bufferevent *b, void *arg)
     char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
     if (!line) {
         if (evbuffer_get_length(in) > REQUEST_LIMIT) {
-            sek_worker_firewall_closed(arg, b);
+            forget(arg, b);
             bufferevent_free(b);
         }
         return;
     }
     json_t *request = json_loads(line, 0, NULL);
-    json_t *reply = answer(arg, request, b);
-    char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
-    if (text)
-        evbuffer_add_printf(bufferevent_get_output(b), "%s\n", text);
-    free(text);
-    json_decref(reply);
+    send_reply(b, answer(arg, request, b));
     json_decref(request);
     free(line);
 }
@@ -159,7 +206,7 @@ static void on_request(struct bufferevent *b, void *arg)
 static void on_closed(struct bufferevent *b, short what, void *arg)
 {
     (void)what;
-    sek_worker_firewall_closed(arg, b);
+    forget(arg, b);
     bufferevent_free(b);
 }
 

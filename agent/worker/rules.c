@@ -6,8 +6,6 @@
 #include "lib/base/log.h"
 #include "lib/packet/packet.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,27 +85,13 @@ json_t *sek_worker_firewall_command(struct sek_worker *w, const json_t *request,
         else if (sek_ruleset_parse(json_object_get(request, "firewall"), r, &fault))
             good = false;
     }
-    if (good && w->firewall.client) {
+    uint32_t id = good ? sek_control_wait(w, client) : 0;
+    if (good && !id)
         sek_fail(&fault, SEK_ESTATE, "another order is under way");
-        good = false;
-    }
-    if (good) {
-        w->firewall.id++;
-        w->firewall.id += !w->firewall.id;
-        good = order(w, w->firewall.id, i, false, (unsigned)json_integer_value(within), r);
-        sek_fail(&fault, SEK_EIO, "the agent's guard does not take the order");
-    }
+    if (id && !order(w, id, i, false, (unsigned)json_integer_value(within), r))
+        sek_control_reply(w, id, json_pack("{s:s}", "error", "the guard does not take the order"));
     free(r);
-    if (!good)
-        return json_pack("{s:s}", "error", fault.message);
-    w->firewall.client = client;
-    return NULL;
-}
-
-void sek_worker_firewall_closed(struct sek_worker *w, const struct bufferevent *client)
-{
-    if (w->firewall.client == client)
-        w->firewall.client = NULL;
+    return id ? NULL : json_pack("{s:s}", "error", fault.message);
 }
 
 static void tell(struct sek_worker *w, const struct sek_firewall_answer *a)
@@ -128,20 +112,13 @@ void sek_worker_firewall_done(struct sek_worker *w, uint32_t id, struct sek_fire
     a->text[sizeof a->text - 1] = a->digest[64] = a->refused[64] = '\0';
     if (a->told)
         tell(w, a);
-    if (!id || id != w->firewall.id || !w->firewall.client)
-        return;
-    json_t *reply =
+    sek_control_reply(
+        w, id,
         a->failed ? json_pack("{s:s}", "error", a->text)
                   : json_pack("{s:b, s:b, s:i, s:s, s:s, s:s}", "confirmed", a->confirmed,
                               "pending", a->pending, "seconds", (int)a->seconds, "origin",
                               a->by_policy ? "policy" : "local", "digest", a->digest, "refused",
-                              a->refused);
-    char *text = json_dumps(reply, JSON_COMPACT);
-    if (text)
-        evbuffer_add_printf(bufferevent_get_output(w->firewall.client), "%s\n", text);
-    free(text);
-    json_decref(reply);
-    w->firewall.client = NULL;
+                              a->refused));
 }
 
 /* --- packets that a rule refused or noted ------------------------------------------------------ */

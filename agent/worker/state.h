@@ -67,9 +67,10 @@ struct sek_worker {
     json_t *last_status;
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
     struct sek_worker_duties duties;
+    struct bufferevent *waiting; /* of the control socket: for the guard's answer, or NULL */
+    uint32_t waiting_id;
+    char uninstall_digest[65];
     struct {
-        struct bufferevent *client; /* that waits for the guard's answer, or NULL */
-        uint32_t id;                /* of that order */
         bool checking;              /* whether the manager is reached with rules that are new */
         uint64_t window_us;
         unsigned told, untold; /* refused packets in this window, and those without an event */
@@ -119,12 +120,15 @@ void sek_worker_firewall_link(struct sek_worker *w, bool up);
 /* {"verb":...}; NULL: CLIENT is answered later, else the answer. */
 json_t *sek_worker_firewall_command(struct sek_worker *w, const json_t *request,
                                     struct bufferevent *client);
-void sek_worker_firewall_closed(struct sek_worker *w, const struct bufferevent *client);
 void sek_worker_firewall_done(struct sek_worker *w, uint32_t id, struct sek_firewall_answer *a);
 /* False: the packet was not logged by a firewall rule. */
 bool sek_worker_firewall_packet(struct sek_worker *w, const struct sek_queued *q);
 
 /* control.c */
+/* CLIENT waits for the guard's answer to a request; its id, or 0: another one waits. */
+uint32_t sek_control_wait(struct sek_worker *w, struct bufferevent *client);
+/* Answer (REPLY is taken) who waits for ID, if anybody still does. */
+void sek_control_reply(struct sek_worker *w, uint32_t id, json_t *reply);
 enum sek_error sek_control_open(struct sek_worker *w, struct sek_fault *fault);
 
 #endif

@@ -205,6 +205,11 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
     case SEK_MESSAGE_FINDING:
         sek_worker_finding(w, m->id, (const char *)m->data, m->len);
         break;
+    case SEK_MESSAGE_UNLOCKED:
+        m->unlocked.text[sizeof m->unlocked.text - 1] = '\0';
+        sek_control_reply(w, m->id, json_pack("{s:s}", m->unlocked.failed ? "error" : "unlock",
+                                              m->unlocked.text));
+        break;
     case SEK_MESSAGE_FIREWALL_DONE:
         sek_worker_firewall_done(w, m->id, &m->firewall_done);
         break;
