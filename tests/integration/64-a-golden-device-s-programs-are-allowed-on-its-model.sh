@@ -33,3 +33,13 @@ seq 1 200001 | awk '{printf "%064x  x\n", $1}' > "$work/many"
 ctl allowlist import "$work/many" 2>&1 | grep -q '200000' || fail "the limit does not hold"
 ctl allowlist remove "$(hash special)" || fail "remove"
 wait_for 5 sh -c "! grep -rqs $(hash special) '$work/camera/'" || fail "removed, and still there"
+# As many as are allowed reach the device; and what a device prints is what is imported.
+seq 3000 200900 | awk '{printf "%064x  x\n", $1}' > "$work/many"
+ctl allowlist import "$work/many" >/dev/null || fail "many programs are refused"
+wait_for 20 sh -c "grep -rqs $(printf %064x 200900) '$work/router/'" || fail "many programs do not reach the device"
+if [ -x "$BUILD/agent/sekisho-agent" ]; then
+    mkdir -p "$work/agent/lockdown"
+    cp "$work/golden" "$work/agent/lockdown/allowlist"
+    echo "state: $work/agent" > "$work/agent.yaml"
+    "$BUILD/agent/sekisho-agent" --config "$work/agent.yaml" lockdown export | cmp - "$work/golden" || fail "lockdown export"
+fi
