@@ -25,6 +25,8 @@ export interface Device {
   last_seen: number | null;
   address: string | null;
   online: boolean;
+  link: "up" | "down" | "silent";
+  silent_since: number | null;
   os: { id?: string; version_id?: string; codename?: string; kernel?: string } | null;
   status: { agent_version?: string; bundle?: { refused?: number; fault?: string } } | null;
   lockdown: unknown;

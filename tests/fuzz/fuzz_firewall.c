@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sek_ruleset_expand(template.data, fill, NULL, &out);
         for (size_t i = 0; i < out.len; i++) {
             quotes += out.data[i] == '"';
-            depth += (out.data[i] == '{') - (out.data[i] == '}');
+            if (quotes % 2 == 0)
+                depth += (out.data[i] == '{') - (out.data[i] == '}');
         }
         if (depth || quotes % 2)
             abort();

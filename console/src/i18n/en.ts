@@ -64,6 +64,9 @@ export const en = {
   "type.quarantine": "Infection",
   "type.attacker": "Attacker",
   "type.status": "Status",
+  "type.firewall": "Firewall",
+  "type.silence": "Silence",
+  "type.uninstall": "Uninstall token",
 
   "period.label": "Period",
   "period.1": "Hour",
@@ -121,6 +124,7 @@ export const en = {
   "device.blocked": "Stopped",
   "device.online": "Online",
   "device.offline": "Offline",
+  "device.silent": "Silent",
   "device.inforce": "Version {n} in force",
   "device.applying": "Version {have}, {want} on its way",
   "device.nobundle": "None yet",

@@ -66,6 +66,9 @@ export const ja: Dictionary = {
   "type.quarantine": "感染",
   "type.attacker": "攻撃元",
   "type.status": "状態",
+  "type.firewall": "ファイアウォール",
+  "type.silence": "沈黙",
+  "type.uninstall": "アンインストール用トークン",
 
   "period.label": "期間",
   "period.1": "1時間",
@@ -123,6 +126,7 @@ export const ja: Dictionary = {
   "device.blocked": "阻止",
   "device.online": "オンライン",
   "device.offline": "オフライン",
+  "device.silent": "応答なし",
   "device.inforce": "バージョン{n}が有効",
   "device.applying": "バージョン{have}（{want}を配信中）",
   "device.nobundle": "未配信",
