@@ -121,6 +121,9 @@ static void remove_file(const struct sek_confirm *c, const char *name)
 
 /* --- what the marks stand for ---------------------------------------------------------------- */
 
+/* Set when this kernel (before 5.13) turned out to have no rules by cgroup. */
+static bool without_cgroups;
+
 struct surroundings {
     const struct sek_confirm *confirm;
     struct sek_confirm_status *status;
@@ -147,6 +150,8 @@ static bool resolve_cgroup(struct surroundings *s, const char *word, struct sek_
 {
     static const char *const mounts[] = {"", "unified/"};
     unsigned level = 1;
+    if (without_cgroups)
+        return false;
     for (const char *p = word; *p; p++)
         level += *p == '/';
     for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
@@ -221,10 +226,18 @@ static enum sek_error load(const struct sek_confirm *c, const char *template, bo
     struct sek_confirm_status *status = calloc(1, sizeof *status);
     struct sek_text own = {0}, *out = text ? text : &own;
     enum sek_error rc = SEK_ENOMEM;
-    if (status) {
+    for (int tries = 0; status && tries < 2; tries++) {
+        sek_text_clear(out);
+        memset(status, 0, sizeof *status);
         expand(c, template, status, out);
         rc = out->failed ? SEK_ENOMEM
-                         : sek_program_run(check_only ? check : argv, out->data, out->len, fault);
+                         : sek_program_run(check_only ? check : argv, out->data, out->len,
+                                           tries ? NULL : fault);
+        if (tries && rc)
+            without_cgroups = false; /* it was something else, which FAULT names */
+        if (!rc || tries || without_cgroups || !strstr(template, "<cgroup:"))
+            break;
+        without_cgroups = true;
     }
     if (rc == SEK_ENOMEM)
         sek_fail(fault, rc, "firewall: out of memory");

@@ -43,7 +43,7 @@ static void mark_programs(struct sek_guard *g, const struct sek_confirm_status *
     if (missing)
         snprintf(why, 120, "%u programs that rules name are not there", missing);
     if (s->left_out)
-        snprintf(why, 120, "%u lines left out: their user or cgroup is not there", s->left_out);
+        snprintf(why, 120, "%u lines left out: their user or cgroup is not there, or the kernel has no such rules", s->left_out);
 }
 
 /* Bring doctor's row, marks and what the guard remembers in line with the files. */
@@ -167,10 +167,17 @@ void sek_guard_rules_order(struct sek_guard *g, uint32_t id, const struct sek_fi
     if (carry_out(g, order, fd, s, &fault)) {
         a.failed = 1;
         snprintf(a.text, sizeof a.text, "%.390s", fault.message);
-        sek_warning("%s", fault.message);
+        if (order->by_policy)
+            tell(g, true, a.text);
+        else
+            sek_warning("%s", a.text);
     }
     sek_confirm_look(&c, s);
     take_state(g, s);
+    if (a.failed && order->by_policy && order->verb == SEK_FIREWALL_APPLY)
+        sek_guard_part(g, SEK_STATE_FIREWALL,
+                       g->rules.in_force ? SEK_PROTECTION_PARTIAL : SEK_PROTECTION_ABSENT,
+                       "the policy's rules are not in force: %.110s", a.text);
     a.confirmed = s->confirmed;
     a.pending = s->pending;
     a.by_policy = s->origin == SEK_ORIGIN_POLICY;
