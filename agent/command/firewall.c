@@ -150,7 +150,7 @@ static int act(const struct sek_command_context *context, const struct sek_confi
     } else if (!strcmp(verb, "confirm")) {
         rc = sek_confirm_keep(c, &fault);
     } else if (!strcmp(verb, "rollback")) {
-        rc = sek_confirm_rollback(c, &fault);
+        rc = sek_confirm_rollback(c, true, &fault);
     } else if (!strcmp(verb, "off")) {
         rc = sek_confirm_off(c, &fault);
     }

@@ -267,7 +267,7 @@ static void wait_and_roll_back(const struct sek_confirm *c, const struct record 
     free(now.text);
     end_lock(lock);
     if (still)
-        sek_confirm_rollback(c, NULL);
+        sek_confirm_rollback(c, false, NULL);
 }
 
 /* A grandchild, so that it is nobody's to wait for and outlives whoever applied the rules. */
@@ -344,7 +344,7 @@ enum sek_error sek_confirm_keep(const struct sek_confirm *c, struct sek_fault *f
 }
 
 /* The rules first, then the file: after a crash in between it is done again. */
-static enum sek_error bring_back(const struct sek_confirm *c, const struct record *pending,
+static enum sek_error bring_back(const struct sek_confirm *c, const struct record *refused,
                                  struct sek_fault *fault)
 {
     struct record old;
@@ -356,18 +356,19 @@ static enum sek_error bring_back(const struct sek_confirm *c, const struct recor
     if (rc)
         load(c, NOTHING, false, NULL, NULL); /* better open than locked out */
     path_of(c, "refused", path);
-    if (pending && pending->origin == SEK_ORIGIN_POLICY)
-        sek_file_replace(path, pending->digest, 64, 0600, NULL);
+    if (refused && refused->origin == SEK_ORIGIN_POLICY)
+        sek_file_replace(path, refused->digest, 64, 0600, NULL);
     remove_file(c, "pending");
     return rc;
 }
 
-enum sek_error sek_confirm_rollback(const struct sek_confirm *c, struct sek_fault *fault)
+enum sek_error sek_confirm_rollback(const struct sek_confirm *c, bool refused,
+                                    struct sek_fault *fault)
 {
     struct record r;
     int lock = take_lock(c);
     enum sek_error rc = read_record(c, "pending", &r)
-                            ? bring_back(c, &r, fault)
+                            ? bring_back(c, refused ? &r : NULL, fault)
                             : sek_fail(fault, SEK_ENOTFOUND,
                                        "firewall: no rule set waits for its confirmation");
     free(r.text);
@@ -394,7 +395,7 @@ enum sek_error sek_confirm_start(const struct sek_confirm *c, bool *rolled_back,
     int lock = take_lock(c);
     *rolled_back = read_record(c, "pending", &pending);
     if (*rolled_back)
-        rc = bring_back(c, &pending, fault);
+        rc = bring_back(c, NULL, fault);
     else if (read_record(c, "confirmed", &old))
         rc = load(c, old.template, false, NULL, fault);
     free(pending.text);

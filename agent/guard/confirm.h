@@ -2,7 +2,7 @@
  * the old one is kept on disk; when nobody confirms it in time, a process that waits for nothing else
  * brings the old one back, also when whoever applied it has died. After a restart of the device or the
  * agent an unconfirmed one is not loaded. The files lie in STATE/firewall (root only): "confirmed",
- * "pending", "refused" (digest of the policy's one that was rolled back last). */
+ * "pending", "refused" (digest of the policy's one that somebody rolled back). */
 #ifndef SEK_AGENT_CONFIRM_H
 #define SEK_AGENT_CONFIRM_H
 
@@ -24,7 +24,7 @@ struct sek_confirm_status {
     uint8_t origin;     /* enum sek_origin of the one in force */
     unsigned seconds;   /* until the pending one is rolled back */
     char digest[65];    /* of the one in force; "" none */
-    char refused[65];   /* of the policy's one that was rolled back last; "" none */
+    char refused[65];   /* of the policy's one that somebody rolled back; "" none */
     unsigned left_out;  /* lines whose user or cgroup is not there now */
     char environment[65]; /* digest of what the marks stand for now */
     unsigned program_count;
@@ -38,8 +38,10 @@ enum sek_error sek_confirm_apply(const struct sek_confirm *c, const char *templa
                                  struct sek_fault *fault);
 /* Keep the pending one. SEK_ENOTFOUND: none is pending. */
 enum sek_error sek_confirm_keep(const struct sek_confirm *c, struct sek_fault *fault);
-/* Bring the confirmed one (or none) back now. SEK_ENOTFOUND: none is pending. */
-enum sek_error sek_confirm_rollback(const struct sek_confirm *c, struct sek_fault *fault);
+/* Bring the confirmed one (or none) back now. REFUSED: somebody wanted that, so the policy's one is not to
+ * be tried again before it changes. SEK_ENOTFOUND: none is pending. */
+enum sek_error sek_confirm_rollback(const struct sek_confirm *c, bool refused,
+                                    struct sek_fault *fault);
 /* No rules any more; the files go too. */
 enum sek_error sek_confirm_off(const struct sek_confirm *c, struct sek_fault *fault);
 /* At the agent's start: a pending one is rolled back (*ROLLED_BACK), the confirmed one loaded. */

@@ -36,6 +36,9 @@ struct sek_guard {
         bool in_force, pending;
         unsigned beats;       /* since the surroundings were looked at */
         char environment[65]; /* what the rules were loaded for */
+        char digest[65];      /* of those in force */
+        char expired[65];     /* of those that were not confirmed in time */
+        uint64_t expired_at;  /* us, monotonic */
     } rules;
 };
 

@@ -3,6 +3,7 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/confirm.h"
 #include "agent/guard/programs.h"
+#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/log.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define RETRY_US   600000000u /* before rules that nobody confirmed are tried again */
 #define LOOK_BEATS 5 /* of the guard's two seconds, between two looks at the surroundings */
 
 static struct sek_confirm confirm_of(const struct sek_guard *g)
@@ -54,10 +56,18 @@ static void take_state(struct sek_guard *g, const struct sek_confirm_status *s)
     g->rules.pending = s->pending;
     g->rules.beats = 0;
     g->state.firewall_pending = s->pending && s->origin == SEK_ORIGIN_POLICY;
+    memcpy(g->rules.digest, s->digest, sizeof g->rules.digest);
     memcpy(g->rules.environment, s->environment, sizeof g->rules.environment);
     mark_programs(g, s, why);
     if (!g->rules.in_force)
-        sek_guard_part(g, SEK_STATE_FIREWALL, SEK_PROTECTION_ABSENT, "no rules: off by policy");
+        sek_guard_part(g, SEK_STATE_FIREWALL, SEK_PROTECTION_ABSENT, "%s",
+                       g->rules.expired[0] ? "the policy's rules were not confirmed in time"
+                       : s->refused[0]     ? "the policy's rules were rolled back on this device"
+                                           : "no rules: off by policy");
+    else if (g->rules.expired[0] || s->refused[0])
+        sek_guard_part(g, SEK_STATE_FIREWALL, SEK_PROTECTION_PARTIAL,
+                       "not the policy's newest rules, which were %s",
+                       g->rules.expired[0] ? "not confirmed in time" : "rolled back on this device");
     else if (why[0])
         sek_guard_part(g, SEK_STATE_FIREWALL, SEK_PROTECTION_PARTIAL, "%s", why);
     else
@@ -74,11 +84,14 @@ static void look(struct sek_guard *g)
     if (!s)
         return;
     sek_confirm_look(&c, s);
-    if (g->rules.pending && !s->pending)
+    if (g->rules.pending && !s->pending) {
+        memcpy(g->rules.expired, g->rules.digest, sizeof g->rules.expired);
+        g->rules.expired_at = sek_clock_mono_us();
         tell(g, true, "the new rules were not confirmed in time; the old ones are back");
-    else if (g->rules.in_force && strcmp(s->environment, g->rules.environment) != 0 &&
-             sek_confirm_reload(&c, &fault))
+    } else if (g->rules.in_force && strcmp(s->environment, g->rules.environment) != 0 &&
+             sek_confirm_reload(&c, &fault)) {
         sek_warning("firewall: %s", fault.message);
+    }
     take_state(g, s);
     free(s);
 }
@@ -110,8 +123,12 @@ static enum sek_error apply(struct sek_guard *g, const struct sek_firewall_order
         sek_ruleset_compile(r, SEK_PROBE_GROUP, &text);
         sek_sha256_hex(text.data, text.len, digest);
         /* A bundle comes again and again: what is in force stays, what failed is not tried again. */
+        bool expired = !strcmp(digest, g->rules.expired) &&
+                       sek_clock_mono_us() - g->rules.expired_at < RETRY_US;
         bool same = order->by_policy && (!strcmp(digest, now->digest) ||
-                                         !strcmp(digest, now->refused));
+                                         !strcmp(digest, now->refused) || expired);
+        if (!same)
+            g->rules.expired[0] = '\0';
         unsigned within = order->within_s ? order->within_s : SEK_CONFIRM_S;
         if (!same)
             rc = sek_confirm_apply(&c, text.data,
@@ -132,7 +149,8 @@ static enum sek_error carry_out(struct sek_guard *g, const struct sek_firewall_o
     const struct sek_confirm c = confirm_of(g);
     enum sek_error rc = SEK_OK;
     /* The manager's word does not touch what somebody set on the device. */
-    if (order->by_policy && order->verb != SEK_FIREWALL_APPLY && now->origin == SEK_ORIGIN_LOCAL)
+    if (order->by_policy && order->verb != SEK_FIREWALL_APPLY &&
+        (now->confirmed || now->pending) && now->origin == SEK_ORIGIN_LOCAL)
         return SEK_OK;
     switch (order->verb) {
     case SEK_FIREWALL_APPLY:
@@ -142,11 +160,14 @@ static enum sek_error carry_out(struct sek_guard *g, const struct sek_firewall_o
             tell(g, false, "the new rules are confirmed");
         return rc;
     case SEK_FIREWALL_ROLLBACK:
-        if (!(rc = sek_confirm_rollback(&c, fault)))
+        if (!(rc = sek_confirm_rollback(&c, true, fault)))
             tell(g, true, "the new rules were taken back; the old ones are in force");
         return rc;
     case SEK_FIREWALL_OFF:
-        if ((now->confirmed || now->pending) && !(rc = sek_confirm_off(&c, fault)))
+        g->rules.expired[0] = '\0';
+        if (!now->confirmed && !now->pending && !now->refused[0])
+            return SEK_OK;
+        if (!(rc = sek_confirm_off(&c, fault)))
             tell(g, false, "the rules were taken away");
         return rc;
     default:

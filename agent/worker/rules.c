@@ -60,6 +60,8 @@ void sek_worker_firewall_link(struct sek_worker *w, bool up)
 {
     if (up && w->firewall.checking)
         order(w, 0, SEK_FIREWALL_KEEP, true, 0, NULL);
+    else if (up && w->duties.policy) /* rules that nobody confirmed while the manager was away */
+        sek_worker_firewall_policy(w, json_object_get(w->duties.policy, "firewall"));
 }
 
 /* --- the command line's orders ---------------------------------------------------------------- */
