@@ -110,11 +110,12 @@ enum sek_error sek_uninstall_check(const char *state, struct sek_fault *fault)
     if (!wanted(state, digest) ||
         (read_note(state, "unlocked", &unlocked) && boot_s() < unlocked.at_s))
         return SEK_OK;
-    return sek_fail(fault, SEK_EAUTH,
-                    "removing the agent needs a token: an administrator gets it with `sekishoctl "
-                    "device uninstall-token DEVICE`; then run `sekisho-agent unlock --token TOKEN` and "
-                    "remove the package within %u minutes",
-                    SEK_UNLOCK_S / 60);
+    return sek_fail(
+        fault, SEK_EAUTH,
+        "removing the agent needs a token: an administrator gets it with `sekishoctl "
+        "device uninstall-token DEVICE`; then run `sekisho-agent unlock --token TOKEN` and "
+        "remove the package within %u minutes",
+        SEK_UNLOCK_S / 60);
 }
 
 void sek_uninstall_digest(const char *state, const char *digest)

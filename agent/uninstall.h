@@ -1,7 +1,7 @@
 /* Removing the agent's package needs the token that the manager derives for this device; the device
  * knows its SHA-256 only (STATE/uninstall, from the bundle). A right token allows removal for ten
- * minutes of this boot (STATE/unlocked); five wrong ones in ten minutes, and none is looked at until
- * that time is over. A device that was never given a digest needs no token. */
+ * minutes of this boot (STATE/unlocked); five wrong ones in ten minutes, and none is looked at
+ * until that time is over. A device that was never given a digest needs no token. */
 #ifndef SEK_AGENT_UNINSTALL_H
 #define SEK_AGENT_UNINSTALL_H
 

@@ -19,9 +19,9 @@ static json_t *make_event(const char *type, const char *reason, const json_t *ex
     gmtime_r(&seconds, &tm);
     size_t n = strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(stamp + n, sizeof stamp - n, ".%06u+0000", (unsigned)(now % 1000000u));
-    json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "timestamp", stamp, "event_type",
-                              type, "layer", "cloud", "action", "detected", "reporter", "manager",
-                              "reason", reason);
+    json_t *event =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "timestamp", stamp, "event_type", type, "layer",
+                  "cloud", "action", "detected", "reporter", "manager", "reason", reason);
     if (extra)
         json_object_update(event, (json_t *)(uintptr_t)extra);
     return event;

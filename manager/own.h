@@ -1,5 +1,5 @@
-/* Events that the manager itself makes about a device: stored, logged and shown like a device's, with
- * "reporter":"manager", and outside the device's own chain (seq 0). */
+/* Events that the manager itself makes about a device: stored, logged and shown like a device's,
+ * with "reporter":"manager", and outside the device's own chain (seq 0). */
 #ifndef SEK_MANAGER_OWN_H
 #define SEK_MANAGER_OWN_H
 

@@ -53,9 +53,9 @@ static void tell(const struct look *l, const struct change *c)
              c->online ? "the device is back after %lld s of silence"
                        : "the device is silent: no connection for %lld s",
              (long long)(l->now - c->gone));
-    json_t *extra = json_pack("{s:{s:s, s:I, s:I}}", "silence", "state",
-                              c->online ? "back" : "silent", "since", (json_int_t)c->gone,
-                              "seconds", (json_int_t)(l->now - c->gone));
+    json_t *extra =
+        json_pack("{s:{s:s, s:I, s:I}}", "silence", "state", c->online ? "back" : "silent", "since",
+                  (json_int_t)c->gone, "seconds", (json_int_t)(l->now - c->gone));
     if (sek_own_event(l->m, c->tenant, c->device, "silence", reason, extra, &fault))
         sek_error_log("silence of %s: %s", c->device, fault.message);
     json_decref(extra);
@@ -75,7 +75,10 @@ void sek_silence_look(struct sek_manager *m)
         const struct change *c = &l.list[i];
         bool silent = !c->online && c->gone;
         sek_store_run(m->store, NULL, "UPDATE devices SET gone=?, silent=? WHERE id=?", "iis",
-                      c->online ? 0 : c->gone ? c->gone : l.now, (int64_t)silent, c->device);
+                      c->online ? 0
+                      : c->gone ? c->gone
+                                : l.now,
+                      (int64_t)silent, c->device);
         if (silent || (c->online && c->silent))
             tell(&l, c);
     }

@@ -1,5 +1,5 @@
-/* Removing an agent needs a token: HMAC-SHA256 (RFC 2104) of a secret of the manager over the device's
- * id. The device is given the token's SHA-256 only. */
+/* Removing an agent needs a token: HMAC-SHA256 (RFC 2104) of a secret of the manager over the
+ * device's id. The device is given the token's SHA-256 only. */
 #ifndef SEK_MANAGER_UNINSTALL_H
 #define SEK_MANAGER_UNINSTALL_H
 

@@ -1,5 +1,5 @@
-/* `firewall`: the rules of a file in the policy's form tried, put into force and confirmed. A running
- * agent carries the orders out; without one they are carried out here. */
+/* `firewall`: the rules of a file in the policy's form tried, put into force and confirmed. A
+ * running agent carries the orders out; without one they are carried out here. */
 #include "agent/command/command.h"
 #include "agent/guard/confirm.h"
 #include "agent/guard/firewall.h"
@@ -15,11 +15,10 @@
 
 #define FILE_LIMIT (256u << 10)
 
-static const char usage[] =
-    "usage: sekisho-agent firewall show\n"
-    "       sekisho-agent firewall test FILE\n"
-    "       sekisho-agent firewall apply FILE [--confirm-within SECONDS]\n"
-    "       sekisho-agent firewall confirm|rollback|off\n";
+static const char usage[] = "usage: sekisho-agent firewall show\n"
+                            "       sekisho-agent firewall test FILE\n"
+                            "       sekisho-agent firewall apply FILE [--confirm-within SECONDS]\n"
+                            "       sekisho-agent firewall confirm|rollback|off\n";
 
 /* The section itself, or the policy that has it. */
 static enum sek_error read_section(const char *path, json_t **out, struct sek_ruleset **ruleset,
@@ -75,7 +74,8 @@ static void print_status(const struct sek_command_context *context, const char *
                confirmed || pending ? "true" : "false", pending ? "true" : "false", seconds, origin,
                source);
     else if (pending)
-        printf("firewall: new rules (%s) are in force; not confirmed: the old ones come back in %u s\n",
+        printf("firewall: new rules (%s) are in force; not confirmed: the old ones come back in %u "
+               "s\n",
                origin, seconds);
     else
         printf("firewall: %s%s%s\n", confirmed ? "in force (" : "off", confirmed ? origin : "",

@@ -26,7 +26,8 @@ static int ask(const struct sek_command_context *context, const char *token)
     const char *error = json_string_value(json_object_get(answer, "error"));
     const char *unlocked = json_string_value(json_object_get(answer, "unlock"));
     if (error || !unlocked)
-        fprintf(stderr, "sekisho-agent: %s\n", error ? error : "the agent's answer is not understood");
+        fprintf(stderr, "sekisho-agent: %s\n",
+                error ? error : "the agent's answer is not understood");
     else
         printf("%s\n", unlocked);
     int status = error || !unlocked;

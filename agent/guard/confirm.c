@@ -301,12 +301,11 @@ static void start_waiting(const struct sek_confirm *c, const struct record *mine
 /* --- changes --------------------------------------------------------------------------------- */
 
 enum sek_error sek_confirm_apply(const struct sek_confirm *c, const char *template,
-                                 enum sek_origin origin, unsigned within_s,
-                                 struct sek_fault *fault)
+                                 enum sek_origin origin, unsigned within_s, struct sek_fault *fault)
 {
     struct record r = {.origin = origin,
                        .deadline_ms = boot_ms() + within_s * 1000ull,
-                       .template = (char *)(uintptr_t)template};
+                       .template = (char *)(uintptr_t) template};
     boot_id(r.boot);
     sek_sha256_hex(template, strlen(template), r.digest);
     int lock = take_lock(c);
@@ -367,10 +366,10 @@ enum sek_error sek_confirm_rollback(const struct sek_confirm *c, bool refused,
 {
     struct record r;
     int lock = take_lock(c);
-    enum sek_error rc = read_record(c, "pending", &r)
-                            ? bring_back(c, refused ? &r : NULL, fault)
-                            : sek_fail(fault, SEK_ENOTFOUND,
-                                       "firewall: no rule set waits for its confirmation");
+    enum sek_error rc =
+        read_record(c, "pending", &r)
+            ? bring_back(c, refused ? &r : NULL, fault)
+            : sek_fail(fault, SEK_ENOTFOUND, "firewall: no rule set waits for its confirmation");
     free(r.text);
     end_lock(lock);
     return rc;

@@ -45,8 +45,8 @@ enum sek_error sek_programs_open(const char *cgroup, struct sek_programs **out,
         p->link = bpf_link_create(bpf_program__fd(skel->progs.program_mark), fd,
                                   BPF_CGROUP_INET_SOCK_CREATE, NULL);
         if (p->link < 0)
-            rc = sek_fail(fault, SEK_EUNSUPPORTED, "programs in rules: cgroup: %s",
-                          strerror(errno));
+            rc =
+                sek_fail(fault, SEK_EUNSUPPORTED, "programs in rules: cgroup: %s", strerror(errno));
     }
     program__destroy(skel);
     if (fd >= 0)

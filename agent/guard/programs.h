@@ -1,5 +1,5 @@
-/* Numbers of programs on the sockets that they make (bpf/program.bpf.c), for firewall rules that name a
- * program's path. Needs Linux 5.9 with type information (BTF) and cgroup v2. */
+/* Numbers of programs on the sockets that they make (bpf/program.bpf.c), for firewall rules that
+ * name a program's path. Needs Linux 5.9 with type information (BTF) and cgroup v2. */
 #ifndef SEK_AGENT_PROGRAMS_H
 #define SEK_AGENT_PROGRAMS_H
 

@@ -1,5 +1,5 @@
-/* The guard's part in the firewall rules: it carries out orders, sees when a rule set was rolled back,
- * and loads the rules again when a user, cgroup or program that they name has changed. */
+/* The guard's part in the firewall rules: it carries out orders, sees when a rule set was rolled
+ * back, and loads the rules again when a user, cgroup or program that they name has changed. */
 #include "agent/guard/guard.h"
 #include "agent/guard/confirm.h"
 #include "agent/guard/programs.h"
@@ -45,7 +45,10 @@ static void mark_programs(struct sek_guard *g, const struct sek_confirm_status *
     if (missing)
         snprintf(why, 120, "%u programs that rules name are not there", missing);
     if (s->left_out)
-        snprintf(why, 120, "%u lines left out: their user or cgroup is not there, or the kernel has no such rules", s->left_out);
+        snprintf(
+            why, 120,
+            "%u lines left out: their user or cgroup is not there, or the kernel has no such rules",
+            s->left_out);
 }
 
 /* Bring doctor's row, marks and what the guard remembers in line with the files. */
@@ -67,7 +70,8 @@ static void take_state(struct sek_guard *g, const struct sek_confirm_status *s)
     else if (g->rules.expired[0] || s->refused[0])
         sek_guard_part(g, SEK_STATE_FIREWALL, SEK_PROTECTION_PARTIAL,
                        "not the policy's newest rules, which were %s",
-                       g->rules.expired[0] ? "not confirmed in time" : "rolled back on this device");
+                       g->rules.expired[0] ? "not confirmed in time"
+                                           : "rolled back on this device");
     else if (why[0])
         sek_guard_part(g, SEK_STATE_FIREWALL, SEK_PROTECTION_PARTIAL, "%s", why);
     else
@@ -89,7 +93,7 @@ static void look(struct sek_guard *g)
         g->rules.expired_at = sek_clock_mono_us();
         tell(g, true, "the new rules were not confirmed in time; the old ones are back");
     } else if (g->rules.in_force && strcmp(s->environment, g->rules.environment) != 0 &&
-             sek_confirm_reload(&c, &fault)) {
+               sek_confirm_reload(&c, &fault)) {
         sek_warning("firewall: %s", fault.message);
     }
     take_state(g, s);
@@ -104,8 +108,9 @@ void sek_guard_rules_open(struct sek_guard *g)
     if (sek_confirm_start(&c, &rolled_back, &fault))
         sek_error_log("firewall: %s", fault.message);
     if (rolled_back)
-        sek_warning("firewall: the new rules were not confirmed before the agent ended; the old ones "
-                    "are back");
+        sek_warning(
+            "firewall: the new rules were not confirmed before the agent ended; the old ones "
+            "are back");
     look(g);
 }
 
@@ -117,16 +122,18 @@ static enum sek_error apply(struct sek_guard *g, const struct sek_firewall_order
     const struct sek_ruleset *r = sek_memory_map(fd, sizeof *r, &len);
     struct sek_text text = {0};
     char digest[65];
-    enum sek_error rc = r && len == sizeof *r ? sek_ruleset_check(r, fault)
-                                              : sek_fail(fault, SEK_EINVAL, "firewall: no rule set");
+    enum sek_error rc = r && len == sizeof *r
+                            ? sek_ruleset_check(r, fault)
+                            : sek_fail(fault, SEK_EINVAL, "firewall: no rule set");
     if (!rc) {
         sek_ruleset_compile(r, SEK_PROBE_GROUP, &text);
         sek_sha256_hex(text.data, text.len, digest);
-        /* A bundle comes again and again: what is in force stays, what failed is not tried again. */
+        /* A bundle comes again and again: what is in force stays, what failed is not tried again.
+         */
         bool expired = !strcmp(digest, g->rules.expired) &&
                        sek_clock_mono_us() - g->rules.expired_at < RETRY_US;
-        bool same = order->by_policy && (!strcmp(digest, now->digest) ||
-                                         !strcmp(digest, now->refused) || expired);
+        bool same = order->by_policy &&
+                    (!strcmp(digest, now->digest) || !strcmp(digest, now->refused) || expired);
         if (!same)
             g->rules.expired[0] = '\0';
         unsigned within = order->within_s ? order->within_s : SEK_CONFIRM_S;
@@ -149,8 +156,8 @@ static enum sek_error carry_out(struct sek_guard *g, const struct sek_firewall_o
     const struct sek_confirm c = confirm_of(g);
     enum sek_error rc = SEK_OK;
     /* The manager's word does not touch what somebody set on the device. */
-    if (order->by_policy && order->verb != SEK_FIREWALL_APPLY &&
-        (now->confirmed || now->pending) && now->origin == SEK_ORIGIN_LOCAL)
+    if (order->by_policy && order->verb != SEK_FIREWALL_APPLY && (now->confirmed || now->pending) &&
+        now->origin == SEK_ORIGIN_LOCAL)
         return SEK_OK;
     switch (order->verb) {
     case SEK_FIREWALL_APPLY:

@@ -162,11 +162,10 @@ static void write_always(struct sek_text *t, int direction)
         sek_text_puts(t, "  ip saddr @always_4 accept\n  ip6 saddr @always_6 accept\n");
     } else {
         sek_text_printf(t, "  %s \"lo\" accept\n", d->interface);
-        sek_text_puts(t, direction == SEK_RULE_IN
-                             ? "  udp sport 67 udp dport 68 accept\n"
-                               "  udp sport 547 udp dport 546 accept\n"
-                             : "  udp sport 68 udp dport 67 accept\n"
-                               "  udp sport 546 udp dport 547 accept\n");
+        sek_text_puts(t, direction == SEK_RULE_IN ? "  udp sport 67 udp dport 68 accept\n"
+                                                    "  udp sport 547 udp dport 546 accept\n"
+                                                  : "  udp sport 68 udp dport 67 accept\n"
+                                                    "  udp sport 546 udp dport 547 accept\n");
     }
     sek_text_puts(t, "  icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, "
                      "nd-neighbor-advert, mld-listener-query, mld-listener-report, "
@@ -177,8 +176,8 @@ static void write_always(struct sek_text *t, int direction)
 static void write_direction(struct sek_text *t, const struct sek_ruleset *r, int direction)
 {
     const struct direction *d = &directions[direction];
-    bool drop = (direction == SEK_RULE_IN && r->drop_in) ||
-                (direction == SEK_RULE_OUT && r->drop_out);
+    bool drop =
+        (direction == SEK_RULE_IN && r->drop_in) || (direction == SEK_RULE_OUT && r->drop_out);
     sek_text_printf(t, " chain %s {\n  type filter hook %s priority -5; policy accept;\n", d->chain,
                     d->hook);
     write_always(t, direction);

@@ -1,5 +1,5 @@
-/* Patches for people and for the manager: what is in force with what TLS hides, and the self-tests, which
- * run against the very rules that packets meet. */
+/* Patches for people and for the manager: what is in force with what TLS hides, and the self-tests,
+ * which run against the very rules that packets meet. */
 #include "agent/worker/patches.h"
 #include "agent/worker/state.h"
 #include "lib/selftest/selftest.h"
@@ -30,9 +30,9 @@ json_t *sek_worker_hidden(struct sek_worker *w)
         json_array_foreach(json_object_get(patch, "tls"), k, place)
         {
             if (!json_object_get(place, "covered"))
-                json_array_append_new(w->hidden, json_pack("{s:O, s:O}", "patch",
-                                                           json_object_get(patch, "id"), "port",
-                                                           json_object_get(place, "port")));
+                json_array_append_new(w->hidden,
+                                      json_pack("{s:O, s:O}", "patch", json_object_get(patch, "id"),
+                                                "port", json_object_get(place, "port")));
         }
     }
     json_decref(root);
@@ -108,9 +108,8 @@ json_t *sek_worker_patch_test(struct sek_worker *w, const char *id)
         if (rc || (id && (!name || strcmp(name, id) != 0)))
             continue;
         chosen++;
-        rc = sek_entry_compiled(w->entry)
-                 ? test_one(w, patch, tests, untested, &fault)
-                 : sek_fail(&fault, SEK_ESTATE, "no rules are in force");
+        rc = sek_entry_compiled(w->entry) ? test_one(w, patch, tests, untested, &fault)
+                                          : sek_fail(&fault, SEK_ESTATE, "no rules are in force");
     }
     if (!rc && id && !chosen)
         rc = sek_fail(&fault, SEK_ENOTFOUND, "%.80s: no such patch is in force here", id);

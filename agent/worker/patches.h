@@ -23,8 +23,9 @@ struct sek_patch_ports {
 /* One packet towards a patched port, IP header first. */
 void sek_patch_ports_see(struct sek_patch_ports *p, const uint8_t *packet, uint32_t len);
 
-/* patches.json's LIST with what is known of TLS: each patch gets "tls": [{"port":443,"covered":8080}],
- * "covered" when the plaintext side of a local proxy was seen on another port of the patch. */
+/* patches.json's LIST with what is known of TLS: each patch gets "tls":
+ * [{"port":443,"covered":8080}], "covered" when the plaintext side of a local proxy was seen on
+ * another port of the patch. */
 void sek_patches_describe(json_t *list, const struct sek_patch_ports *ports);
 
 struct sek_worker;
@@ -32,8 +33,8 @@ struct sek_worker;
 json_t *sek_worker_patches(const struct sek_worker *w);
 /* [{"patch":ID,"port":443}] of what TLS hides and nothing covers; borrowed. */
 json_t *sek_worker_hidden(struct sek_worker *w);
-/* Play the self-tests of patch ID (NULL: of all in force). {"tests":[{"patch","name","passed","sid",
- * "mode"}],"untested":[ID]} or {"error"}. */
+/* Play the self-tests of patch ID (NULL: of all in force).
+ * {"tests":[{"patch","name","passed","sid", "mode"}],"untested":[ID]} or {"error"}. */
 json_t *sek_worker_patch_test(struct sek_worker *w, const char *id);
 
 #endif

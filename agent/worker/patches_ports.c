@@ -1,6 +1,6 @@
-/* A ClientHello is known by its first bytes (RFC 8446, 5.1 and 4): handshake record, version 3, message
- * type 1. Packets are looked at one by one: a first segment that is cut within six bytes is missed, the
- * next connection's is not. */
+/* A ClientHello is known by its first bytes (RFC 8446, 5.1 and 4): handshake record, version 3,
+ * message type 1. Packets are looked at one by one: a first segment that is cut within six bytes is
+ * missed, the next connection's is not. */
 #include "agent/worker/patches.h"
 #include "agent/event.h"
 #include "lib/base/reader.h"
@@ -87,7 +87,8 @@ static int find(const struct sek_patch_ports *p, const json_t *port)
     return -1;
 }
 
-/* The port of the patch on which a proxy of this device hands the plaintext on; 0: none was seen. */
+/* The port of the patch on which a proxy of this device hands the plaintext on; 0: none was seen.
+ */
 static int plain_side(const json_t *patch, const struct sek_patch_ports *p)
 {
     size_t i;
@@ -114,10 +115,10 @@ void sek_patches_describe(json_t *list, const struct sek_patch_ports *ports)
             int at = find(ports, port);
             if (at < 0 || !ports->seen[at].tls)
                 continue;
-            json_array_append_new(tls, plain ? json_pack("{s:i, s:i}", "port",
-                                                         (int)ports->seen[at].port, "covered", plain)
-                                             : json_pack("{s:i}", "port",
-                                                         (int)ports->seen[at].port));
+            json_array_append_new(tls, plain
+                                           ? json_pack("{s:i, s:i}", "port",
+                                                       (int)ports->seen[at].port, "covered", plain)
+                                           : json_pack("{s:i}", "port", (int)ports->seen[at].port));
         }
         if (json_array_size(tls))
             json_object_set(patch, "tls", tls);

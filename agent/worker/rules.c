@@ -1,5 +1,6 @@
-/* The firewall rules on the worker's side: the policy's section and the command line's orders to the
- * guard, the guard's answers back, the confirmation by a fresh link to the manager, and events. */
+/* The firewall rules on the worker's side: the policy's section and the command line's orders to
+ * the guard, the guard's answers back, the confirmation by a fresh link to the manager, and events.
+ */
 #include "agent/worker/state.h"
 #include "agent/guard/ruleset.h"
 #include "lib/base/clock.h"
@@ -21,8 +22,8 @@ static bool order(struct sek_worker *w, uint32_t id, enum sek_firewall_verb verb
         .verb = (uint8_t)verb, .by_policy = by_policy, .within_s = (uint16_t)within_s};
     const void *data = ruleset ? (const void *)ruleset : " ";
     int fd = sek_memory_file("firewall", data, ruleset ? sizeof *ruleset : 1);
-    bool sent = fd >= 0 && !sek_message_send(w->options->guard_fd, SEK_MESSAGE_FIREWALL, id, &o,
-                                             sizeof o, fd);
+    bool sent = fd >= 0 &&
+                !sek_message_send(w->options->guard_fd, SEK_MESSAGE_FIREWALL, id, &o, sizeof o, fd);
     if (!sent)
         sek_warning("firewall: the rules are not handed over");
     if (fd >= 0)
@@ -114,16 +115,17 @@ void sek_worker_firewall_done(struct sek_worker *w, uint32_t id, struct sek_fire
     a->text[sizeof a->text - 1] = a->digest[64] = a->refused[64] = '\0';
     if (a->told)
         tell(w, a);
-    sek_control_reply(
-        w, id,
-        a->failed ? json_pack("{s:s}", "error", a->text)
-                  : json_pack("{s:b, s:b, s:i, s:s, s:s, s:s}", "confirmed", a->confirmed,
-                              "pending", a->pending, "seconds", (int)a->seconds, "origin",
-                              a->by_policy ? "policy" : "local", "digest", a->digest, "refused",
-                              a->refused));
+    sek_control_reply(w, id,
+                      a->failed
+                          ? json_pack("{s:s}", "error", a->text)
+                          : json_pack("{s:b, s:b, s:i, s:s, s:s, s:s}", "confirmed", a->confirmed,
+                                      "pending", a->pending, "seconds", (int)a->seconds, "origin",
+                                      a->by_policy ? "policy" : "local", "digest", a->digest,
+                                      "refused", a->refused));
 }
 
-/* --- packets that a rule refused or noted ------------------------------------------------------ */
+/* --- packets that a rule refused or noted ------------------------------------------------------
+ */
 
 /* "sekisho_fw MODE DIRECTION RULE", as the rules write it. */
 static bool read_prefix(const struct sek_queued *q, char mode[16], char direction[16],

@@ -129,8 +129,8 @@ static enum sek_error add_prefix(struct sek_ruleset *r, const char *field, const
     return SEK_OK;
 }
 
-static enum sek_error only_fields(const char *where, const json_t *object,
-                                  const char *const *names, struct sek_fault *fault)
+static enum sek_error only_fields(const char *where, const json_t *object, const char *const *names,
+                                  struct sek_fault *fault)
 {
     const char *key;
     json_t *value;
@@ -414,8 +414,8 @@ enum sek_error sek_ruleset_parse(const json_t *section, struct sek_ruleset *out,
                    fault)) ||
         (rc = word("default_in", json_object_get(section, "default_in"), defaults, &out->drop_in,
                    fault)) ||
-        (rc = word("default_out", json_object_get(section, "default_out"), defaults,
-                   &out->drop_out, fault)) ||
+        (rc = word("default_out", json_object_get(section, "default_out"), defaults, &out->drop_out,
+                   fault)) ||
         (rc = parse_sets(json_object_get(section, "sets"), out, fault)))
         return rc;
     return parse_rules(json_object_get(section, "rules"), out, fault);

@@ -1,6 +1,7 @@
-/* The policy's section "firewall" as a fixed structure: every field is checked here, for the manager
- * that takes the policy and for the agent that puts it into force. It holds numbers and short names
- * only, so that it can be handed to a process that reads no JSON. docs/protocol.md has the form. */
+/* The policy's section "firewall" as a fixed structure: every field is checked here, for the
+ * manager that takes the policy and for the agent that puts it into force. It holds numbers and
+ * short names only, so that it can be handed to a process that reads no JSON. docs/protocol.md has
+ * the form. */
 #ifndef SEK_FIREWALL_RULESET_H
 #define SEK_FIREWALL_RULESET_H
 
@@ -61,8 +62,8 @@ struct sek_ruleset {
     struct sek_ruleset_prefix prefixes[SEK_RULESET_PREFIXES];
 };
 
-/* SECTION (NULL: mode off) into *OUT. An unknown field is an error. SEK_EINVAL or SEK_ELIMIT with the
- * field's name ("firewall.rules[2].ports[0]") in FAULT; *OUT is then not to be used. */
+/* SECTION (NULL: mode off) into *OUT. An unknown field is an error. SEK_EINVAL or SEK_ELIMIT with
+ * the field's name ("firewall.rules[2].ports[0]") in FAULT; *OUT is then not to be used. */
 enum sek_error sek_ruleset_parse(const json_t *section, struct sek_ruleset *out,
                                  struct sek_fault *fault);
 /* Is this a rule set as sek_ruleset_parse makes it? For one that came from another process. */
@@ -71,7 +72,8 @@ enum sek_error sek_ruleset_check(const struct sek_ruleset *ruleset, struct sek_f
 /* "192.0.2.0/24", "2001:db8::1". False: no address or prefix, or bits set after the prefix. */
 bool sek_ruleset_prefix(const char *text, struct sek_ruleset_prefix *out);
 
-extern const char *const sek_ruleset_modes[], *const sek_ruleset_actions[],
-    *const sek_ruleset_directions[], *const sek_ruleset_protos[], *const sek_ruleset_units[];
+extern const char *const sek_ruleset_modes[],
+    *const sek_ruleset_actions[], *const sek_ruleset_directions[], *const sek_ruleset_protos[],
+                                                                       *const sek_ruleset_units[];
 
 #endif

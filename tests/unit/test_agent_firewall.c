@@ -38,7 +38,8 @@ static void a_wrong_field_is_named(void **state)
         {"{\"rules\":[{\"name\":\"a\",\"direction\":\"in\"}]}", "firewall.rules[0].action"},
         {"{\"rules\":[{\"name\":\"a\\\" accept\",\"direction\":\"in\",\"action\":\"drop\"}]}",
          "firewall.rules[0].name"},
-#define RULE(more) "{\"rules\":[{\"name\":\"a\",\"direction\":\"in\",\"action\":\"drop\"," more "}]}"
+#define RULE(more)                                                                                 \
+    "{\"rules\":[{\"name\":\"a\",\"direction\":\"in\",\"action\":\"drop\"," more "}]}"
         {RULE("\"ports\":[22]"), "firewall.rules[0].proto"},
         {RULE("\"proto\":\"tcp\",\"ports\":[0]"), "firewall.rules[0].ports[0]"},
         {RULE("\"proto\":\"tcp\",\"ports\":[65536]"), "firewall.rules[0].ports[0]"},
@@ -103,7 +104,8 @@ static void a_rule_becomes_lines_of_nft(void **state)
     static const struct {
         const char *rule, *line;
     } table[] = {
-        {"\"direction\":\"in\",\"action\":\"accept\",\"proto\":\"tcp\",\"ports\":[22,\"8000-8100\"]",
+        {"\"direction\":\"in\",\"action\":\"accept\",\"proto\":\"tcp\",\"ports\":[22,\"8000-"
+         "8100\"]",
          "  meta l4proto tcp th dport { 22-22, 8000-8100 } jump rule_0\n"},
         {"\"direction\":\"in\",\"action\":\"accept\",\"addresses\":[\"set:office\"]",
          "  ip saddr @s_office_4 jump rule_0\n  ip6 saddr @s_office_6 jump rule_0\n"},
@@ -123,7 +125,8 @@ static void a_rule_becomes_lines_of_nft(void **state)
          " chain rule_0 {\n  limit rate over 10/second return\n  accept\n }\n"},
         {"\"direction\":\"in\",\"action\":\"drop\",\"rate\":\"5/minute\"",
          " chain rule_0 {\n  limit rate 5/minute return\n"},
-        {"\"direction\":\"in\",\"action\":\"reject\"", "  meta l4proto tcp reject with tcp reset\n"},
+        {"\"direction\":\"in\",\"action\":\"reject\"",
+         "  meta l4proto tcp reject with tcp reset\n"},
         {"\"direction\":\"forward\",\"action\":\"drop\",\"addresses\":[\"set:office\"]",
          "  ip daddr @s_office_4 jump rule_0\n  ip saddr @s_office_4 jump rule_0\n"},
     };
@@ -196,8 +199,9 @@ static void a_structure_that_the_parser_does_not_make_is_refused(void **state)
 {
     struct sek_fault fault;
     struct sek_ruleset *r = malloc(sizeof *r);
-    const char *good = "{\"mode\":\"enforce\",\"sets\":{\"a\":[\"1.2.3.4\"]},\"rules\":[{\"name\":"
-                       "\"a\",\"direction\":\"in\",\"action\":\"drop\",\"addresses\":[\"set:a\"]}]}";
+    const char *good =
+        "{\"mode\":\"enforce\",\"sets\":{\"a\":[\"1.2.3.4\"]},\"rules\":[{\"name\":"
+        "\"a\",\"direction\":\"in\",\"action\":\"drop\",\"addresses\":[\"set:a\"]}]}";
     (void)state;
     assert_non_null(r);
     for (int i = 0; i < 8; i++) {
@@ -205,14 +209,30 @@ static void a_structure_that_the_parser_does_not_make_is_refused(void **state)
         *r = ruleset;
         assert_int_equal(sek_ruleset_check(r, &fault), SEK_OK);
         switch (i) {
-        case 0: r->mode = 3; break;
-        case 1: r->rule_count = SEK_RULESET_RULES + 1; break;
-        case 2: memset(r->rules[0].name, 'a', sizeof r->rules[0].name); break;
-        case 3: strcpy(r->rules[0].interface, "a\nb"); break;
-        case 4: r->rules[0].sets[0] = 1; break;
-        case 5: r->rules[0].first = 1, r->rules[0].count = 1; break;
-        case 6: r->sets[0].count = 2; break;
-        case 7: r->prefixes[0].bits = 33; break;
+        case 0:
+            r->mode = 3;
+            break;
+        case 1:
+            r->rule_count = SEK_RULESET_RULES + 1;
+            break;
+        case 2:
+            memset(r->rules[0].name, 'a', sizeof r->rules[0].name);
+            break;
+        case 3:
+            strcpy(r->rules[0].interface, "a\nb");
+            break;
+        case 4:
+            r->rules[0].sets[0] = 1;
+            break;
+        case 5:
+            r->rules[0].first = 1, r->rules[0].count = 1;
+            break;
+        case 6:
+            r->sets[0].count = 2;
+            break;
+        case 7:
+            r->prefixes[0].bits = 33;
+            break;
         }
         assert_int_equal(sek_ruleset_check(r, &fault), SEK_EINVAL);
     }
