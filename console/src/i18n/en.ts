@@ -175,6 +175,8 @@ export const en = {
   "severity.low": "Low",
   "severity.unknown": "Unknown",
   "cover.inforce": "in force",
+  "cover.detecting": "detects only",
+  "cover.hidden": "hidden by TLS",
   "cover.applying": "being applied",
   "cover.withdrawn": "withdrawn",
   "cover.none": "Not covered",

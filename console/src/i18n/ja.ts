@@ -177,6 +177,8 @@ export const ja: Dictionary = {
   "severity.low": "注意",
   "severity.unknown": "不明",
   "cover.inforce": "有効",
+  "cover.detecting": "検知のみ",
+  "cover.hidden": "TLSにより対象外",
   "cover.applying": "適用中",
   "cover.withdrawn": "解除済み",
   "cover.none": "未対策",
