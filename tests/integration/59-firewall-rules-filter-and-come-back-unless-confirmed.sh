@@ -80,6 +80,7 @@ cat > "$T/bundle/policy.json" <<EOF
 EOF
 start_agent
 sed -i 's|^user:|spare: [10.99.0.66]\nuser:|' "$T/agent.yaml"
+ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q 'firewall.*not confirmed yet'" || fail "the policy's rules do not come"
 outward 8080 || fail "detect mode drops"
 expect_event '.event_type=="firewall" and .action=="detected" and .firewall.rule=="watch" and .dest_port==8080'
 inward 10.99.0.77 80 || fail "detect mode drops by default"
