@@ -1,6 +1,6 @@
 #!/bin/sh
 # Firewall rules of a running agent name programs (incoming and outgoing, also after the program's file was
-# replaced), control groups and rates; IPv6 counts as IPv4 does; a name that is not there is told by doctor
+# replaced), control groups and rates, and what is forwarded; IPv6 counts as IPv4 does; a name that is not there is told by doctor
 # and its rule comes to life when it appears.
 . "$(dirname "$0")/agent-lib.sh"
 command -v nc > /dev/null && command -v nft > /dev/null || { echo "needs nc and nft"; exit 77; }
@@ -48,4 +48,22 @@ if [ -d /sys/fs/cgroup/$G ] || [ -d /sys/fs/cgroup/unified/$G ]; then
 fi
 dev "$T/known" -l -k -p 98 > /dev/null & PIDS="$PIDS $!"
 ready inet nc -z -w 1 10.99.0.1 98 || fail "a replaced program lost its rule"
+# Forwarded: the device is a router between the internet and a host behind it.
+X=skx$$
+ip netns add $X && trap 'status=$?; ip netns pids '$X' | xargs -r kill -9 2>/dev/null; ip netns del '$X'; (exit $status); finish' EXIT
+ip link add vx$$ netns $D type veth peer name vx$$ netns $X
+ip -n $D addr add 10.98.0.1/24 dev vx$$ && ip -n $X addr add 10.98.0.2/24 dev vx$$
+for n in $D $X; do ip -n $n link set vx$$ up; done
+ip -n $X route add default via 10.98.0.1 && ip -n $I route add 10.98.0.0/24 via 10.99.0.1
+ip netns exec $D sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'
+for p in 80 81; do ip netns exec $X nc -l -k -p $p > /dev/null & PIDS="$PIDS $!"; ready inet nc -z -w 1 10.98.0.2 $p || fail "forwarding to $p"; done
+cat > "$T/forward.json" <<EOF
+{"mode":"enforce","sets":{"bad":["10.99.0.66"]},"rules":[
+ {"name":"bad","direction":"forward","action":"drop","addresses":["set:bad"]},
+ {"name":"port","direction":"forward","action":"reject","proto":"tcp","ports":[81],"interface":"ve*"}]}
+EOF
+agent firewall apply "$T/forward.json" > /dev/null || fail "apply of forwarding rules"
+knock inet nc -z -w 1 10.98.0.2 80 || fail "an allowed forwarded port"
+knock inet nc -z -w 1 -s 10.99.0.66 10.98.0.2 80 && fail "an address of the set is forwarded"
+knock inet nc -z -w 1 10.98.0.2 81 && fail "a refused port is forwarded"
 exit 0
