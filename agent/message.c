@@ -30,6 +30,10 @@ static const struct {
     [SEK_MESSAGE_ALLOWLIST] = {0, 0, true, true},
     [SEK_MESSAGE_WINDOW] = {sizeof(struct sek_window), 1, true, false},
     [SEK_MESSAGE_DUTY] = {sizeof(struct sek_duty_wish), 1, true, true},
+    [SEK_MESSAGE_FIREWALL] = {sizeof(struct sek_firewall_order), 1, true, true},
+    [SEK_MESSAGE_UNLOCK] = {sizeof(struct sek_unlock), 1, true, false},
+    [SEK_MESSAGE_UNINSTALL] = {sizeof(struct sek_unlock), 1, true, false},
+    [SEK_MESSAGE_UNLOCKED] = {sizeof(struct sek_unlocked), 1, false, false},
     [SEK_MESSAGE_PING] = {0, 0, false, false},
     [SEK_MESSAGE_CONNECT] = {sizeof(struct sek_connect), 1, false, false},
     [SEK_MESSAGE_OWNER] = {sizeof(struct sek_process), 1, false, false},
@@ -38,6 +42,7 @@ static const struct {
     [SEK_MESSAGE_TAMPER] = {sizeof(struct sek_tamper), 1, false, false},
     [SEK_MESSAGE_STATE] = {sizeof(struct sek_guard_state), 1, false, false},
     [SEK_MESSAGE_FINDING] = {1, SEK_MESSAGE_MAX, false, false},
+    [SEK_MESSAGE_FIREWALL_DONE] = {sizeof(struct sek_firewall_answer), 1, false, false},
 };
 
 static bool shape_fits(const struct sek_message *m, bool from_worker)

@@ -23,6 +23,9 @@ enum sek_message_type {
     SEK_MESSAGE_ALLOWLIST, /* memory file: digests of the bundle, one a line */
     SEK_MESSAGE_WINDOW,    /* struct sek_window: lockdown's maintenance window */
     SEK_MESSAGE_DUTY,      /* struct sek_duty_wish and a memory file: JSON for the duty's process */
+    SEK_MESSAGE_FIREWALL,  /* struct sek_firewall_order and a memory file: struct sek_ruleset to apply */
+    SEK_MESSAGE_UNLOCK,    /* struct sek_unlock: the uninstall token, as somebody gave it */
+    SEK_MESSAGE_UNINSTALL, /* struct sek_unlock: the digest that it must have, of the bundle */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -32,6 +35,9 @@ enum sek_message_type {
     SEK_MESSAGE_STATE,     /* struct sek_guard_state */
     SEK_MESSAGE_TAMPER,    /* struct sek_tamper: somebody acts against the agent */
     SEK_MESSAGE_FINDING,   /* id: enum sek_duty; an event of that duty, JSON */
+    SEK_MESSAGE_FIREWALL_DONE, /* struct sek_firewall_answer: to the order with the same id, or (id 0)
+                                  what came about by itself */
+    SEK_MESSAGE_UNLOCKED,      /* id as in UNLOCK; struct sek_unlocked */
     SEK_MESSAGE_TYPES
 };
 
@@ -120,6 +126,41 @@ struct sek_duty_wish {
     uint16_t unused;
 };
 
+struct sek_unlock {
+    char text[200];
+};
+
+struct sek_unlocked {
+    uint8_t failed;
+    char text[200];
+};
+
+/* Orders about the device's firewall rules. */
+enum sek_firewall_verb {
+    SEK_FIREWALL_SHOW,
+    SEK_FIREWALL_APPLY,
+    SEK_FIREWALL_KEEP, /* confirm what is pending */
+    SEK_FIREWALL_ROLLBACK,
+    SEK_FIREWALL_OFF,
+    SEK_FIREWALL_VERBS
+};
+
+struct sek_firewall_order {
+    uint8_t verb;
+    uint8_t by_policy; /* 1: the manager's; KEEP and OFF then leave a local rule set alone */
+    uint16_t within_s; /* APPLY: until it is rolled back */
+};
+
+struct sek_firewall_answer {
+    uint8_t verb;
+    uint8_t failed; /* text says why */
+    uint8_t confirmed, pending, by_policy;
+    uint8_t told; /* 1: worth an event */
+    uint16_t seconds; /* until the pending one is rolled back */
+    char digest[65], refused[65];
+    char text[400];
+};
+
 /* One line of `doctor`. */
 enum sek_protection { SEK_PROTECTION_ABSENT, SEK_PROTECTION_PARTIAL, SEK_PROTECTION_FULL };
 enum {
@@ -129,6 +170,7 @@ enum {
     SEK_STATE_NAMES,    /* exit: queueing of DNS, TLS, HTTP */
     SEK_STATE_LOCKDOWN, /* inside */
     SEK_STATE_SHIELD,   /* self-protection */
+    SEK_STATE_FIREWALL, /* the policy's rules */
     SEK_STATE_DUTY,     /* the first of SEK_DUTIES rows */
     SEK_STATES = SEK_STATE_DUTY + SEK_DUTIES
 };
@@ -139,6 +181,7 @@ struct sek_guard_state {
         char why[160];
     } part[SEK_STATES];
     uint8_t inside_mode;
+    uint8_t firewall_pending; /* 1: the policy's rule set waits for its confirmation */
     uint64_t lockdown_asked, lockdown_denied, lockdown_learned;
     uint64_t prefixes;
 };
@@ -162,6 +205,10 @@ struct sek_message {
         struct sek_lockdown_record lockdown;
         struct sek_guard_state state;
         struct sek_duty_wish duty;
+        struct sek_firewall_order firewall;
+        struct sek_unlock unlock;
+        struct sek_unlocked unlocked;
+        struct sek_firewall_answer firewall_done;
     };
 };
 

@@ -1,6 +1,7 @@
 /* A few prefixes, looked at one after the other. */
 #include "agent/spare.h"
 #include "agent/event.h"
+#include "lib/base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,33 @@ bool sek_spares_add(struct sek_spares *s, const char *text)
     memcpy(s->list[s->count].address, parsed, 16);
     s->list[s->count++].bits = bits;
     return true;
+}
+
+/* A list that names the manager must not cut the device off from it. */
+static void add_manager(struct sek_spares *s, const char *state)
+{
+    char path[512], host[64], *text;
+    size_t len;
+    snprintf(path, sizeof path, "%.480s/link/identity.json", state);
+    if (sek_file_read(path, 65536, &text, &len, NULL))
+        return;
+    const char *member = strstr(text, "\"host\"");
+    if (member && sscanf(member + 6, " : \"%63[0-9a-fA-F.:]\"", host) == 1)
+        sek_spares_add(s, host);
+    free(text);
+}
+
+enum sek_error sek_spares_device(struct sek_spares *s, const char *state, const char *const *extra,
+                                 struct sek_fault *fault)
+{
+    sek_spares_add(s, "127.0.0.0/8");
+    sek_spares_add(s, "::1");
+    for (; extra && *extra; extra++) {
+        if (!sek_spares_add(s, *extra))
+            return sek_fail(fault, SEK_EINVAL, "spare: found '%s', expected an address", *extra);
+    }
+    add_manager(s, state);
+    return SEK_OK;
 }
 
 static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)

@@ -66,6 +66,7 @@ struct files_struct {
 } KERNEL;
 struct mm_struct {
     unsigned long arg_start, arg_end;
+    struct file *exe_file;
 } KERNEL;
 struct task_struct {
     int pid, tgid;

@@ -287,6 +287,22 @@ static enum sek_error allow_add(struct sek_cli *cli, const struct sek_command *c
     return rc;
 }
 
+static enum sek_error allow_import(struct sek_cli *cli, const struct sek_command *command,
+                                   struct sek_fault *fault)
+{
+    const char *file, *model = sek_cli_option(cli, "model");
+    struct sek_text path = {0};
+    (void)command;
+    enum sek_error rc = sek_cli_word(cli, 0, "FILE", &file, fault);
+    if (rc)
+        return rc;
+    sek_text_puts(&path, "/api/v1/allowlist");
+    sek_cli_query(&path, "model", model);
+    rc = send_file(cli, "POST", path.data, file, "text/plain", fault);
+    sek_text_free(&path);
+    return rc;
+}
+
 /* --- audit --- */
 
 static bool hashes_of(const json_t *list, struct sek_merkle_proof *out)
@@ -440,6 +456,8 @@ const struct sek_command sek_commands_admin[] = {
     {"allowlist", "", "list allowed programs", sek_cli_simple, "/api/v1/allowlist", "allowlist",
      {"sha256", "note", NULL}},
     {"allowlist add", "SHA256 [--note TEXT]", "allow a program", allow_add, NULL, NULL, {NULL}},
+    {"allowlist import", "FILE [--model VENDOR/MODEL]", "allow what a golden device registered",
+     allow_import, NULL, NULL, {NULL}},
     {"allowlist remove", "SHA256", "no longer allow a program", remove_one, "/api/v1/allowlist",
      NULL, {NULL}},
     {"policy get", "", "the policy in force", policy_get, NULL, NULL, {NULL}},

@@ -55,7 +55,7 @@ static enum sek_error device_show(struct sek_cli *cli, const struct sek_command 
                                   struct sek_fault *fault)
 {
     static const char *const findings[] = {"cve", "package", "version", "state", "patches", NULL};
-    static const char *const patches[] = {"id", "origin", "component", "cves", "ports", NULL};
+    static const char *const patches[] = {"id", "origin", "mode", "component", "cves", "ports", NULL};
     static const char *const posture[] = {"severity", "id", "subject", "detail", "fix", NULL};
     json_t *doc = NULL;
     enum sek_error rc = get_device(cli, &doc, fault);
@@ -120,13 +120,35 @@ static enum sek_error patch_set(struct sek_cli *cli, const struct sek_command *c
     const char *device, *patch;
     char path[512];
     bool assign = !strcmp(command->words, "patches assign");
+    const char *mode = assign ? sek_cli_option(cli, "mode") : NULL;
     enum sek_error rc = sek_cli_word(cli, 0, "DEVICE", &device, fault);
     if (!rc)
         rc = sek_cli_word(cli, 1, "PATCH", &patch, fault);
     if (rc)
         return rc;
     snprintf(path, sizeof path, "/api/v1/devices/%s/patches/%s", device, patch);
-    return sek_cli_send(cli, assign ? "PUT" : "DELETE", path, NULL, NULL, fault);
+    return sek_cli_send(cli, assign ? "PUT" : "DELETE", path,
+                        mode ? json_pack("{s:s}", "mode", mode) : NULL, NULL, fault);
+}
+
+static enum sek_error uninstall_token(struct sek_cli *cli, const struct sek_command *command,
+                                      struct sek_fault *fault)
+{
+    const char *device;
+    char path[512];
+    json_t *doc = NULL;
+    (void)command;
+    enum sek_error rc = sek_cli_word(cli, 0, "DEVICE", &device, fault);
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "/api/v1/devices/%s/uninstall-token", device);
+    rc = sek_cli_send(cli, "POST", path, NULL, &doc, fault);
+    if (!rc && cli->json)
+        sek_cli_list(cli, doc, NULL, NULL);
+    else if (!rc)
+        printf("%s\n", json_string_value(json_object_get(doc, "token")));
+    json_decref(doc);
+    return rc;
 }
 
 static enum sek_error device_command(struct sek_cli *cli, const struct sek_command *command,
@@ -263,7 +285,7 @@ const struct sek_command sek_commands_fleet[] = {
     {"tokens remove", "ID", "remove an enrolment token", remove_one, "/api/v1/tokens", NULL,
      {NULL}},
     {"devices", "", "list devices", sek_cli_simple, "/api/v1/devices", "devices",
-     {"id", "name", "kind", "online", "bundle_in_force", "lockdown", "findings", "patches", NULL}},
+     {"id", "name", "kind", "link", "bundle_in_force", "lockdown", "findings", "patches", NULL}},
     {"device", "DEVICE", "one device: state, findings, patches, posture", device_show, NULL, NULL,
      {NULL}},
     {"device remove", "DEVICE", "remove a device; its certificate ends", remove_one,
@@ -273,11 +295,13 @@ const struct sek_command sek_commands_fleet[] = {
      NULL, {NULL}},
     {"components", "DEVICE", "what is installed on a device", components, NULL, NULL,
      {"ecosystem", "name", "version", "source", "source_version", "path", "findings", NULL}},
+    {"device uninstall-token", "DEVICE", "the token that lets its agent be removed; makes an event",
+     uninstall_token, NULL, NULL, {NULL}},
     {"findings", "[DEVICE]", "vulnerabilities and the patches that cover them", findings, NULL,
      NULL, {"cve", "package", "version", "fixed", "severity", "patches", NULL}},
     {"patches", "", "list virtual patches", sek_cli_simple, "/api/v1/patches", "patches",
      {"id", "cves", "available", "devices", "title", NULL}},
-    {"patches assign", "DEVICE PATCH", "put a virtual patch in force", patch_set, NULL, NULL,
+    {"patches assign", "DEVICE PATCH [--mode detect]", "put a virtual patch in force", patch_set, NULL, NULL,
      {NULL}},
     {"patches unassign", "DEVICE PATCH", "withdraw a virtual patch", patch_set, NULL, NULL, {NULL}},
     {"events",

@@ -84,8 +84,14 @@ static enum sek_error merge_policy(struct sek_request *r, const json_t *body, js
     json_decref(row);
     json_object_foreach((json_t *)body, name, section)
     {
-        if (strcmp(name, "version"))
-            json_object_update(json_object_get(policy, name), section);
+        json_t *old = json_object_get(policy, name);
+        if (!strcmp(name, "version"))
+            continue;
+        /* What is no section is refused by the check of the whole. */
+        if (json_is_object(old) && json_is_object(section))
+            json_object_update(old, section);
+        else
+            json_object_set(policy, name, section);
     }
     json_object_set_new(policy, "version",
                         json_integer(json_integer_value(json_object_get(policy, "version")) + 1));
@@ -99,9 +105,9 @@ static enum sek_error put_policy(struct sek_request *r, struct sek_fault *fault)
     char *text = NULL;
     enum sek_error rc = sek_request_json(r, &body, fault);
     if (!rc)
-        rc = sek_policy_check(body, fault);
-    if (!rc)
         rc = merge_policy(r, body, &policy, fault);
+    if (!rc)
+        rc = sek_policy_check(policy, fault);
     if (!rc && !(text = json_dumps(policy, JSON_COMPACT)))
         rc = sek_fail(fault, SEK_ENOMEM, "policy: out of memory");
     if (!rc)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ALLOWED_MAX 200000 /* programs of a tenant */
+
 static enum sek_error list_feeds(struct sek_request *r, struct sek_fault *fault)
 {
     json_t *rows = NULL;
@@ -195,7 +197,7 @@ static enum sek_error list_allowed(struct sek_request *r, struct sek_fault *faul
 {
     json_t *rows = NULL;
     enum sek_error rc = sek_store_rows(r->manager->store, &rows, fault,
-                                       "SELECT sha256, note FROM allowlist WHERE tenant=?"
+                                       "SELECT sha256, model, note FROM allowlist WHERE tenant=?"
                                        " ORDER BY sha256",
                                        "s", r->tenant);
     return rc ? rc : sek_reply(r, 200, json_pack("{s:o}", "allowlist", rows));
@@ -207,7 +209,8 @@ static enum sek_error put_allowed(struct sek_request *r, struct sek_fault *fault
     if (strlen(hash) != 64 || strspn(hash, "0123456789abcdef") != 64)
         return sek_fail(fault, SEK_EINVAL, "\"%.80s\": 64 lower-case hex digits expected", hash);
     enum sek_error rc = sek_store_run(r->manager->store, fault,
-                                      "INSERT INTO allowlist(tenant, sha256, note) VALUES(?,?,?)"
+                                      "INSERT INTO allowlist(tenant, model, sha256, note)"
+                                      " VALUES(?,'',?,?)"
                                       " ON CONFLICT DO UPDATE SET note=excluded.note",
                                       "sss", r->tenant, hash, note ? note : "");
     if (rc)
@@ -229,6 +232,79 @@ static enum sek_error remove_allowed(struct sek_request *r, struct sek_fault *fa
     return sek_reply_empty(r);
 }
 
+/* One line of sha256sum(1): digest, a blank, a blank or '*', the name. False: it is none. */
+static bool read_sum(const char *line, size_t len, char hash[65], char note[201])
+{
+    if (len < 64 || strspn(line, "0123456789abcdef") != 64 || (len > 64 && line[64] != ' '))
+        return false;
+    memcpy(hash, line, 64);
+    hash[64] = '\0';
+    size_t at = len > 65 ? 66 : len;
+    size_t n = len - at < 200 ? len - at : 200;
+    memcpy(note, line + at, n);
+    note[n] = '\0';
+    json_t *text = json_stringn(note, n);
+    for (size_t i = 0; !text && i < n; i++) {
+        if ((unsigned char)note[i] >= 0x80)
+            note[i] = '?'; /* no UTF-8, or cut within a letter */
+    }
+    json_decref(text);
+    return true;
+}
+
+static enum sek_error import_lines(struct sek_request *r, const char *model, int64_t *count,
+                                   struct sek_fault *fault)
+{
+    const char *at = r->body.data ? r->body.data : "";
+    enum sek_error rc = SEK_OK;
+    for (unsigned number = 1; !rc && *at; number++) {
+        char hash[65], note[201];
+        size_t len = strcspn(at, "\n");
+        size_t used = len && at[len - 1] == '\r' ? len - 1 : len;
+        if (!used || *at == '#')
+            ;
+        else if (!read_sum(at, used, hash, note))
+            rc = sek_fail(fault, SEK_EINVAL,
+                          "line %u: found \"%.*s\", a line of sha256sum expected: 64 lower-case hex "
+                          "digits, two blanks, the name",
+                          number, (int)(used < 80 ? used : 80), at);
+        else if (++*count > ALLOWED_MAX)
+            rc = sek_fail(fault, SEK_ELIMIT, "line %u: more than %d programs", number, ALLOWED_MAX);
+        else
+            rc = sek_store_run(r->manager->store, fault,
+                               "INSERT INTO allowlist(tenant, model, sha256, note)"
+                               " VALUES(?,?,?,?) ON CONFLICT DO UPDATE SET note=excluded.note",
+                               "ssss", r->tenant, model, hash, note);
+        at += len + (at[len] == '\n');
+    }
+    if (!rc && sek_store_number(r->manager->store, 0,
+                                "SELECT count(*) FROM allowlist WHERE tenant=?", "s",
+                                r->tenant) > ALLOWED_MAX)
+        rc = sek_fail(fault, SEK_ELIMIT, "more than %d programs in all", ALLOWED_MAX);
+    return rc;
+}
+
+/* What a golden device registered, for all devices or those of one model: all of it, or nothing. */
+static enum sek_error import_allowed(struct sek_request *r, struct sek_fault *fault)
+{
+    const char *model = sek_request_query(r, "model");
+    int64_t count = 0;
+    if (model && (!strchr(model, '/') || strlen(model) > 200))
+        return sek_fail(fault, SEK_EINVAL, "query \"model\": \"VENDOR/MODEL\" expected");
+    if (r->body.data && strlen(r->body.data) != r->body.len)
+        return sek_fail(fault, SEK_EINVAL, "body: text without zero bytes expected");
+    enum sek_error rc = sek_store_begin(r->manager->store, fault);
+    if (rc)
+        return rc;
+    rc = import_lines(r, model ? model : "", &count, fault);
+    rc = sek_store_end(r->manager->store, rc, fault);
+    if (rc)
+        return rc;
+    sek_bundles_changed(r->manager->bundles, r->tenant, NULL);
+    return sek_reply(r, 200, json_pack("{s:I, s:s}", "imported", (json_int_t)count, "model",
+                                       model ? model : ""));
+}
+
 const struct sek_route sek_routes_intel[] = {
     {EVHTTP_REQ_GET, "/api/v1/advisories", SEK_ACCESS_VIEWER, list_feeds},
     {EVHTTP_REQ_POST, "/api/v1/advisories", SEK_ACCESS_SYSTEM, import_feed},
@@ -238,6 +314,7 @@ const struct sek_route sek_routes_intel[] = {
     {EVHTTP_REQ_POST, "/api/v1/indicators", SEK_ACCESS_OPERATOR, add_indicator},
     {EVHTTP_REQ_DELETE, "/api/v1/indicators", SEK_ACCESS_OPERATOR, remove_indicator},
     {EVHTTP_REQ_GET, "/api/v1/allowlist", SEK_ACCESS_VIEWER, list_allowed},
+    {EVHTTP_REQ_POST, "/api/v1/allowlist", SEK_ACCESS_OPERATOR, import_allowed},
     {EVHTTP_REQ_PUT, "/api/v1/allowlist/*", SEK_ACCESS_OPERATOR, put_allowed},
     {EVHTTP_REQ_DELETE, "/api/v1/allowlist/*", SEK_ACCESS_OPERATOR, remove_allowed},
     {0, NULL, 0, NULL},

@@ -2,10 +2,12 @@
 #include "manager/bundles.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/encode.h"
 #include "lib/base/log.h"
 #include "manager/content.h"
 #include "manager/intel.h"
 #include "manager/push.h"
+#include "manager/uninstall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,9 +77,21 @@ static bool take_hash(void *arg, const struct sek_row *row)
 struct patch_gather {
     struct sek_manager *manager;
     const char *device;
-    struct sek_text rules;
+    struct sek_text rules, tests;
     json_t *list;
 };
+
+/* In detect mode a rule tells, and drops nothing. */
+static void add_rules(struct sek_text *out, const char *rules, bool detect)
+{
+    while (*rules) {
+        size_t len = strcspn(rules, "\n");
+        bool drops = detect && len > 5 && !strncmp(rules, "drop ", 5);
+        sek_text_printf(out, "%s%.*s\n", drops ? "alert" : "", (int)(len - (drops ? 4 : 0)),
+                        rules + (drops ? 4 : 0));
+        rules += len + (rules[len] == '\n');
+    }
+}
 
 static bool take_patch(void *arg, const struct sek_row *row)
 {
@@ -86,8 +100,14 @@ static bool take_patch(void *arg, const struct sek_row *row)
     const char *rules = sek_content_patch(g->manager->content, id);
     if (!rules)
         return true; /* its rules went away with an update of the content */
-    sek_text_printf(&g->rules, "# %s\n%s\n", id, rules);
-    json_array_append_new(g->list, sek_intel_patch(g->manager, g->device, id, rules));
+    const char *tests = sek_content_tests(g->manager->content, id), *mode = row->text(row, 1, NULL);
+    sek_text_printf(&g->rules, "# %s\n", id);
+    add_rules(&g->rules, rules, !strcmp(mode, "detect"));
+    if (tests)
+        sek_text_printf(&g->tests, "# patch: %s\n%s\n", id, tests);
+    json_t *entry = sek_intel_patch(g->manager, g->device, id, rules);
+    json_object_set_new(entry, "mode", json_string(mode));
+    json_array_append_new(g->list, entry);
     return true;
 }
 
@@ -97,12 +117,18 @@ static enum sek_error gather_patches(struct sek_manager *m, const char *device, 
     struct patch_gather g = {.manager = m, .device = device, .list = json_array()};
     char prefix[96];
     sek_text_puts(&g.rules, "");
+    sek_text_puts(&g.tests, "");
     enum sek_error rc = sek_store_each(
         m->store, take_patch, &g, fault,
-        "SELECT patch FROM assignments WHERE device=? AND origin <> 'excluded' ORDER BY patch", "s",
+        "SELECT patch, mode FROM assignments WHERE device=? AND origin <> 'excluded' ORDER BY patch", "s",
         device);
     snprintf(prefix, sizeof prefix, "devices/%s/", device);
     add_file(files, prefix, "patches.rules", "", g.rules.data, g.rules.len);
+    add_file(files, prefix, "patches.tests", "", g.tests.data, g.tests.len);
+    char token[SEK_UNINSTALL_TEXT], digest[SEK_SHA256_HEX];
+    sek_uninstall_token(m, device, token);
+    sek_sha256_hex(token, strlen(token), digest);
+    add_file(files, prefix, "uninstall", "", strdup(digest), SEK_SHA256_HEX - 1);
     add_json(files, prefix, "patches.json", json_pack("{s:o}", "patches", g.list));
     return rc;
 }
@@ -166,8 +192,11 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     sek_text_puts(&allowlist, "");
     if (!rc)
         rc = sek_store_each(m->store, take_hash, &allowlist, fault,
-                            "SELECT sha256 FROM allowlist WHERE tenant=? ORDER BY sha256", "s",
-                            tenant);
+                            "SELECT DISTINCT sha256 FROM allowlist WHERE tenant=?1 AND (model='' OR"
+                            " model=(SELECT json_extract(product,'$.vendor') || '/' ||"
+                            " json_extract(product,'$.model')"
+                            " FROM devices WHERE id=?2)) ORDER BY sha256",
+                            "ss", tenant, device);
     add_json(files, "", "policy.json", policy);
     add_json(files, "", "indicators.json", indicators ? indicators : json_array());
     add_file(files, "", "allowlist", "", allowlist.data, allowlist.len);

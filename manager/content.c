@@ -21,6 +21,7 @@ static const struct {
 } parts[SEK_CONTENT_PARTS] = {
     [SEK_CONTENT_RULES] = {"rules", ".rules"},
     [SEK_CONTENT_PATCHES] = {"patches", ".rules"},
+    [SEK_CONTENT_TESTS] = {"patches", ".tests"},
     [SEK_CONTENT_LOGS] = {"logs", ".yaml"},
     [SEK_CONTENT_MALWARE] = {"malware", ".yar"},
 };
@@ -86,6 +87,11 @@ void sek_content_free(struct sek_content *content)
 const char *sek_content_patch(const struct sek_content *content, const char *id)
 {
     return json_string_value(json_object_get(content->parts[SEK_CONTENT_PATCHES], id));
+}
+
+const char *sek_content_tests(const struct sek_content *content, const char *id)
+{
+    return json_string_value(json_object_get(content->parts[SEK_CONTENT_TESTS], id));
 }
 
 void sek_content_each(const struct sek_content *content, enum sek_content_part part,

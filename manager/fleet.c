@@ -6,6 +6,7 @@
 #include "manager/content.h"
 #include "manager/intel.h"
 #include "manager/push.h"
+#include "manager/uninstall.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -211,7 +212,13 @@ static void decorate(struct sek_request *r, json_t *device)
     const json_t *status = json_object_get(device, "status");
     const json_t *bundle = json_object_get(status, "bundle");
     json_t *lockdown = json_object_get(status, "lockdown");
-    json_object_set_new(device, "online", json_boolean(sek_push_online(r->manager->hub, id)));
+    bool online = sek_push_online(r->manager->hub, id);
+    bool silent = !online && json_integer_value(json_object_get(device, "silent"));
+    json_object_set_new(device, "online", json_boolean(online));
+    json_object_set_new(device, "link", json_string(online ? "up" : silent ? "silent" : "down"));
+    json_object_set(device, "silent_since", silent ? json_object_get(device, "gone") : json_null());
+    json_object_del(device, "silent");
+    json_object_del(device, "gone");
     json_object_set(device, "bundle_in_force",
                     json_object_get(bundle, "version") ? json_object_get(bundle, "version")
                                                        : json_null());
@@ -225,7 +232,7 @@ static enum sek_error list_devices(struct sek_request *r, struct sek_fault *faul
     enum sek_error rc = sek_store_rows(
         r->manager->store, &rows, fault,
         "SELECT id, kind, name, enrolled, last_seen, address, bundle_version, chain_faults,"
-        " os AS \"os:json\", status AS \"status:json\","
+        " gone, silent, os AS \"os:json\", status AS \"status:json\","
         " (SELECT count(*) FROM findings f WHERE f.device=d.id) AS findings,"
         " (SELECT count(*) FROM assignments a WHERE a.device=d.id AND a.origin<>'excluded')"
         "  AS patches,"
@@ -245,7 +252,7 @@ static enum sek_error read_device(struct sek_request *r, json_t **out, struct se
     enum sek_error rc = sek_store_row(
         r->manager->store, out, fault,
         "SELECT id, kind, name, tenant, enrolled, last_seen, address, bundle_version, chain_faults,"
-        " seq AS events, os AS \"os:json\", product AS \"product:json\","
+        " gone, silent, seq AS events, os AS \"os:json\", product AS \"product:json\","
         " services AS \"services:json\", posture AS \"posture:json\", notes AS \"notes:json\","
         " status AS \"status:json\" FROM devices WHERE id=? AND tenant=?",
         "ss", r->parameter[0], r->tenant);
@@ -280,7 +287,7 @@ static enum sek_error read_patches(struct sek_request *r, json_t **out, struct s
     json_t *row, *list = json_array();
     json_t *rows = NULL;
     enum sek_error rc = sek_store_rows(r->manager->store, &rows, fault,
-                                       "SELECT patch, origin, created FROM assignments"
+                                       "SELECT patch, origin, mode, created FROM assignments"
                                        " WHERE device=? ORDER BY patch",
                                        "s", r->parameter[0]);
     json_array_foreach(rows, i, row)
@@ -289,6 +296,7 @@ static enum sek_error read_patches(struct sek_request *r, json_t **out, struct s
         const char *rules = sek_content_patch(r->manager->content, id);
         json_t *entry = sek_intel_patch(r->manager, r->parameter[0], id, rules ? rules : "");
         json_object_set(entry, "origin", json_object_get(row, "origin"));
+        json_object_set(entry, "mode", json_object_get(row, "mode"));
         json_object_set(entry, "since", json_object_get(row, "created"));
         json_array_append_new(list, entry);
     }
@@ -366,7 +374,8 @@ static enum sek_error remove_device(struct sek_request *r, struct sek_fault *fau
 
 /* --- virtual patches of a device --- */
 
-static enum sek_error set_patch(struct sek_request *r, const char *origin, struct sek_fault *fault)
+static enum sek_error set_patch(struct sek_request *r, const char *origin, const char *mode,
+                                struct sek_fault *fault)
 {
     json_t *device = NULL;
     const char *patch = r->parameter[1];
@@ -376,9 +385,10 @@ static enum sek_error set_patch(struct sek_request *r, const char *origin, struc
         rc = sek_fail(fault, SEK_ENOTFOUND, "patch %.80s: no such patch", patch);
     if (!rc)
         rc = sek_store_run(r->manager->store, fault,
-                           "INSERT INTO assignments(device, patch, origin, created) VALUES(?,?,?,?)"
-                           " ON CONFLICT DO UPDATE SET origin=excluded.origin",
-                           "sssi", r->parameter[0], patch, origin, sek_now());
+                           "INSERT INTO assignments(device, patch, origin, created, mode)"
+                           " VALUES(?,?,?,?,?) ON CONFLICT DO UPDATE SET origin=excluded.origin,"
+                           " mode=excluded.mode",
+                           "sssis", r->parameter[0], patch, origin, sek_now(), mode);
     if (rc)
         return rc;
     sek_bundles_changed(r->manager->bundles, r->tenant, r->parameter[0]);
@@ -387,13 +397,22 @@ static enum sek_error set_patch(struct sek_request *r, const char *origin, struc
 
 static enum sek_error assign_patch(struct sek_request *r, struct sek_fault *fault)
 {
-    return set_patch(r, "manual", fault);
+    json_t *body = NULL;
+    enum sek_error rc = r->body.len ? sek_request_json(r, &body, fault) : SEK_OK;
+    const json_t *value = json_object_get(body, "mode");
+    const char *mode = value ? json_string_value(value) : "prevent";
+    if (!rc && (!mode || (strcmp(mode, "prevent") && strcmp(mode, "detect"))))
+        rc = sek_fail(fault, SEK_EINVAL, "field \"mode\": prevent or detect expected");
+    if (!rc)
+        rc = set_patch(r, "manual", mode, fault);
+    json_decref(body);
+    return rc;
 }
 
 /* Excluded, not forgotten: the next matching must not assign it again. */
 static enum sek_error unassign_patch(struct sek_request *r, struct sek_fault *fault)
 {
-    return set_patch(r, "excluded", fault);
+    return set_patch(r, "excluded", "prevent", fault);
 }
 
 static enum sek_error send_command(struct sek_request *r, struct sek_fault *fault)
@@ -429,6 +448,7 @@ const struct sek_route sek_routes_fleet[] = {
     {EVHTTP_REQ_GET, "/api/v1/devices/*/patches", SEK_ACCESS_VIEWER, show_patches},
     {EVHTTP_REQ_PUT, "/api/v1/devices/*/patches/*", SEK_ACCESS_OPERATOR, assign_patch},
     {EVHTTP_REQ_DELETE, "/api/v1/devices/*/patches/*", SEK_ACCESS_OPERATOR, unassign_patch},
+    {EVHTTP_REQ_POST, "/api/v1/devices/*/uninstall-token", SEK_ACCESS_ADMIN, sek_uninstall_reply},
     {EVHTTP_REQ_POST, "/api/v1/devices/*/commands", SEK_ACCESS_OPERATOR, send_command},
     {0, NULL, 0, NULL},
 };

@@ -12,7 +12,9 @@
 #include "manager/indicators.h"
 #include "manager/intel.h"
 #include "manager/push.h"
+#include "manager/silence.h"
 #include "manager/stream.h"
+#include "manager/uninstall.h"
 #include "manager/worker.h"
 
 #include <getopt.h>
@@ -201,6 +203,8 @@ static enum sek_error open_parts(const struct options *o, struct sek_manager *m,
     if (!rc)
         rc = sek_keys_open(path, &m->keys, fault);
     if (!rc)
+        rc = sek_uninstall_open(path, m->uninstall_secret, fault);
+    if (!rc)
         rc = sek_content_open(m->content_folder, &m->content, fault);
     if (!rc)
         rc = sek_intel_open(m, m->content_folder, &m->intel, fault);
@@ -259,18 +263,27 @@ static void on_minute(evutil_socket_t fd, short what, void *arg)
     sek_indicators_expire(arg);
 }
 
+static void on_silence(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    sek_silence_look(arg);
+}
+
 static enum sek_error serve(const struct options *o, struct sek_manager *m, struct sek_fault *fault)
 {
     char host[128], device_host[128];
     int port;
     struct sek_listener rest = {0}, devices = {0};
-    struct timeval minute = {60, 0};
-    struct event *events[3] = {evsignal_new(m->base, SIGTERM, on_stop, m->base),
+    struct timeval minute = {60, 0}, often = {SEK_SILENCE_EVERY_S, 0};
+    struct event *events[4] = {evsignal_new(m->base, SIGTERM, on_stop, m->base),
                                evsignal_new(m->base, SIGINT, on_stop, m->base),
-                               event_new(m->base, -1, EV_PERSIST, on_minute, m)};
+                               event_new(m->base, -1, EV_PERSIST, on_minute, m),
+                               event_new(m->base, -1, EV_PERSIST, on_silence, m)};
     event_add(events[0], NULL);
     event_add(events[1], NULL);
     event_add(events[2], &minute);
+    event_add(events[3], &often);
     enum sek_error rc = split_address(o->listen, "listen", host, &port, fault);
     if (!rc)
         rc = split_address(o->device_listen, "device-listen", device_host, &m->device_port, fault);
@@ -297,7 +310,7 @@ static enum sek_error serve(const struct options *o, struct sek_manager *m, stru
     sek_listener_close(&rest);
     sek_listener_close(&devices);
     event_base_loop(m->base, EVLOOP_NONBLOCK); /* connections are freed from the loop */
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         event_free(events[i]);
     return rc;
 }

@@ -35,6 +35,7 @@ struct sek_manager {
     const char *content_folder;
     const char *api_folder; /* of openapi.yaml */
     int device_port;
+    uint8_t uninstall_secret[32];
     uint64_t started_us;
     struct {
         uint64_t requests, events, duplicates, refused_lines, device_requests;

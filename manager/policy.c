@@ -1,7 +1,9 @@
 /* The policy's fields, each with its allowed values: the default, and a check that names the field. */
 #include "manager/bundles.h"
+#include "lib/firewall/ruleset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LIST_ITEMS 24 /* what the agent takes */
@@ -68,6 +70,7 @@ static const struct section {
      {{"size_mb", 1, 1024, 64}, {"timeout_s", 1, 300, 20}, {"quarantine_mb", 1, 65536, 256}},
      {{"scopes", true, {0}}, {"exclude", true, {0}}},
      .path = "clamd"},
+    {"fleet", {0}, {{"silence_s", 5, 2592000, 300}}, {{0}}},
 };
 #define SECTIONS (sizeof sections / sizeof sections[0])
 
@@ -75,7 +78,7 @@ json_t *sek_policy_default(void)
 {
     json_t *policy = json_pack("{s:i}", "version", 1);
     for (size_t i = 0; i < SECTIONS; i++) {
-        json_t *section = json_pack("{s:s}", "mode", sections[i].modes[0]);
+        json_t *section = json_pack("{s:s*}", "mode", sections[i].modes[0]);
         for (const struct number_field *n = sections[i].numbers; n->name; n++)
             json_object_set_new(section, n->name, json_integer(n->fallback));
         for (const struct word_field *w = sections[i].words; w->name; w++)
@@ -90,7 +93,38 @@ json_t *sek_policy_default(void)
         }
         json_object_set_new(policy, sections[i].name, section);
     }
+    json_object_set_new(policy, "firewall", json_pack("{s:s}", "mode", "off"));
     return policy;
+}
+
+static bool take_policy(void *arg, const struct sek_row *row)
+{
+    size_t len;
+    const char *text = row->text(row, 0, &len);
+    *(json_t **)arg = json_loadb(text, len, 0, NULL);
+    return false;
+}
+
+int64_t sek_policy_number(struct sek_manager *m, const char *tenant, const char *section,
+                          const char *field, int64_t fallback)
+{
+    json_t *policy = NULL;
+    sek_store_each(m->store, take_policy, &policy, NULL, "SELECT doc FROM policies WHERE tenant=?",
+                   "s", tenant);
+    const json_t *value = json_object_get(json_object_get(policy, section), field);
+    int64_t number = json_is_integer(value) ? json_integer_value(value) : fallback;
+    json_decref(policy);
+    return number;
+}
+
+/* Its rules are checked as the agent checks them. */
+static enum sek_error check_firewall(const json_t *section, struct sek_fault *fault)
+{
+    struct sek_ruleset *r = malloc(sizeof *r);
+    enum sek_error rc = r ? sek_ruleset_parse(section, r, fault)
+                          : sek_fail(fault, SEK_ENOMEM, "out of memory");
+    free(r);
+    return rc;
 }
 
 static enum sek_error check_word(const struct section *s, const char *key, const char *const *words,
@@ -132,7 +166,7 @@ static enum sek_error check_list(const struct section *s, const struct list_fiel
 static enum sek_error check_field(const struct section *s, const char *key, const json_t *value,
                                   struct sek_fault *fault)
 {
-    if (!strcmp(key, "mode"))
+    if (!strcmp(key, "mode") && s->modes[0])
         return check_word(s, key, s->modes, value, fault);
     for (const struct list_field *l = s->lists; l->name; l++)
         if (!strcmp(key, l->name))
@@ -176,10 +210,16 @@ enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault)
                 s = &sections[i];
         if (!strcmp(name, "version"))
             continue;
+        if (!strcmp(name, "firewall")) {
+            enum sek_error rc = check_firewall(section, fault);
+            if (rc)
+                return rc;
+            continue;
+        }
         if (!s)
             return sek_fail(fault, SEK_EINVAL,
                             "field \"%.60s\": no such field; entry, exit, inside, behaviour, "
-                            "integrity, logs and malware expected",
+                            "firewall, integrity, logs, malware and fleet expected",
                             name);
         if (!json_is_object(section))
             return sek_fail(fault, SEK_EINVAL, "field \"%s\": an object expected", name);

@@ -21,6 +21,7 @@
 static const char usage[] =
     "usage: sekisho-agent lockdown learn|detect|enforce|off\n"
     "       sekisho-agent lockdown maintenance [--minutes N] [--updater PROGRAM] | --end\n"
+    "       sekisho-agent lockdown export\n"
     "       sekisho-agent lockdown explain [--allowlist FILE] PATH\n"
     "       sekisho-agent lockdown run --scope MOUNT... --mode learn|detect|enforce\n"
     "           [--learn-from DIR] [--allowlist FILE] [--events FILE] [--stall open|closed]\n"
@@ -251,6 +252,20 @@ static int explain(const struct sek_command_context *context, const char *allowl
     return label ? 0 : 1;
 }
 
+/* What this device registered, in the form of sha256sum(1): what `sekishoctl allowlist import` reads. */
+static int export_list(const struct sek_command_context *context)
+{
+    char path[4096], *text;
+    size_t len;
+    struct sek_fault fault;
+    snprintf(path, sizeof path, "%s/lockdown/allowlist", context->settings->state);
+    if (sek_file_read(path, 64u << 20, &text, &len, &fault))
+        return sek_command_failed(&fault);
+    bool written = fwrite(text, 1, len, stdout) == len && !fflush(stdout);
+    free(text);
+    return written ? 0 : 1;
+}
+
 static int change_mode(const struct sek_command_context *context, const char *mode)
 {
     struct sek_fault fault;
@@ -317,6 +332,8 @@ int sek_command_lockdown(const struct sek_command_context *context, int argc, ch
         return lockdown_run(context, argc - 1, argv + 1);
     if (!strcmp(verb, "maintenance"))
         return maintenance(context, argc - 1, argv + 1);
+    if (!strcmp(verb, "export") && argc == 2)
+        return export_list(context);
     if (!strcmp(verb, "explain") && argc == 3)
         return explain(context, NULL, argv[2]);
     if (!strcmp(verb, "explain") && argc == 5 && !strcmp(argv[2], "--allowlist"))

@@ -60,6 +60,9 @@ int sek_command_status(const struct sek_command_context *context, int argc, char
     printf("  bundle     %lld\n", number_of(s, "bundle"));
     printf("  patches    %lld in force (%lld rules)\n", number_of(s, "patches"),
            number_of(s, "rules"));
+    if (json_array_size(json_object_get(s, "hidden_by_tls")))
+        printf("             %zu not covered: TLS hides their port\n",
+               json_array_size(json_object_get(s, "hidden_by_tls")));
     printf("  lockdown   %s\n", text_of(s, "lockdown"));
     json_object_foreach(json_object_get(s, "counters"), key, value)
         printf("  %-18s %lld\n", key, (long long)json_integer_value(value));
@@ -111,20 +114,83 @@ int sek_command_policy(const struct sek_command_context *context, int argc, char
     json_array_foreach(json_object_get(inside, "scopes"), i, scope)
         printf(" %s", json_string_value(scope));
     printf("\n");
-    static const char *const duties[] = {"integrity", "logs", "malware"};
+    static const char *const duties[] = {"firewall", "integrity", "logs", "malware"};
     for (i = 0; i < sizeof duties / sizeof duties[0]; i++)
         printf("  %-8s %s\n", duties[i], text_of(json_object_get(p, duties[i]), "mode"));
     json_decref(p);
     return 0;
 }
 
+/* Play the self-tests of the patches in force: one line each. */
+static int test_patches(const struct sek_command_context *context, const char *id)
+{
+    struct sek_fault fault;
+    char *reply = NULL;
+    size_t i, failed = 0;
+    json_t *test;
+    json_t *request = json_pack("{s:s, s:s*}", "command", "patch-test", "patch", id);
+    char *text = json_dumps(request, JSON_COMPACT);
+    json_decref(request);
+    if (!text || sek_command_ask(context->settings, text, &reply, &fault)) {
+        free(text);
+        return sek_command_failed(&fault);
+    }
+    free(text);
+    json_t *answer = json_loads(reply, 0, NULL);
+    if (*text_of(answer, "error"))
+        fprintf(stderr, "sekisho-agent: %s\n", text_of(answer, "error"));
+    else if (context->json)
+        printf("%s\n", reply);
+    json_array_foreach(json_object_get(answer, "tests"), i, test)
+    {
+        bool passed = json_is_true(json_object_get(test, "passed"));
+        bool exploit = json_is_true(json_object_get(test, "exploit"));
+        bool detect = !strcmp(text_of(test, "mode"), "detect");
+        failed += !passed;
+        if (!context->json)
+            printf("%-4s %-28s %s: %s\n", passed ? "ok" : "FAIL", text_of(test, "patch"),
+                   text_of(test, "name"),
+                   exploit ? (passed   ? detect ? "detected (detect mode)" : "blocked"
+                              : detect ? "not detected"
+                                       : "not blocked")
+                           : (passed ? "passes" : "does not pass in silence"));
+    }
+    json_array_foreach(json_object_get(answer, "untested"), i, test)
+    {
+        if (!context->json)
+            printf("none %-28s no test came with it\n", json_string_value(test));
+    }
+    bool error = *text_of(answer, "error");
+    json_decref(answer);
+    free(reply);
+    return failed || error;
+}
+
+static void print_hidden(const json_t *patch)
+{
+    size_t i;
+    json_t *place;
+    json_array_foreach(json_object_get(patch, "tls"), i, place)
+    {
+        if (json_object_get(place, "covered"))
+            printf("  TLS on port %lld: covered behind the local proxy, on port %lld\n",
+                   number_of(place, "port"), number_of(place, "covered"));
+        else
+            printf("  not covered: TLS on port %lld\n", number_of(place, "port"));
+    }
+}
+
 int sek_command_patch(const struct sek_command_context *context, int argc, char **argv)
 {
     int rc;
     size_t i, k;
+    if (argc > 1 && argc < 4 && !strcmp(argv[1], "test"))
+        return test_patches(context, argc == 3 ? argv[2] : NULL);
+    if (argc > 1) {
+        fprintf(stderr, "usage: sekisho-agent patch [test [ID]]\n");
+        return 2;
+    }
     json_t *patch, *item, *p = ask(context, "patch", &rc);
-    (void)argc;
-    (void)argv;
     if (!p)
         return rc;
     json_array_foreach(json_object_get(p, "patches"), i, patch)
@@ -134,7 +200,8 @@ int sek_command_patch(const struct sek_command_context *context, int argc, char 
             printf(" %s/%lld", text_of(item, "proto"), number_of(item, "port"));
         json_array_foreach(json_object_get(patch, "cves"), k, item)
             printf(" %s", json_string_value(item));
-        printf("\n");
+        printf("%s\n", strcmp(text_of(patch, "mode"), "detect") ? "" : "  (detect)");
+        print_hidden(patch);
     }
     json_decref(p);
     return 0;

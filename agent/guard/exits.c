@@ -83,7 +83,7 @@ static int keep(const struct bpf_map *map)
 
 /* A network namespace made by ip-netns, and many containers, have a /sys without the cgroup tree:
  * then the tree is mounted for ourselves only, attached nowhere, and PATH is found in it. */
-static int open_cgroup(const char *path)
+int sek_exits_cgroup(const char *path)
 {
     static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -123,7 +123,7 @@ enum sek_error sek_exits_open(const char *cgroup,
     enum sek_error rc = SEK_OK;
     struct exit *skel = NULL;
     struct sek_exits *exits = calloc(1, sizeof *exits);
-    int fd = open_cgroup(cgroup);
+    int fd = sek_exits_cgroup(cgroup);
     if (!exits || fd < 0) {
         rc = sek_fail(fault, SEK_ENOTFOUND, "%s: cannot open the cgroup: %s", cgroup,
                       strerror(errno));

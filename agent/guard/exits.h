@@ -27,4 +27,7 @@ enum sek_error sek_exits_block(struct sek_exits *exits, const uint8_t address[16
 /* The process that connected the socket with this COOKIE; 0: not known. */
 int32_t sek_exits_owner(const struct sek_exits *exits, uint64_t cookie);
 
+/* Open the cgroup at PATH, also where /sys does not show it; -1 with errno. */
+int sek_exits_cgroup(const char *path);
+
 #endif

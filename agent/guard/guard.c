@@ -42,8 +42,8 @@ static void send_connect(void *arg, const struct sek_connect *connect)
         sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, connect, sizeof *connect, -1);
 }
 
-/* The cgroup that exit control covers: the configured one, else where cgroup v2 is mounted. */
-static const char *find_cgroup(const struct sek_settings *s)
+/* The configured one, else where cgroup v2 is mounted. */
+const char *sek_guard_cgroup(const struct sek_settings *s)
 {
     static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
     char path[64];
@@ -58,7 +58,7 @@ static const char *find_cgroup(const struct sek_settings *s)
 static void open_protection(struct sek_guard *g)
 {
     struct sek_fault fault;
-    const char *cgroup = find_cgroup(g->settings);
+    const char *cgroup = sek_guard_cgroup(g->settings);
     if (sek_firewall_open(&g->firewall, &fault))
         sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
     else
@@ -152,21 +152,6 @@ static void watch_packages(struct sek_guard *g)
     }
 }
 
-/* A list that names the manager must not cut the device off from it. */
-static void spare_manager(struct sek_guard *g)
-{
-    char path[512], host[64];
-    char *text;
-    size_t len;
-    snprintf(path, sizeof path, "%s/link/identity.json", g->settings->state);
-    if (sek_file_read(path, 65536, &text, &len, NULL))
-        return;
-    const char *member = strstr(text, "\"host\"");
-    if (member && sscanf(member + 6, " : \"%63[0-9a-fA-F.:]\"", host) == 1)
-        sek_spares_add(&g->spares, host);
-    free(text);
-}
-
 static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
 {
     enum sek_error rc;
@@ -183,17 +168,12 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    sek_spares_add(&g->spares, "127.0.0.0/8");
-    sek_spares_add(&g->spares, "::1");
-    for (int i = 0; g->settings->spare[i]; i++) {
-        if (!sek_spares_add(&g->spares, g->settings->spare[i]))
-            return sek_fail(fault, SEK_EINVAL, "%s: spare: found '%s', expected an address",
-                            g->settings->path, g->settings->spare[i]);
-    }
-    spare_manager(g);
+    if ((rc = sek_spares_device(&g->spares, g->settings->state, g->settings->spare, fault)))
+        return sek_fail_context(fault, rc, "%s", g->settings->path);
     sek_filehash_prepare();
     setpriority(PRIO_PROCESS, 0, -5);
     open_protection(g);
+    sek_guard_rules_open(g);
     sek_guard_tamper_open(g);
     if (!sek_executed_open())
         sek_warning("short-lived programs may go unnamed: the kernel reports no executions");
@@ -316,6 +296,7 @@ static void serve_time(struct sek_guard *g)
         g->ping_sent = now;
         sek_executed_drain(NULL);
         sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
+        sek_guard_rules_time(g);
         sek_guard_send_state(g);
     }
     if (g->worker > 0 && now - g->worker_seen > SILENCE_US) {
@@ -384,8 +365,10 @@ static void guard_close(struct sek_guard *g)
     }
     sek_guard_stop_keeper(g);
     sek_duties_stop(g);
-    if (g->lock_fd >= 0 && g->signal_fd >= 0)
+    if (g->lock_fd >= 0 && g->signal_fd >= 0) {
+        sek_guard_rules_close(g);
         sek_firewall_close(&g->firewall);
+    }
     sek_exits_close(g->exits);
     sek_guard_tamper_close(g);
     sek_executed_close();

@@ -31,6 +31,15 @@ struct sek_guard {
     int clock_fd;
     bool forced; /* the agent before this one was ended by force */
     struct sek_duty_process duties[SEK_DUTIES];
+    struct {
+        struct sek_programs *programs; /* NULL: this kernel has none, or no rule names a program */
+        bool in_force, pending;
+        unsigned beats;       /* since the surroundings were looked at */
+        char environment[65]; /* what the rules were loaded for */
+        char digest[65];      /* of those in force */
+        char expired[65];     /* of those that were not confirmed in time */
+        uint64_t expired_at;  /* us, monotonic */
+    } rules;
 };
 
 enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fault *fault);
@@ -40,7 +49,18 @@ void sek_guard_tamper_open(struct sek_guard *g);
 void sek_guard_tamper_started(struct sek_guard *g); /* the worker runs */
 void sek_guard_tamper_serve(struct sek_guard *g);
 void sek_guard_tamper_stopped(struct sek_guard *g, int32_t pid, uint32_t uid);
+/* An attempt to remove the agent: TEXT is the token that was given. */
+void sek_guard_unlock(struct sek_guard *g, uint32_t id, struct sek_unlock *unlock);
 void sek_guard_tamper_close(struct sek_guard *g);
+
+/* rules.c: the firewall rules of the policy. */
+void sek_guard_rules_open(struct sek_guard *g);
+void sek_guard_rules_order(struct sek_guard *g, uint32_t id, const struct sek_firewall_order *order,
+                           int fd);
+void sek_guard_rules_time(struct sek_guard *g);
+void sek_guard_rules_close(struct sek_guard *g);
+/* The cgroup that exit control and rules about programs cover. */
+const char *sek_guard_cgroup(const struct sek_settings *settings);
 
 /* guard_children.c: the processes that the guard starts. */
 enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fault);

@@ -7,6 +7,7 @@
 #include "agent/guard/process.h"
 #include "agent/guard/queue.h"
 #include "agent/inventory/sockets.h"
+#include "agent/uninstall.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/clock.h"
@@ -246,6 +247,16 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
     case SEK_MESSAGE_DUTY:
         sek_duty_wish(g, &m->duty, m->fd);
         m->fd = -1; /* kept for the process */
+        break;
+    case SEK_MESSAGE_UNLOCK:
+        sek_guard_unlock(g, m->id, &m->unlock);
+        break;
+    case SEK_MESSAGE_UNINSTALL:
+        m->unlock.text[sizeof m->unlock.text - 1] = '\0';
+        sek_uninstall_digest(g->settings->state, m->unlock.text);
+        break;
+    case SEK_MESSAGE_FIREWALL:
+        sek_guard_rules_order(g, m->id, &m->firewall, m->fd);
         break;
     default:
         break;

@@ -3,6 +3,7 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/process.h"
 #include "agent/guard/shield.h"
+#include "agent/uninstall.h"
 #include "lib/base/log.h"
 
 #include <stdarg.h>
@@ -79,4 +80,18 @@ void sek_guard_tamper_close(struct sek_guard *g)
     sek_shield_close(g->shield);
     if (g->clock_fd >= 0)
         close(g->clock_fd);
+}
+
+void sek_guard_unlock(struct sek_guard *g, uint32_t id, struct sek_unlock *unlock)
+{
+    struct sek_unlocked answer = {0};
+    struct sek_fault fault;
+    unlock->text[sizeof unlock->text - 1] = '\0';
+    enum sek_error rc = sek_uninstall_unlock(g->settings->state, unlock->text, &fault);
+    answer.failed = rc && rc != SEK_ENOTFOUND;
+    snprintf(answer.text, sizeof answer.text, "%.190s",
+             rc ? fault.message : "the agent may be removed within 10 minutes");
+    if (rc != SEK_ENOTFOUND)
+        tell(g, rc != SEK_OK, 0, "removal of the agent: %.120s", answer.text);
+    sek_message_send(g->worker_fd, SEK_MESSAGE_UNLOCKED, id, &answer, sizeof answer, -1);
 }

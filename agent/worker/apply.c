@@ -113,6 +113,16 @@ static void hand_allowlist(struct sek_worker *w, const struct sek_bundle_file *f
         close(fd);
 }
 
+static void hand_uninstall(struct sek_worker *w, const struct sek_bundle_file *f)
+{
+    struct sek_unlock u = {0};
+    if (!f || f->len != 64 || !changed(f, w->uninstall_digest))
+        return;
+    memcpy(u.text, f->data, 64);
+    sek_worker_ask(w, SEK_MESSAGE_UNINSTALL, 0, &u, sizeof u);
+    remember(f, w->uninstall_digest);
+}
+
 /* Virtual patches: all rules of this device, and the ports they need. */
 static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundle_view *view,
                                     struct sek_fault *fault)
@@ -121,6 +131,7 @@ static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundl
     const struct sek_bundle_file *list = device_file(view, "patches.json");
     struct sek_port ports[SEK_FILTER_PORTS] = {0};
     uint16_t count = 0;
+    const struct sek_bundle_file *tests = device_file(view, "patches.tests");
     char *copy = NULL;
     enum sek_error rc = SEK_OK;
     if (list && (rc = sek_patches_ports(list->data, list->len, ports, &count, fault)))
@@ -136,6 +147,9 @@ static enum sek_error apply_patches(struct sek_worker *w, const struct sek_bundl
     }
     remember(rules, w->patches_digest);
     free(w->patches);
+    free(w->patch_tests);
+    w->patch_ports.changed = true;
+    w->patch_tests = tests ? strndup(tests->data, tests->len) : NULL;
     w->patches = copy;
     w->patches_len = list ? list->len : 0;
     memcpy(w->ports, ports, sizeof ports);
@@ -201,7 +215,9 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
+    hand_uninstall(w, device_file(view, "uninstall"));
     sek_worker_take_duties(w, view);
+    sek_worker_firewall_policy(w, json_object_get(w->duties.policy, "firewall"));
     w->settle_in = 2;
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
@@ -272,8 +288,10 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
         {"allowlist", "allowlist"},
         {"patches.json", "devices/local/patches.json"},
         {"patches.rules", "devices/local/patches.rules"},
+        {"patches.tests", "devices/local/patches.tests"},
         {"indicators.json", "indicators.json"},
         {"policy.json", "policy.json"},
+        {"uninstall", "devices/local/uninstall"},
     };
     const char *folder = w->options->settings->standalone;
     struct standalone *s = calloc(1, sizeof *s);

@@ -3,20 +3,71 @@
 #include "agent/worker/state.h"
 #include "bpf/lockdown.h"
 #include "lib/base/clock.h"
+#include "lib/firewall/ruleset.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_LIMIT 4096
+#define REQUEST_LIMIT (512 << 10) /* bytes; a firewall's rules may be long */
+
+static void forget(struct sek_worker *w, const struct bufferevent *client)
+{
+    if (w->waiting == client)
+        w->waiting = NULL;
+}
+
+static void send_reply(struct bufferevent *b, json_t *reply)
+{
+    char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+    if (text)
+        evbuffer_add_printf(bufferevent_get_output(b), "%s\n", text);
+    free(text);
+    json_decref(reply);
+}
+
+uint32_t sek_control_wait(struct sek_worker *w, struct bufferevent *client)
+{
+    if (w->waiting)
+        return 0;
+    w->waiting = client;
+    w->waiting_id++;
+    w->waiting_id += !w->waiting_id;
+    return w->waiting_id;
+}
+
+void sek_control_reply(struct sek_worker *w, uint32_t id, json_t *reply)
+{
+    if (id && id == w->waiting_id && w->waiting)
+        send_reply(w->waiting, json_incref(reply));
+    if (id && id == w->waiting_id)
+        w->waiting = NULL;
+    json_decref(reply);
+}
+
+/* The guard compares; the token is not looked at here. */
+static json_t *unlock(struct sek_worker *w, const json_t *request, struct bufferevent *client)
+{
+    struct sek_unlock u = {0};
+    const char *token = json_string_value(json_object_get(request, "token"));
+    if (!token || strlen(token) >= sizeof u.text)
+        return json_pack("{s:s}", "error", "token: expected text of at most 199 characters");
+    uint32_t id = sek_control_wait(w, client);
+    if (!id)
+        return json_pack("{s:s}", "error", "another order is under way");
+    snprintf(u.text, sizeof u.text, "%s", token);
+    sek_worker_ask(w, SEK_MESSAGE_UNLOCK, id, &u, sizeof u);
+    return NULL;
+}
 
 static json_t *protection(const struct sek_worker *w)
 {
     static const char *const names[SEK_STATES] = {"entry", "address sets", "exit: addresses",
                                                   "exit: names and URLs", "lockdown",
-                                                  "self-protection", "integrity", "logs", "malware"};
+                                                  "self-protection", "firewall", "integrity", "logs", "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     json_t *list = json_array();
     for (int i = 0; i < SEK_STATES; i++)
@@ -69,6 +120,8 @@ static json_t *policy(const struct sek_worker *w)
                      "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
                      w->filter.window_only ? "window" : "always", "packages",
                      w->filter.trust_packages ? "trust" : "ignore");
+    json_object_set_new(out, "firewall", json_pack("{s:s}", "mode",
+                                                   sek_ruleset_modes[w->policy.firewall_mode]));
     static const char *const duties[SEK_DUTIES] = {"integrity", "logs", "malware"};
     for (int i = 0; i < SEK_DUTIES; i++)
         json_object_set_new(out, duties[i],
@@ -76,12 +129,12 @@ static json_t *policy(const struct sek_worker *w)
     return out;
 }
 
-static json_t *status(const struct sek_worker *w)
+static json_t *status(struct sek_worker *w)
 {
     json_t *patches = w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL) : NULL;
     json_t *list = json_object_get(patches, "patches");
     json_t *out =
-        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o}", "version",
+        json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o, s:O}", "version",
                   SEK_VERSION, "device", w->client ? sek_client_device(w->client) : "", "tenant",
                   w->client ? sek_client_tenant(w->client) : "", "link", (int)w->link_up, "bundle",
                   (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
@@ -89,12 +142,14 @@ static json_t *status(const struct sek_worker *w)
                   (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry),
                   "lockdown", sek_worker_lockdown(w), "uptime_s",
                   (json_int_t)((sek_clock_mono_us() - w->started_us) / 1000000u), "policy",
-                  policy(w), "counters", counters(w), "protection", protection(w));
+                  policy(w), "counters", counters(w), "protection", protection(w),
+                  "hidden_by_tls", sek_worker_hidden(w));
     json_decref(patches);
     return out;
 }
 
-static json_t *answer(struct sek_worker *w, json_t *request)
+/* NULL: the answer comes later. */
+static json_t *answer(struct sek_worker *w, json_t *request, struct bufferevent *client)
 {
     const char *command = json_string_value(json_object_get(request, "command"));
     const char *word = json_string_value(json_object_get(request, "mode"));
@@ -106,8 +161,9 @@ static json_t *answer(struct sek_worker *w, json_t *request)
     if (!strcmp(command, "policy"))
         return policy(w);
     if (!strcmp(command, "patch"))
-        return w->patches ? json_loadb(w->patches, w->patches_len, 0, NULL)
-                          : json_pack("{s:[]}", "patches");
+        return sek_worker_patches(w);
+    if (!strcmp(command, "patch-test"))
+        return sek_worker_patch_test(w, json_string_value(json_object_get(request, "patch")));
     if (!strcmp(command, "lockdown")) {
         if (!word || !sek_lockdown_mode_parse(word, &mode))
             return json_pack("{s:s}", "error", "mode: expected learn, detect, enforce or off");
@@ -115,6 +171,10 @@ static json_t *answer(struct sek_worker *w, json_t *request)
         sek_worker_refilter(w);
         return json_pack("{s:s}", "lockdown", word);
     }
+    if (!strcmp(command, "unlock"))
+        return unlock(w, request, client);
+    if (!strcmp(command, "firewall"))
+        return sek_worker_firewall_command(w, request, client);
     if (!strcmp(command, "maintenance"))
         return sek_worker_maintenance(w, request);
     if (!strcmp(command, "reload") && !w->client && w->options->settings->standalone) {
@@ -123,7 +183,7 @@ static json_t *answer(struct sek_worker *w, json_t *request)
                                                 : json_pack("{s:s}", "reload", "done");
     }
     return json_pack("{s:s}", "error",
-                     "command: expected status, policy, patch, lockdown, maintenance or reload");
+                     "command: expected status, policy, patch, patch-test, lockdown, firewall, maintenance or reload");
 }
 
 static void on_request(struct bufferevent *b, void *arg)
@@ -131,17 +191,14 @@ static void on_request(struct bufferevent *b, void *arg)
     struct evbuffer *in = bufferevent_get_input(b);
     char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF);
     if (!line) {
-        if (evbuffer_get_length(in) > REQUEST_LIMIT)
+        if (evbuffer_get_length(in) > REQUEST_LIMIT) {
+            forget(arg, b);
             bufferevent_free(b);
+        }
         return;
     }
     json_t *request = json_loads(line, 0, NULL);
-    json_t *reply = answer(arg, request);
-    char *text = json_dumps(reply, JSON_COMPACT);
-    if (text)
-        evbuffer_add_printf(bufferevent_get_output(b), "%s\n", text);
-    free(text);
-    json_decref(reply);
+    send_reply(b, answer(arg, request, b));
     json_decref(request);
     free(line);
 }
@@ -149,7 +206,7 @@ static void on_request(struct bufferevent *b, void *arg)
 static void on_closed(struct bufferevent *b, short what, void *arg)
 {
     (void)what;
-    (void)arg;
+    forget(arg, b);
     bufferevent_free(b);
 }
 

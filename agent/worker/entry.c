@@ -115,6 +115,11 @@ enum sek_error sek_entry_load(struct sek_entry *e, const char *name, const char 
     return SEK_OK;
 }
 
+const struct sek_compiled *sek_entry_compiled(const struct sek_entry *e)
+{
+    return e->compiled;
+}
+
 unsigned sek_entry_rules(const struct sek_entry *e)
 {
     return e->rules;

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct sek_entry;
+struct sek_compiled;
 
 struct sek_entry_alert {
     const char *json; /* EVE record of the engine, one object without a newline */
@@ -27,6 +28,8 @@ void sek_entry_free(struct sek_entry *entry);
  * stay in force. */
 enum sek_error sek_entry_load(struct sek_entry *entry, const char *name, const char *text,
                               size_t len, struct sek_fault *fault);
+/* The rules in force, valid until the next load; NULL: none yet. */
+const struct sek_compiled *sek_entry_compiled(const struct sek_entry *entry);
 unsigned sek_entry_rules(const struct sek_entry *entry);
 /* True: drop. PREVENT false: alerts only. NOW_US: wall clock. */
 bool sek_entry_packet(struct sek_entry *entry, const uint8_t *packet, uint32_t len, bool prevent,

@@ -28,6 +28,9 @@ static void parse_attributes(const uint8_t *p, uint32_t len, bool queue, struct 
         } else if (type == (queue ? (unsigned)NFQA_PAYLOAD : (unsigned)NFULA_PAYLOAD)) {
             out->data = value;
             out->len = size;
+        } else if (!queue && type == NFULA_PREFIX) {
+            out->prefix = (const char *)value;
+            out->prefix_len = (uint32_t)strnlen(out->prefix, size);
         }
         uint32_t step = ALIGN((uint32_t)a.nla_len);
         if (step >= len)

@@ -9,6 +9,8 @@ struct sek_queued {
     uint32_t id;         /* names the packet in its verdict; 0 for a logged one */
     const uint8_t *data; /* IP header first; valid until the next read */
     uint32_t len;
+    const char *prefix; /* of a logged one, as the rule gave it; not NUL-terminated; NULL: none */
+    uint32_t prefix_len;
 };
 
 #define SEK_PACKETS_BUFFER (65536 + 4096)

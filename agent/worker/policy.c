@@ -1,9 +1,11 @@
 /* JSON in, fixed structures out; every field that is there must have the right form. */
 #include "agent/worker/policy.h"
 #include "agent/worker/duties.h"
+#include "lib/firewall/ruleset.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *sek_mode_name(uint8_t mode)
@@ -113,6 +115,19 @@ static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct 
     return SEK_OK;
 }
 
+static enum sek_error check_firewall(const json_t *section, uint8_t *mode, struct sek_fault *fault)
+{
+    struct sek_ruleset *r = malloc(sizeof *r);
+    enum sek_error rc = r ? sek_ruleset_parse(section, r, fault)
+                          : sek_fail(fault, SEK_ENOMEM, "policy.json: out of memory");
+    if (!rc)
+        *mode = r->mode;
+    else
+        sek_fail_context(fault, rc, "policy.json");
+    free(r);
+    return rc;
+}
+
 enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t len,
                                 struct sek_fault *fault)
 {
@@ -135,6 +150,8 @@ enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t l
              !(rc =
                    parse_number(entry, "probe_window_s", 1, 86400, &fresh.probe_window_s, fault)) &&
              !(rc = parse_number(entry, "block_ttl_s", 1, 31536000, &fresh.block_ttl_s, fault)) &&
+             !(rc = check_firewall(json_object_get(root, "firewall"), &fresh.firewall_mode,
+                                   fault)) &&
              !(rc = sek_duty_sections_check(root, fresh.duty_mode, fault)))
         rc = parse_inside(&fresh, json_object_get(root, "inside"), fault);
     json_decref(root);

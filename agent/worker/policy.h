@@ -14,6 +14,7 @@ struct sek_policy {
     uint8_t strict_scripts, window_only, trust_packages;
     uint32_t probe_threshold, probe_window_s, block_ttl_s;
     char scopes[SEK_POLICY_SCOPES][200];
+    uint8_t firewall_mode;             /* enum sek_ruleset_mode */
     uint8_t duty_mode[SEK_DUTIES]; /* SEK_MODE_... */
 };
 

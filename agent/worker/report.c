@@ -248,7 +248,7 @@ void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper)
 void sek_worker_status(struct sek_worker *w)
 {
     static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
-                                                  "lockdown", "self_protection", "integrity", "logs",
+                                                  "lockdown", "self_protection", "firewall", "integrity", "logs",
                                                   "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;
@@ -258,10 +258,10 @@ void sek_worker_status(struct sek_worker *w)
     for (int i = 0; i < SEK_STATES; i++)
         json_object_set_new(protection, parts[i], json_string(levels[w->guard.part[i].level % 3]));
     json_t *status = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o}", "agent_version", SEK_VERSION, "lockdown",
+        "{s:s, s:s, s:s, s:s, s:o, s:O}", "agent_version", SEK_VERSION, "lockdown",
         sek_worker_lockdown(w),
         "entry", sek_mode_name(w->policy.entry_mode), "exit", sek_mode_name(w->policy.exit_mode),
-        "protection", protection);
+        "protection", protection, "hidden_by_tls", sek_worker_hidden(w));
     if (status && !json_equal(status, w->last_status)) {
         if (sek_client_status(w->client, status, &fault))
             sek_warning("status: %s", fault.message);

@@ -8,6 +8,8 @@
 #include "agent/worker/indicators.h"
 #include "agent/worker/names.h"
 #include "agent/worker/outgoing.h"
+#include "agent/worker/packets.h"
+#include "agent/worker/patches.h"
 #include "agent/worker/policy.h"
 #include "agent/worker/probes.h"
 #include "agent/worker/worker.h"
@@ -25,7 +27,8 @@ struct sek_pending {
 };
 
 struct sek_worker_counters {
-    uint64_t packets, entry_blocked, exit_blocked, lockdown_events, attackers, events;
+    uint64_t packets, entry_blocked, exit_blocked, lockdown_events, attackers, events,
+        firewall_events;
 };
 
 struct sek_worker {
@@ -43,6 +46,9 @@ struct sek_worker {
     uint8_t local_inside; /* lockdown mode chosen on the device; 0xff: the policy's */
     char *patches;        /* patches.json in force, or NULL */
     size_t patches_len;
+    char *patch_tests;    /* patches.tests in force, or NULL */
+    struct sek_patch_ports patch_ports;
+    json_t *hidden; /* see sek_worker_hidden */
     char patches_digest[65];
     char indicators_digest[65];
     char allowlist_digest[65];
@@ -61,6 +67,14 @@ struct sek_worker {
     json_t *last_status;
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
     struct sek_worker_duties duties;
+    struct bufferevent *waiting; /* of the control socket: for the guard's answer, or NULL */
+    uint32_t waiting_id;
+    char uninstall_digest[65];
+    struct {
+        bool checking;              /* whether the manager is reached with rules that are new */
+        uint64_t window_us;
+        unsigned told, untold; /* refused packets in this window, and those without an event */
+    } firewall;
 };
 
 /* Send to the guard; waits up to a second when it does not keep up. */
@@ -98,7 +112,23 @@ void sek_worker_status(struct sek_worker *w);
 /* The lockdown mode that holds: "off" while no scope could be marked, whatever the policy says. */
 const char *sek_worker_lockdown(const struct sek_worker *w);
 
+/* rules.c: the firewall. */
+void sek_worker_firewall_policy(struct sek_worker *w, const json_t *section);
+/* The guard's state has come: is a policy's rule set to be confirmed? */
+void sek_worker_firewall_pending(struct sek_worker *w);
+void sek_worker_firewall_link(struct sek_worker *w, bool up);
+/* {"verb":...}; NULL: CLIENT is answered later, else the answer. */
+json_t *sek_worker_firewall_command(struct sek_worker *w, const json_t *request,
+                                    struct bufferevent *client);
+void sek_worker_firewall_done(struct sek_worker *w, uint32_t id, struct sek_firewall_answer *a);
+/* False: the packet was not logged by a firewall rule. */
+bool sek_worker_firewall_packet(struct sek_worker *w, const struct sek_queued *q);
+
 /* control.c */
+/* CLIENT waits for the guard's answer to a request; its id, or 0: another one waits. */
+uint32_t sek_control_wait(struct sek_worker *w, struct bufferevent *client);
+/* Answer (REPLY is taken) who waits for ID, if anybody still does. */
+void sek_control_reply(struct sek_worker *w, uint32_t id, json_t *reply);
 enum sek_error sek_control_open(struct sek_worker *w, struct sek_fault *fault);
 
 #endif

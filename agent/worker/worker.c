@@ -66,9 +66,11 @@ static void take_entry(void *arg, const struct sek_queued *q)
     struct sek_worker *w = arg;
     bool drop = false;
     w->counters.packets++;
-    if (q->data)
+    if (q->data) {
+        sek_patch_ports_see(&w->patch_ports, q->data, q->len);
         drop = sek_entry_packet(w->entry, q->data, q->len, w->policy.entry_mode == SEK_MODE_PREVENT,
                                 sek_clock_wall_us());
+    }
     add_verdict(w, q->id, SEK_QUEUE_ENTRY, drop, false);
 }
 
@@ -102,7 +104,8 @@ static void take_outgoing(void *arg, const struct sek_queued *q)
 
 static void take_refused(void *arg, const struct sek_queued *q)
 {
-    sek_worker_refused(arg, q->data, q->len);
+    if (!sek_worker_firewall_packet(arg, q))
+        sek_worker_refused(arg, q->data, q->len);
 }
 
 static void read_packets(struct sek_worker *w, int fd,
@@ -202,8 +205,17 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
     case SEK_MESSAGE_FINDING:
         sek_worker_finding(w, m->id, (const char *)m->data, m->len);
         break;
+    case SEK_MESSAGE_UNLOCKED:
+        m->unlocked.text[sizeof m->unlocked.text - 1] = '\0';
+        sek_control_reply(w, m->id, json_pack("{s:s}", m->unlocked.failed ? "error" : "unlock",
+                                              m->unlocked.text));
+        break;
+    case SEK_MESSAGE_FIREWALL_DONE:
+        sek_worker_firewall_done(w, m->id, &m->firewall_done);
+        break;
     case SEK_MESSAGE_STATE:
         w->guard = m->state;
+        sek_worker_firewall_pending(w);
         sek_worker_status(w);
         break;
     default:
@@ -237,6 +249,7 @@ static void on_link(void *arg, bool up)
 {
     struct sek_worker *w = arg;
     w->link_up = up;
+    sek_worker_firewall_link(w, up);
     sek_info("link to the manager is %s", up ? "up" : "down");
 }
 

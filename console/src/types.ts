@@ -25,8 +25,10 @@ export interface Device {
   last_seen: number | null;
   address: string | null;
   online: boolean;
+  link: "up" | "down" | "silent";
+  silent_since: number | null;
   os: { id?: string; version_id?: string; codename?: string; kernel?: string } | null;
-  status: { agent_version?: string; bundle?: { refused?: number; fault?: string } } | null;
+  status: { agent_version?: string; bundle?: { refused?: number; fault?: string }; hidden_by_tls?: { patch: string; port: number }[] } | null;
   lockdown: unknown;
   bundle_version: number;
   bundle_in_force: number | null;
@@ -72,6 +74,7 @@ export interface Patch {
   component: string;
   ports: { proto: string; port: number }[];
   origin: "automatic" | "manual" | "excluded";
+  mode?: "prevent" | "detect";
   since: number;
 }
 

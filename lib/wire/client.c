@@ -558,3 +558,9 @@ enum sek_error sek_client_status(struct sek_client *c, json_t *status, struct se
     wake(c);
     return SEK_OK;
 }
+
+void sek_client_reconnect(struct sek_client *c)
+{
+    if (!c->offline && sek_http_busy(c->push))
+        sek_http_abort(c->push, "it is opened again to see whether the manager is reached");
+}

@@ -85,4 +85,8 @@ enum sek_error sek_client_inventory(struct sek_client *client, json_t *inventory
 enum sek_error sek_client_status(struct sek_client *client, json_t *status,
                                  struct sek_fault *fault);
 
+/* End the held connection and open it again: on_link says whether the manager is reached now. Not from
+ * within a callback of the client. */
+void sek_client_reconnect(struct sek_client *client);
+
 #endif

@@ -7,6 +7,11 @@
     " build_id TEXT, path TEXT, purl TEXT, origin TEXT,"                                           \
     " PRIMARY KEY(device, ecosystem, name, arch, version)) WITHOUT ROWID"
 
+/* MODEL "": for every device of the tenant. */
+#define ALLOWLIST                                                                                  \
+    "(tenant TEXT NOT NULL, model TEXT NOT NULL, sha256 TEXT NOT NULL, note TEXT NOT NULL,"        \
+    " PRIMARY KEY(tenant, model, sha256)) WITHOUT ROWID"
+
 const char sek_store_schema[] =
     "CREATE TABLE IF NOT EXISTS tenants(id TEXT PRIMARY KEY, name TEXT NOT NULL,"
     " created INTEGER NOT NULL);"
@@ -28,7 +33,8 @@ const char sek_store_schema[] =
     " posture TEXT NOT NULL DEFAULT '[]', notes TEXT NOT NULL DEFAULT '[]',"
     " status TEXT NOT NULL DEFAULT 'null',"
     " bundle_version INTEGER NOT NULL DEFAULT 0, bundle_digest TEXT NOT NULL DEFAULT '',"
-    " timestamp_version INTEGER NOT NULL DEFAULT 0);"
+    " timestamp_version INTEGER NOT NULL DEFAULT 0,"
+    " gone INTEGER NOT NULL DEFAULT 0, silent INTEGER NOT NULL DEFAULT 0);"
     "CREATE INDEX IF NOT EXISTS devices_tenant ON devices(tenant);"
     "CREATE TABLE IF NOT EXISTS components" COMPONENTS ";"
     "CREATE INDEX IF NOT EXISTS components_source ON components(source);"
@@ -37,7 +43,8 @@ const char sek_store_schema[] =
     " since INTEGER NOT NULL, pass INTEGER NOT NULL,"
     " PRIMARY KEY(device, cve, package)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS assignments(device TEXT NOT NULL, patch TEXT NOT NULL,"
-    " origin TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(device, patch)) WITHOUT ROWID;"
+    " origin TEXT NOT NULL, created INTEGER NOT NULL, mode TEXT NOT NULL DEFAULT 'prevent',"
+    " PRIMARY KEY(device, patch)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS events(n INTEGER PRIMARY KEY, tenant TEXT NOT NULL,"
     " leaf INTEGER NOT NULL, device TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL UNIQUE,"
     " time TEXT NOT NULL, received INTEGER NOT NULL, layer TEXT NOT NULL, action TEXT NOT NULL,"
@@ -58,8 +65,7 @@ const char sek_store_schema[] =
     " doc TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS rules(tenant TEXT NOT NULL, name TEXT NOT NULL,"
     " content TEXT NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY(tenant, name));"
-    "CREATE TABLE IF NOT EXISTS allowlist(tenant TEXT NOT NULL, sha256 TEXT NOT NULL,"
-    " note TEXT NOT NULL, PRIMARY KEY(tenant, sha256)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS allowlist" ALLOWLIST ";"
     "CREATE TABLE IF NOT EXISTS feeds(name TEXT PRIMARY KEY, kind TEXT NOT NULL,"
     " advisories INTEGER NOT NULL, bytes INTEGER NOT NULL, imported INTEGER NOT NULL);";
 
@@ -72,5 +78,14 @@ const struct sek_store_step sek_store_steps[] = {
      "ALTER TABLE devices ADD COLUMN product TEXT NOT NULL DEFAULT 'null';"
      "ALTER TABLE devices ADD COLUMN posture TEXT NOT NULL DEFAULT '[]';"
      "ALTER TABLE devices ADD COLUMN notes TEXT NOT NULL DEFAULT '[]';"},
+    {"assignments", "mode",
+     "ALTER TABLE assignments ADD COLUMN mode TEXT NOT NULL DEFAULT 'prevent';"},
+    {"devices", "silent",
+     "ALTER TABLE devices ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE devices ADD COLUMN silent INTEGER NOT NULL DEFAULT 0;"},
+    {"allowlist", "model",
+     "ALTER TABLE allowlist RENAME TO allowlist_before; CREATE TABLE allowlist" ALLOWLIST ";"
+     "INSERT INTO allowlist SELECT tenant, '', sha256, note FROM allowlist_before;"
+     "DROP TABLE allowlist_before;"},
     {NULL, NULL, NULL},
 };

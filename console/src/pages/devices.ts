@@ -2,7 +2,7 @@
 import { api, follow } from "../api";
 import { calm, h, type Child } from "../dom";
 import { ago, count, t, word, type Key } from "../i18n";
-import { bundleText, lockdownBadge, lockdownText, onlineMark, upToDate } from "../parts/badges";
+import { bundleText, linkWord, lockdownBadge, lockdownText, onlineMark, upToDate } from "../parts/badges";
 import { attempt } from "../parts/dialog";
 import { searchBox } from "../parts/search";
 import { tokenDialog } from "../parts/token";
@@ -46,7 +46,7 @@ function row(device: DeviceRow, go: (path: string) => void): HTMLTableRowElement
 function fits(device: DeviceRow, words: string[]): boolean {
   const text = [
     device.name, device.id, device.address, device.kind, word("kind", device.kind), lockdownText(device),
-    bundleText(device), t(device.online ? "device.online" : "device.offline"),
+    bundleText(device), t(linkWord(device)),
   ].join(" ").toLowerCase();
   return words.every((one) => text.includes(one));
 }

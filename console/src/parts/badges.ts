@@ -58,12 +58,15 @@ export function lockdownBadge(device: Device): HTMLElement {
   return badge(lockdownText(device), tones[state] ?? "plain");
 }
 
+export const linkWord = (device: Device) =>
+  device.link === "silent" ? "device.silent" : device.online ? "device.online" : "device.offline";
+
 export function onlineMark(device: Device): HTMLElement {
   return h(
     "span",
-    { class: device.online ? "online yes" : "online no" },
+    { class: device.link === "silent" ? "online silent" : device.online ? "online yes" : "online no" },
     h("span", { class: "dot" }),
-    t(device.online ? "device.online" : "device.offline"),
+    t(linkWord(device)),
   );
 }
 

@@ -36,15 +36,23 @@ function card(title: string, note: Child, ...content: Child[]): HTMLElement {
   );
 }
 
-type Cover = "inforce" | "applying" | "withdrawn";
+type Cover = "inforce" | "detecting" | "hidden" | "applying" | "withdrawn";
 
-/** An assigned patch is in force when the device reports the newest bundle made for it. */
+/** An assigned patch is in force when the device reports the newest bundle made for it, and TLS does not hide its port. */
 function coverOf(device: DeviceDetail, patch: Patch): Cover {
   if (patch.origin === "excluded") return "withdrawn";
-  return upToDate(device) ? "inforce" : "applying";
+  if (!upToDate(device)) return "applying";
+  if (device.status?.hidden_by_tls?.some((place) => place.patch === patch.id)) return "hidden";
+  return patch.mode === "detect" ? "detecting" : "inforce";
 }
 
-const coverTone: Record<Cover, string> = { inforce: "good", applying: "warn", withdrawn: "plain" };
+const coverTone: Record<Cover, string> = {
+  inforce: "good",
+  detecting: "warn",
+  hidden: "severe",
+  applying: "warn",
+  withdrawn: "plain",
+};
 
 function coverBadge(device: DeviceDetail, patch: Patch): HTMLElement {
   const cover = coverOf(device, patch);
