@@ -1,5 +1,6 @@
 /* Group, marks, responder, watchdog. */
 #include "agent/lockdown/keeper.h"
+#include "agent/settle.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "agent/lockdown/allowlist.h"
@@ -444,6 +445,7 @@ static void start_kernel(struct keeper *k)
             sek_kernel_guard_program(k->kernel, &st, &updater);
     }
     sek_interpreters_usual(k->kernel);
+    sek_settle(); /* loading took megabytes for a moment; the responder begins without them */
 }
 
 static enum sek_error put_in_force(struct keeper *k, struct sek_fault *fault)
