@@ -15,7 +15,7 @@ enum sek_message_type {
     SEK_MESSAGE_ALIVE,     /* nothing: answer to PING */
     SEK_MESSAGE_VERDICTS,  /* struct sek_verdict, 1..SEK_VERDICTS of them */
     SEK_MESSAGE_FILTER,    /* struct sek_filter: what the kernel shall queue and enforce */
-    SEK_MESSAGE_PREFIXES,  /* memory file of struct sek_prefix: the whole list */
+    SEK_MESSAGE_PREFIXES,  /* memory file of struct sek_prefix: list ID (SEK_EXIT_INDICATORS...) */
     SEK_MESSAGE_BLOCK,     /* struct sek_block */
     SEK_MESSAGE_WHO,       /* struct sek_endpoints: answered by OWNER with the same id */
     SEK_MESSAGE_BREAK,     /* struct sek_endpoints: end this local connection */
@@ -74,7 +74,6 @@ struct sek_prefix {
     uint8_t bits;
     uint8_t v6;
     uint16_t unused;
-    uint32_t ttl_s; /* 0: never ends */
 };
 
 struct sek_block {

@@ -33,11 +33,12 @@
 #define RESTART_MAX_US  10000000u
 #define SETTLE_AGAIN_US 30000000u
 
-static void send_connect(void *arg, const struct sek_connect *connect)
+static void take_exit(void *arg, const struct sek_exit_record *record)
 {
     struct sek_guard *g = arg;
     if (g->worker_fd >= 0)
-        sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, connect, sizeof *connect, -1);
+        sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, &record->connect,
+                         sizeof record->connect, -1);
 }
 
 /* The cgroup that exit control covers: the configured one, else where cgroup v2 is mounted. */
@@ -71,7 +72,7 @@ static void open_protection(struct sek_guard *g)
         sek_guard_part(g, SEK_STATE_NAMES, SEK_PROTECTION_FULL, "%s",
                        sek_queue_backend_name(g->firewall.backend));
     }
-    if (sek_exits_open(cgroup, send_connect, g, &g->exits, &fault))
+    if (sek_exits_open(cgroup, take_exit, g, &g->exits, &fault))
         sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
     else
         sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_FULL, "eBPF on cgroup %.120s", cgroup);

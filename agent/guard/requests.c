@@ -140,13 +140,13 @@ static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
                        g->filter.urls ? ", HTTP addresses" : "");
     }
     if (g->exits)
-        sek_exits_mode(g->exits, g->filter.exit_mode);
+        sek_exits_set(g->exits, g->filter.exit_mode, 0, 0);
     if (old.inside_mode != g->filter.inside_mode || !same_keeper(&old, &g->filter))
         apply_inside(g, &old);
     sek_guard_send_state(g);
 }
 
-static void request_prefixes(struct sek_guard *g, int fd)
+static void request_prefixes(struct sek_guard *g, uint32_t which, int fd)
 {
     struct sek_fault fault;
     size_t len, kept = 0;
@@ -159,9 +159,13 @@ static void request_prefixes(struct sek_guard *g, int fd)
         if (list[i].bits && !is_spared(g, address, list[i].bits + (list[i].v6 ? 0u : 96u)))
             good[kept++] = list[i];
     }
-    if (good && g->exits && sek_exits_prefixes(g->exits, good, kept, &fault))
+    if (which >= SEK_EXIT_LISTS)
+        kept = 0;
+    else if (good && g->exits && sek_exits_list(g->exits, which, good, kept, &fault))
         sek_error_log("%s", fault.message);
-    g->state.prefixes = kept;
+    else
+        g->listed[which] = kept;
+    g->state.prefixes = g->listed[SEK_EXIT_INDICATORS] + g->listed[SEK_EXIT_ADDRESSES];
     free(good);
     if (list)
         munmap((void *)(uintptr_t)list, len);
@@ -262,7 +266,7 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         request_filter(g, &m->filter);
         break;
     case SEK_MESSAGE_PREFIXES:
-        request_prefixes(g, m->fd);
+        request_prefixes(g, m->id, m->fd);
         break;
     case SEK_MESSAGE_BLOCK:
         request_block(g, &m->block);

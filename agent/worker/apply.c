@@ -1,6 +1,8 @@
 /* Bundles and pushed indicators into force. Everything of a bundle is read and built first; only
  * when all of it is good does anything change. */
 #include "agent/worker/state.h"
+#include "agent/worker/addresses.h"
+#include "bpf/exit.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/file.h"
@@ -16,7 +18,7 @@
 struct prefix_list {
     struct sek_prefix *list;
     size_t count, cap;
-    uint64_t now_s;
+    uint64_t now_s, next_expiry;
 };
 
 static bool add_prefix(void *arg, const struct sek_reputation_hit *hit)
@@ -26,14 +28,26 @@ static bool add_prefix(void *arg, const struct sek_reputation_hit *hit)
         return true;
     if ((hit->expiry && hit->expiry <= p->now_s) || p->count == p->cap)
         return true;
+    if (hit->expiry && (!p->next_expiry || hit->expiry < p->next_expiry))
+        p->next_expiry = hit->expiry;
     struct sek_prefix *one = &p->list[p->count++];
     *one = (struct sek_prefix){
         .bits = hit->key[0],
         .v6 = hit->type == SEK_INDICATOR_IP6,
-        .ttl_s = hit->expiry ? (uint32_t)(hit->expiry - p->now_s) : 0,
     };
     memcpy(one->address, hit->key + 1, hit->key_len - 1u);
     return true;
+}
+
+static void hand_list(struct sek_worker *w, uint32_t which, const struct sek_prefix *list,
+                      size_t count)
+{
+    /* A memory file is not mapped when it is empty: an element that says nothing stands for that. */
+    int fd = sek_memory_file("prefixes", list, (count ? count : 1) * sizeof *list);
+    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_PREFIXES, which, NULL, 0, fd))
+        sek_warning("prefix list not handed over");
+    if (fd >= 0)
+        close(fd);
 }
 
 void sek_worker_send_prefixes(struct sek_worker *w)
@@ -45,12 +59,36 @@ void sek_worker_send_prefixes(struct sek_worker *w)
     if (!p.list)
         return;
     sek_indicators_each(&w->indicators, add_prefix, &p);
-    int fd = sek_memory_file("prefixes", p.list, p.count * sizeof *p.list);
-    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_PREFIXES, 0, NULL, 0, fd))
-        sek_warning("prefix list not handed over");
-    if (fd >= 0)
-        close(fd);
+    w->prefixes_end_s = p.next_expiry;
+    hand_list(w, SEK_EXIT_INDICATORS, p.list, p.count);
     free(p.list);
+}
+
+void sek_worker_expire_prefixes(struct sek_worker *w)
+{
+    if (w->prefixes_end_s && w->prefixes_end_s <= sek_clock_wall_us() / 1000000u)
+        sek_worker_send_prefixes(w);
+}
+
+/* The long plain list: read, handed over, and not kept. F is NULL when there is none any more. */
+static enum sek_error apply_addresses(struct sek_worker *w, const struct sek_bundle_file *f,
+                                      struct sek_fault *fault)
+{
+    size_t cap = f ? sek_addresses_count(f->data, f->len) : 0, count = 0;
+    if (cap > SEK_ADDRESSES_LIMIT)
+        return sek_fail(fault, SEK_ELIMIT, "addresses: %zu lines, expected at most %u", cap,
+                        SEK_ADDRESSES_LIMIT);
+    struct sek_prefix *list = calloc(cap + 1, sizeof *list);
+    enum sek_error rc =
+        !list ? sek_fail(fault, SEK_ENOMEM, "addresses: out of memory")
+        : f   ? sek_addresses_parse(f->data, f->len, list, cap, &count, fault)
+              : SEK_OK;
+    if (!rc)
+        hand_list(w, SEK_EXIT_ADDRESSES, list, count);
+    if (!rc)
+        w->address_count = count;
+    free(list);
+    return rc;
 }
 
 void sek_worker_refilter(struct sek_worker *w)
@@ -176,6 +214,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     const struct sek_bundle_file *policy = sek_bundle_find(view, "policy.json");
     const struct sek_bundle_file *indicators = sek_bundle_find(view, "indicators.json");
     const struct sek_bundle_file *allowlist = sek_bundle_find(view, "allowlist");
+    const struct sek_bundle_file *addresses = sek_bundle_find(view, "addresses");
     struct sek_policy fresh;
     enum sek_error rc;
     bool lists = changed(indicators, w->indicators_digest);
@@ -189,6 +228,11 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(indicators, w->indicators_digest);
     if ((rc = apply_patches(w, view, fault)))
         return rc;
+    if (changed(addresses, w->addresses_digest) || (!addresses && w->addresses_digest[0])) {
+        if ((rc = apply_addresses(w, addresses, fault)))
+            return rc;
+        remember(addresses, w->addresses_digest);
+    }
     w->policy = fresh;
     if (lists) {
         sek_worker_send_prefixes(w);
@@ -203,7 +247,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +
-                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6),
+                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6) + (uint32_t)w->address_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
     return SEK_OK;
@@ -214,6 +258,7 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
     static const struct {
         const char *file, *path;
     } files[] = {
+        {"addresses", "addresses"},
         {"allowlist", "allowlist"},
         {"patches.json", "devices/local/patches.json"},
         {"patches.rules", "devices/local/patches.rules"},

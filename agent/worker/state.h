@@ -45,6 +45,9 @@ struct sek_worker {
     char patches_digest[65];
     char indicators_digest[65];
     char allowlist_digest[65];
+    char addresses_digest[65];
+    size_t address_count;    /* in the long plain list */
+    uint64_t prefixes_end_s; /* when the first listed prefix is past its time; 0: never */
     struct sek_port ports[SEK_FILTER_PORTS];
     uint16_t port_count;
     struct sek_filter filter; /* as last sent to the guard */
@@ -73,6 +76,8 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
 void sek_worker_indicators(void *arg, json_t *add, json_t *remove);
 void sek_worker_refilter(struct sek_worker *w);
 void sek_worker_send_prefixes(struct sek_worker *w);
+/* Send again without what has expired, when something has. */
+void sek_worker_expire_prefixes(struct sek_worker *w);
 
 /* A maintenance window of lockdown: {"seconds":N,"updater":PATH}, 0 ends it. The answer is
  * {"maintenance":SECONDS} or {"error":TEXT}. */

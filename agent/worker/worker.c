@@ -262,6 +262,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     sek_worker_expire_pending(w);
+    sek_worker_expire_prefixes(w);
     if (w->settle_in && --w->settle_in == 0) {
         sek_settle();
         w->settle_in = SETTLE_AGAIN_S;
