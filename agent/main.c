@@ -19,6 +19,7 @@ static const struct {
     {"posture", sek_command_posture, "weak passwords, open services and the like: [--root DIR]"},
     {"policy", sek_command_policy, "the policy in force"},
     {"lockdown", sek_command_lockdown, "learn|detect|enforce|off, explain PATH, run --scope MOUNT"},
+    {"exit", sek_command_exit, "learned, forget PROGRAM, explain PROGRAM DESTINATION[:PORT[/tcp]]"},
     {"patch", sek_command_patch, "the virtual patches in force"},
     {"events", sek_command_events, "events that wait for the manager"},
     {"doctor", sek_command_doctor, "which protection is full, partial or absent, and why"},

@@ -29,6 +29,8 @@ static const struct {
     [SEK_MESSAGE_ANSWER] = {sizeof(struct sek_answer), 1, true, false},
     [SEK_MESSAGE_ALLOWLIST] = {0, 0, true, true},
     [SEK_MESSAGE_WINDOW] = {sizeof(struct sek_window), 1, true, false},
+    [SEK_MESSAGE_NAMED] = {sizeof(struct sek_named), 1, true, false},
+    [SEK_MESSAGE_LISTED] = {0, 0, true, true},
     [SEK_MESSAGE_PING] = {0, 0, false, false},
     [SEK_MESSAGE_CONNECT] = {sizeof(struct sek_connect), 1, false, false},
     [SEK_MESSAGE_OWNER] = {sizeof(struct sek_process), 1, false, false},

@@ -22,6 +22,8 @@ enum sek_message_type {
     SEK_MESSAGE_ANSWER,    /* struct sek_answer: a DNS answer in place of a blocked query */
     SEK_MESSAGE_ALLOWLIST, /* memory file: digests of the bundle, one a line */
     SEK_MESSAGE_WINDOW,    /* struct sek_window: lockdown's maintenance window */
+    SEK_MESSAGE_NAMED,     /* struct sek_named: a DNS answer */
+    SEK_MESSAGE_LISTED,    /* memory file: the policy's destinations, a learned table */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -63,6 +65,8 @@ struct sek_filter {
     uint8_t strict_scripts; /* 1: every text that an interpreter opens is a script */
     uint8_t window_only;    /* 1: updaters are trusted within a maintenance window only */
     uint8_t trust_packages; /* 1: what the package database vouches for is registered */
+    uint8_t unlearned;      /* SEK_EXIT_ALLOW_ALL...: destinations that were not learned */
+    uint8_t listeners;      /* the same of ports */
     uint8_t unused;
     uint16_t port_count;
     struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
@@ -86,6 +90,12 @@ struct sek_window {
     char updater[256]; /* one more program that may install meanwhile; "" none */
 };
 
+struct sek_named {
+    uint8_t address[16];
+    uint32_t ttl_s;
+    char name[256]; /* lower case */
+};
+
 struct sek_answer {
     struct sek_endpoints query; /* source: the asking program; target: the server */
     uint16_t len;
@@ -97,6 +107,20 @@ struct sek_connect {
     struct sek_process process;
     uint8_t hook; /* SEK_EXIT_ON_... of bpf/exit.h */
     uint8_t blocked;
+    uint8_t why;    /* enum sek_why */
+    char name[256]; /* of the target, when a DNS answer told it; "" */
+};
+
+enum sek_why {
+    SEK_WHY_LISTED,
+    SEK_WHY_LEARNED,             /* a new permission, in learn mode */
+    SEK_WHY_UNKNOWN_PROGRAM,     /* nothing was learned or listed for it */
+    SEK_WHY_CHANGED_PROGRAM,     /* only for another content of the file */
+    SEK_WHY_UNKNOWN_DESTINATION, /* the program has other destinations */
+    SEK_WHY_UNKNOWN_PORT,        /* that it binds */
+    SEK_WHY_NOT_KNOWN_YET,       /* permitted from now on */
+    SEK_WHY_TABLE_FULL,          /* nothing more can be learned */
+    SEK_WHYS
 };
 
 /* One line of `doctor`. */
@@ -106,6 +130,7 @@ enum {
     SEK_STATE_BLOCK,    /* address sets */
     SEK_STATE_ADDRESS,  /* exit: cgroup programs */
     SEK_STATE_NAMES,    /* exit: queueing of DNS, TLS, HTTP */
+    SEK_STATE_UNLEARNED, /* exit: deny by default */
     SEK_STATE_LOCKDOWN, /* inside */
     SEK_STATES
 };
@@ -133,6 +158,7 @@ struct sek_message {
         struct sek_endpoints endpoints;
         struct sek_answer answer;
         struct sek_window window;
+        struct sek_named named;
         struct sek_connect connect;
         struct sek_process process;
         struct sek_lockdown_record lockdown;

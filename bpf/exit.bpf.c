@@ -86,8 +86,7 @@ struct {
     __type(value, __u64);
 } reported SEC(".maps");
 
-/* Programs that have a number, and what each may reach until when (nanoseconds since boot; 0: for
- * ever). */
+/* Programs that have a number, and what each may reach until when. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -101,7 +100,7 @@ struct {
     __uint(map_flags, BPF_F_NO_PREALLOC);
     __uint(max_entries, 65536);
     __type(key, struct sek_exit_learned);
-    __type(value, __u64);
+    __type(value, struct sek_exit_until);
 } learned SEC(".maps");
 
 /* What was not learned is told once a second each. */
@@ -195,29 +194,30 @@ static __always_inline int current_file(struct sek_exit_file *file)
 
 static __always_inline int live(const struct sek_exit_learned *key)
 {
-    const __u64 *until = bpf_map_lookup_elem(&learned, key);
-    return until && (!*until || *until > bpf_ktime_get_boot_ns());
+    const struct sek_exit_until *u = bpf_map_lookup_elem(&learned, key);
+    return u && (!u->ns || u->ns > bpf_ktime_get_boot_ns());
 }
 
+/* For this program or for any, with this port or, to reach something, with any. */
 static __always_inline int may(struct sek_exit_learned *key)
 {
     __u32 program = key->program;
     __u16 port = key->port;
-    __u8 protocol = key->protocol;
     if (live(key))
         return 1;
     key->program = SEK_EXIT_ANY_PROGRAM;
     if (live(key))
         return 1;
-    key->port = 0;
-    key->protocol = 0;
-    if (!(protocol & SEK_EXIT_LISTEN) && live(key))
-        return 1;
+    if (!(key->protocol & SEK_EXIT_LISTEN)) {
+        key->port = 0;
+        if (live(key))
+            return 1;
+        key->program = program;
+        if (live(key))
+            return 1;
+    }
     key->program = program;
-    if (!(protocol & SEK_EXIT_LISTEN) && live(key))
-        return 1;
     key->port = port;
-    key->protocol = protocol;
     return 0;
 }
 
@@ -241,7 +241,8 @@ static __always_inline int judge_unlearned(__u32 policy, int prevent, const __u8
         return ALLOW;
     int verdict = policy == SEK_EXIT_DENY && prevent ? DENY : ALLOW;
     __u64 now = bpf_ktime_get_boot_ns();
-    key.bits = number ? 0 : (__u32)file.inode;
+    /* In this table: which file it is that has no number. */
+    key.bits = number ? 0 : (__u32)(file.inode ^ file.changed_ns ^ file.changed_ns >> 32);
     __u64 *last = bpf_map_lookup_elem(&told, &key);
     if (last && now - *last < 1000000000u)
         return verdict;
@@ -459,4 +460,4 @@ int exit_egress(struct __sk_buff *skb)
     return blocked ? DENY : ALLOW;
 }
 
-char LICENSE[] SEC("license") = "Apache-2.0";
+char LICENSE[] SEC("license") = "GPL";

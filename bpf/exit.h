@@ -61,7 +61,7 @@ enum { SEK_EXIT_ANY_PROGRAM, SEK_EXIT_OWN_PROGRAM, SEK_EXIT_FIRST_PROGRAM };
 #define SEK_EXIT_RAW      0x7f /* as protocol: sockets that are neither TCP nor UDP */
 #define SEK_EXIT_KEY_BITS 64   /* of a learned key in front of the address */
 
-/* Port and protocol 0: any. BITS counts from `program` on. */
+/* Port 0: any. BITS counts from `program` on. */
 struct sek_exit_learned {
     __u32 bits;
     __u32 program;
@@ -69,6 +69,12 @@ struct sek_exit_learned {
     __u8 protocol;
     __u8 unused;
     __u8 address[16]; /* IPv4-mapped for IPv4 */
+};
+
+struct sek_exit_until {
+    __u64 ns;    /* since boot; 0: for ever */
+    __u32 epoch; /* of the table that it is from */
+    __u32 unused;
 };
 
 /* Where the kernel keeps what names a program; all 0 when that is not known. Filled before loading. */

@@ -26,8 +26,9 @@ struct sek_exits {
     int lists4, lists6, addresses, owners, settings, programs, learned;
     bool identity; /* the kernel's programs know who calls */
     struct sek_exit_settings now;
+    uint32_t epoch; /* of the learned table */
     struct ring_buffer *ring;
-    void (*on_record)(void *arg, const struct sek_exit_record *record);
+    void (*on_record)(void *arg, struct sek_exit_record *record);
     void *arg;
 };
 
@@ -145,7 +146,7 @@ static struct exit *load(struct sek_exits *exits)
 }
 
 enum sek_error sek_exits_open(const char *cgroup,
-                              void (*on_record)(void *arg, const struct sek_exit_record *record),
+                              void (*on_record)(void *arg, struct sek_exit_record *record),
                               void *arg, struct sek_exits **out, struct sek_fault *fault)
 {
     enum sek_error rc = SEK_OK;
@@ -329,38 +330,52 @@ void sek_exits_program(struct sek_exits *exits, const struct sek_exit_file *file
 enum sek_error sek_exits_learn(struct sek_exits *exits, const struct sek_exit_learned *key,
                                uint32_t ttl_s, struct sek_fault *fault)
 {
-    uint64_t until = ttl_s ? boot_ns() + ttl_s * 1000000000ull : 0;
+    const struct sek_exit_until until = {.ns = ttl_s ? boot_ns() + ttl_s * 1000000000ull : 0,
+                                         .epoch = exits->epoch};
     if (bpf_map_update_elem(exits->learned, key, &until, BPF_ANY))
         return sek_fail(fault, SEK_ELIMIT, "eBPF table of learned destinations: %s",
                         strerror(errno));
     return SEK_OK;
 }
 
-/* Every key of MAP is walked; a key is deleted only after the walk has moved past it, because the
- * walk begins anew when its key is gone. */
-static void sweep(int map, size_t key_size, uint64_t before)
+void sek_exits_begin(struct sek_exits *exits)
 {
-    uint8_t key[2][sizeof(struct sek_exit_learned)];
-    uint64_t until;
-    int at = 0;
-    bool whole = before == UINT64_MAX;
-    int more = key_size > sizeof key[0] ? -1 : bpf_map_get_next_key(map, NULL, key[0]);
+    exits->epoch++;
+}
+
+static bool is_old(const struct sek_exits *exits, const struct sek_exit_learned *key)
+{
+    struct sek_exit_until until;
+    return !bpf_map_lookup_elem(exits->learned, key, &until) &&
+           (until.epoch != exits->epoch || (until.ns && until.ns < boot_ns()));
+}
+
+/* A key is deleted only after the walk has moved past it: the walk begins anew when its key is
+ * gone. */
+void sek_exits_sweep(struct sek_exits *exits)
+{
+    struct sek_exit_learned key[2];
+    int at = 0, more = bpf_map_get_next_key(exits->learned, NULL, &key[0]);
     while (!more) {
-        bool old = whole || (!bpf_map_lookup_elem(map, key[at], &until) && until && until < before);
-        more = bpf_map_get_next_key(map, key[at], key[!at]);
+        bool old = is_old(exits, &key[at]);
+        more = bpf_map_get_next_key(exits->learned, &key[at], &key[!at]);
         if (old)
-            bpf_map_delete_elem(map, key[at]);
+            bpf_map_delete_elem(exits->learned, &key[at]);
         at = !at;
     }
 }
 
-void sek_exits_expire(struct sek_exits *exits)
+void sek_exits_forget_programs(struct sek_exits *exits, uint32_t below)
 {
-    sweep(exits->learned, sizeof(struct sek_exit_learned), boot_ns());
-}
-
-void sek_exits_forget(struct sek_exits *exits)
-{
-    sweep(exits->learned, sizeof(struct sek_exit_learned), UINT64_MAX);
-    sweep(exits->programs, sizeof(struct sek_exit_file), UINT64_MAX);
+    struct sek_exit_file key[2];
+    uint32_t number;
+    int at = 0, more = bpf_map_get_next_key(exits->programs, NULL, &key[0]);
+    while (!more) {
+        bool old = !bpf_map_lookup_elem(exits->programs, &key[at], &number) && number < below &&
+                   number != SEK_EXIT_OWN_PROGRAM;
+        more = bpf_map_get_next_key(exits->programs, &key[at], &key[!at]);
+        if (old)
+            bpf_map_delete_elem(exits->programs, &key[at]);
+        at = !at;
+    }
 }

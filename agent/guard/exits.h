@@ -20,7 +20,7 @@ struct sek_exit_record {
 
 /* CGROUP: a cgroup v2 folder. */
 enum sek_error sek_exits_open(const char *cgroup,
-                              void (*on_record)(void *arg, const struct sek_exit_record *record),
+                              void (*on_record)(void *arg, struct sek_exit_record *record),
                               void *arg, struct sek_exits **out, struct sek_fault *fault);
 void sek_exits_close(struct sek_exits *exits);
 /* Becomes readable when there are records; then call sek_exits_serve. */
@@ -48,8 +48,10 @@ void sek_exits_program(struct sek_exits *exits, const struct sek_exit_file *file
 /* A program may reach what KEY says, for TTL_S seconds; 0: until it is forgotten. */
 enum sek_error sek_exits_learn(struct sek_exits *exits, const struct sek_exit_learned *key,
                                uint32_t ttl_s, struct sek_fault *fault);
-/* Remove what is past its time; remove everything, and every program's number. */
-void sek_exits_expire(struct sek_exits *exits);
-void sek_exits_forget(struct sek_exits *exits);
+/* A new table begins: what is learned again from now on stays, and sek_exits_sweep removes the rest
+ * (and at any time what is past its time). Programs with numbers below BELOW lose them. */
+void sek_exits_begin(struct sek_exits *exits);
+void sek_exits_sweep(struct sek_exits *exits);
+void sek_exits_forget_programs(struct sek_exits *exits, uint32_t below);
 
 #endif

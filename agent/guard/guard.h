@@ -27,6 +27,7 @@ struct sek_guard {
     struct sek_spare spares[SEK_SPARES]; /* never blocked */
     unsigned spare_count;
     size_t listed[SEK_EXIT_LISTS]; /* prefixes in the kernel */
+    struct sek_unlearned *unlearned;
     int queue_fd[SEK_QUEUES], probe_fd, control_fd, lock_fd, signal_fd, watch_fd;
     pid_t worker, keeper, collector;
     int worker_fd;

@@ -4,8 +4,10 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/answer.h"
 #include "agent/guard/diag.h"
+#include "agent/guard/learned.h"
 #include "agent/guard/process.h"
 #include "agent/guard/queue.h"
+#include "agent/guard/unlearned.h"
 #include "agent/inventory/sockets.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -139,8 +141,7 @@ static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
                        g->filter.names ? ", DNS and TLS names" : "",
                        g->filter.urls ? ", HTTP addresses" : "");
     }
-    if (g->exits)
-        sek_exits_set(g->exits, g->filter.exit_mode, 0, 0);
+    sek_unlearned_apply(g);
     if (old.inside_mode != g->filter.inside_mode || !same_keeper(&old, &g->filter))
         apply_inside(g, &old);
     sek_guard_send_state(g);
@@ -255,6 +256,16 @@ static void request_window(struct sek_guard *g, const struct sek_window *window)
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static void request_listed(struct sek_guard *g, int fd)
+{
+    size_t len;
+    const char *text = sek_memory_map(fd, SEK_LEARNED_BYTES, &len);
+    if (text)
+        sek_unlearned_listed(g, text, len);
+    if (text)
+        munmap((void *)(uintptr_t)text, len);
+}
+
 void sek_guard_request(struct sek_guard *g, struct sek_message *m)
 {
     g->worker_seen = sek_clock_mono_us();
@@ -285,6 +296,12 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         break;
     case SEK_MESSAGE_WINDOW:
         request_window(g, &m->window);
+        break;
+    case SEK_MESSAGE_NAMED:
+        sek_unlearned_name(g, &m->named);
+        break;
+    case SEK_MESSAGE_LISTED:
+        request_listed(g, m->fd);
         break;
     default:
         break;

@@ -103,7 +103,9 @@ void sek_worker_refilter(struct sek_worker *w)
         .strict_scripts = w->policy.strict_scripts,
         .window_only = w->policy.window_only,
         .trust_packages = w->policy.trust_packages,
-        .names = domains != 0,
+        .names = domains != 0 || w->policy.unlearned,
+        .unlearned = w->policy.unlearned,
+        .listeners = w->policy.unlearned == SEK_EXIT_LEARN ? SEK_EXIT_LEARN : w->policy.listeners,
         .urls = urls != 0,
         .port_count = w->port_count,
     };
@@ -140,11 +142,11 @@ static void remember(const struct sek_bundle_file *f, char digest[65])
     snprintf(digest, 65, "%s", f ? f->sha256 : "");
 }
 
-static void hand_allowlist(struct sek_worker *w, const struct sek_bundle_file *f)
+static void hand_file(struct sek_worker *w, uint32_t type, const struct sek_bundle_file *f)
 {
-    int fd = sek_memory_file("allowlist", f->data, f->len);
-    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_ALLOWLIST, 0, NULL, 0, fd))
-        sek_warning("allowlist not handed over");
+    int fd = sek_memory_file(f->path, f->data, f->len);
+    if (fd >= 0 && sek_message_send(w->options->guard_fd, type, 0, NULL, 0, fd))
+        sek_warning("%s not handed over", f->path);
     if (fd >= 0)
         close(fd);
 }
@@ -215,6 +217,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     const struct sek_bundle_file *indicators = sek_bundle_find(view, "indicators.json");
     const struct sek_bundle_file *allowlist = sek_bundle_find(view, "allowlist");
     const struct sek_bundle_file *addresses = sek_bundle_find(view, "addresses");
+    const struct sek_bundle_file *destinations = sek_bundle_find(view, "destinations");
     struct sek_policy fresh;
     enum sek_error rc;
     bool lists = changed(indicators, w->indicators_digest);
@@ -238,8 +241,12 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         sek_worker_send_prefixes(w);
         block_attackers(w);
     }
+    if (changed(destinations, w->destinations_digest)) {
+        hand_file(w, SEK_MESSAGE_LISTED, destinations);
+        remember(destinations, w->destinations_digest);
+    }
     if (changed(allowlist, w->allowlist_digest)) {
-        hand_allowlist(w, allowlist);
+        hand_file(w, SEK_MESSAGE_ALLOWLIST, allowlist);
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
@@ -260,6 +267,7 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
     } files[] = {
         {"addresses", "addresses"},
         {"allowlist", "allowlist"},
+        {"destinations", "destinations"},
         {"patches.json", "devices/local/patches.json"},
         {"patches.rules", "devices/local/patches.rules"},
         {"indicators.json", "indicators.json"},

@@ -14,8 +14,9 @@
 
 static json_t *protection(const struct sek_worker *w)
 {
-    static const char *const names[SEK_STATES] = {"entry", "address sets", "exit: addresses",
-                                                  "exit: names and URLs", "lockdown"};
+    static const char *const names[SEK_STATES] = {
+        "entry",    "address sets", "exit: addresses", "exit: names and URLs", "exit: default",
+        "lockdown"};
     static const char *const levels[] = {"absent", "partial", "full"};
     json_t *list = json_array();
     for (int i = 0; i < SEK_STATES; i++)

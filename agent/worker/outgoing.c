@@ -12,6 +12,7 @@
 
 #define CONNECTIONS 128
 #define BUFFER      16384
+#define DNS_PORT    53
 
 struct connection {
     struct sek_endpoints endpoints;
@@ -107,7 +108,8 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
     bool empty = dns.response && !dns.address_count && !dns.alias_count;
     const char *name = empty ? NULL : listed_name(c->indicators, &dns, &r->what.indicator);
     if (!name) {
-        for (unsigned i = 0; i < dns.address_count; i++)
+        /* What a program sends itself, in the form of an answer, is none. */
+        for (unsigned i = 0; e->source_port == DNS_PORT && i < dns.address_count; i++)
             sek_names_add(c->names, dns.addresses[i].address, dns.name, dns.addresses[i].ttl_s,
                           c->now_us);
         return;

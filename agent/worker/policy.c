@@ -1,7 +1,9 @@
 /* JSON in, fixed structures out; every field that is there must have the right form. */
 #include "agent/worker/policy.h"
+#include "bpf/exit.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,6 +114,56 @@ static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct 
     return SEK_OK;
 }
 
+/* The words of the section "exit" and the value that each stands for. */
+struct exit_word {
+    const char *name;
+    size_t offset; /* of the uint8_t in struct sek_policy */
+    struct {
+        const char *word;
+        uint8_t value;
+    } words[4];
+};
+
+static const struct exit_word exit_words[] = {
+    {"default",
+     offsetof(struct sek_policy, unlearned),
+     {{"allow", SEK_EXIT_ALLOW_ALL},
+      {"learn", SEK_EXIT_LEARN},
+      {"detect", SEK_EXIT_NOTE},
+      {"deny", SEK_EXIT_DENY}}},
+    {"listeners",
+     offsetof(struct sek_policy, listeners),
+     {{"allow", SEK_EXIT_ALLOW_ALL}, {"detect", SEK_EXIT_NOTE}, {"deny", SEK_EXIT_DENY}}},
+};
+
+static enum sek_error parse_exit_word(struct sek_policy *p, json_t *exit, const struct exit_word *e,
+                                      struct sek_fault *fault)
+{
+    json_t *value = json_object_get(exit, e->name);
+    const char *word = json_string_value(value);
+    char expected[64] = "";
+    if (!value)
+        return SEK_OK;
+    for (size_t i = 0; i < 4 && e->words[i].word; i++) {
+        if (word && !strcmp(word, e->words[i].word)) {
+            *((uint8_t *)p + e->offset) = e->words[i].value;
+            return SEK_OK;
+        }
+        snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s",
+                 i ? ", " : "", e->words[i].word);
+    }
+    return sek_fail(fault, SEK_EINVAL, "policy.json: exit.%s: found '%.20s', expected one of %s",
+                    e->name, word ? word : "no text", expected);
+}
+
+static enum sek_error parse_exit(struct sek_policy *p, json_t *exit, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    for (size_t i = 0; !rc && i < sizeof exit_words / sizeof exit_words[0]; i++)
+        rc = parse_exit_word(p, exit, &exit_words[i], fault);
+    return rc;
+}
+
 enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t len,
                                 struct sek_fault *fault)
 {
@@ -129,6 +181,7 @@ enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t l
         rc = sek_fail(fault, SEK_EINVAL, "policy.json: expected an object");
     else if (!(rc = parse_mode(entry, "entry", &fresh.entry_mode, fault)) &&
              !(rc = parse_mode(exit, "exit", &fresh.exit_mode, fault)) &&
+             !(rc = parse_exit(&fresh, exit, fault)) &&
              !(rc = parse_number(entry, "probe_threshold", 0, 10000, &fresh.probe_threshold,
                                  fault)) &&
              !(rc =

@@ -136,19 +136,41 @@ void sek_worker_expire_pending(struct sek_worker *w)
     }
 }
 
+static const char *connect_reason(const struct sek_connect *c)
+{
+    static const char *const reasons[SEK_WHYS] = {
+        [SEK_WHY_LISTED] = "connection to a listed address",
+        [SEK_WHY_LEARNED] = "learned",
+        [SEK_WHY_UNKNOWN_PROGRAM] = "nothing was learned for this program",
+        [SEK_WHY_CHANGED_PROGRAM] = "the program has changed since it was learned",
+        [SEK_WHY_UNKNOWN_DESTINATION] = "this program has not learned this destination",
+        [SEK_WHY_UNKNOWN_PORT] = "this program has not learned to bind this port",
+        [SEK_WHY_NOT_KNOWN_YET] = "the program was not known yet; permitted from now on",
+        [SEK_WHY_TABLE_FULL] = "not learned: the table is full",
+    };
+    if (c->why == SEK_WHY_LISTED && c->hook == SEK_EXIT_ON_PACKET)
+        return "packet to a listed address";
+    return reasons[c->why < SEK_WHYS ? c->why : SEK_WHY_LISTED];
+}
+
 void sek_worker_report_connect(struct sek_worker *w, const struct sek_connect *c)
 {
     struct sek_text t = {0};
     struct sek_reputation_hit hit;
-    const char *name = sek_names_find(&w->names, c->endpoints.target, sek_clock_mono_us());
-    sek_event_begin(&t, "exit", c->blocked ? "blocked" : "detected");
+    static const char *const hooks[] = {"", "connect", "sendmsg", "packet", "bind", "socket"};
+    const char *name = memchr(c->name, '\0', sizeof c->name) && c->name[0]
+                           ? c->name
+                           : sek_names_find(&w->names, c->endpoints.target, sek_clock_mono_us());
+    sek_event_begin(&t, "exit",
+                    c->blocked                  ? "blocked"
+                    : c->why == SEK_WHY_LEARNED ? "allowed"
+                                                : "detected");
     sek_event_endpoints(&t, &c->endpoints);
-    sek_json_str(&t, "reason",
-                 c->hook == SEK_EXIT_ON_PACKET ? "packet to a listed address"
-                                               : "connection to a listed address");
-    if (name)
+    sek_json_str(&t, "reason", connect_reason(c));
+    sek_json_str(&t, "operation", hooks[c->hook <= SEK_EXIT_ON_SOCKET ? c->hook : 0]);
+    if (name && c->hook != SEK_EXIT_ON_BIND)
         sek_json_str(&t, "name", name);
-    if (sek_indicators_address(&w->indicators, c->endpoints.target, &hit))
+    if (c->why == SEK_WHY_LISTED && sek_indicators_address(&w->indicators, c->endpoints.target, &hit))
         write_indicator(&t, &hit);
     sek_event_process(&t, &c->process);
     sek_event_end(&t);
@@ -228,8 +250,8 @@ const char *sek_worker_lockdown(const struct sek_worker *w)
 /* The manager gets a status when something in it changed. */
 void sek_worker_status(struct sek_worker *w)
 {
-    static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
-                                                  "lockdown"};
+    static const char *const parts[SEK_STATES] = {"entry",      "block",          "exit_address",
+                                                  "exit_names", "exit_unlearned", "lockdown"};
     static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;
     if (!w->client)

@@ -46,6 +46,7 @@ struct sek_worker {
     char indicators_digest[65];
     char allowlist_digest[65];
     char addresses_digest[65];
+    char destinations_digest[65];
     size_t address_count;    /* in the long plain list */
     uint64_t prefixes_end_s; /* when the first listed prefix is past its time; 0: never */
     struct sek_port ports[SEK_FILTER_PORTS];

@@ -138,6 +138,18 @@ static void on_probe(evutil_socket_t fd, short what, void *arg)
     read_packets(arg, fd, take_refused);
 }
 
+/* The guard permits by name, and learns names from us. */
+static void tell_name(void *arg, const uint8_t address[16], const char *name, uint32_t ttl_s)
+{
+    struct sek_worker *w = arg;
+    struct sek_named named = {.ttl_s = ttl_s};
+    if (!w->filter.unlearned)
+        return;
+    memcpy(named.address, address, 16);
+    snprintf(named.name, sizeof named.name, "%s", name);
+    sek_worker_ask(w, SEK_MESSAGE_NAMED, 0, &named, sizeof named);
+}
+
 /* --- the guard's messages -------------------------------------------------------------------- */
 
 static void take_inventory(struct sek_worker *w, int fd)
@@ -321,6 +333,8 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     if (!w->base || !w->entry || !w->outgoing)
         return sek_fail(fault, SEK_ENOMEM, "worker: out of memory");
     sek_policy_default(&w->policy);
+    w->names.added = tell_name;
+    w->names.arg = w;
     w->local_inside = 0xff;
     memset(&w->filter, 0xff, sizeof w->filter); /* the first one is sent, whatever it says */
     if ((rc = watch(w, o->guard_fd, on_guard, fault)) ||

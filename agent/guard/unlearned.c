@@ -1,0 +1,486 @@
+/* A program that the tables name gets a number in the kernel; each permission becomes keys of that
+ * number. A table is renewed beside the old one (numbers only grow), so that what stays permitted is
+ * permitted at every moment. A permission by name lives in the kernel as the addresses that DNS
+ * answers gave the name, each for the answer's time. */
+#include "agent/guard/unlearned.h"
+#include "agent/guard/learned.h"
+#include "agent/guard/process.h"
+#include "agent/worker/names.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRAMS   1024
+#define TTL_LEAST  60
+#define TTL_MOST   86400
+#define NAMES_KEPT 2 /* seconds more than the answer says, for programs that are slow to connect */
+
+struct known {
+    char path[256];
+    uint8_t digest[32];
+    uint32_t number;
+};
+
+struct sek_unlearned {
+    char learned_path[512], listed_path[512];
+    struct sek_learned learned, listed;
+    struct known *known;
+    size_t known_count;
+    uint32_t next_number;
+    struct sek_names names;
+    bool dirty, in_force;
+    struct stat read; /* of the learned file, as last read or written */
+};
+
+/* --- into the kernel ------------------------------------------------------------------------- */
+
+static void put_address(struct sek_guard *g, uint32_t number, const struct sek_permission *p,
+                        const uint8_t address[16], unsigned bits, uint32_t ttl_s)
+{
+    static const uint8_t all[] = {IPPROTO_TCP, IPPROTO_UDP, SEK_EXIT_RAW};
+    struct sek_fault fault;
+    struct sek_exit_learned key = {
+        .bits = SEK_EXIT_KEY_BITS + bits, .program = number, .port = p->port};
+    memcpy(key.address, address, 16);
+    for (size_t i = 0; i < sizeof all; i++) {
+        key.protocol = p->protocol ? p->protocol : all[i];
+        if (sek_exits_learn(g->exits, &key, ttl_s, &fault))
+            sek_warning("%s", fault.message);
+        if (p->protocol)
+            break;
+    }
+}
+
+static void put(struct sek_guard *g, uint32_t number, const struct sek_permission *p)
+{
+    struct sek_unlearned *u = g->unlearned;
+    uint64_t now = sek_clock_mono_us();
+    if (!p->name[0]) {
+        put_address(g, number, p, p->address, p->bits, 0);
+        return;
+    }
+    for (unsigned i = 0; i < SEK_NAMES; i++) {
+        uint64_t until = u->names.entries[i].until_us;
+        if (until > now && sek_permission_names(p, u->names.entries[i].name))
+            put_address(g, number, p, u->names.entries[i].address, 128,
+                        (uint32_t)((until - now) / 1000000u) + 1);
+    }
+}
+
+/* Every permission of both tables that is for the program PATH with DIGEST; returns how many. */
+static size_t put_program(struct sek_guard *g, const struct known *k)
+{
+    const struct sek_learned *const tables[] = {&g->unlearned->learned, &g->unlearned->listed};
+    size_t count = 0;
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            const struct sek_permission *p = &tables[t]->list[i];
+            if (strcmp(p->path, "*") != 0 && sek_permission_is_for(p, k->path, k->digest)) {
+                put(g, k->number, p);
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
+static struct known *find_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
+{
+    for (size_t i = 0; i < u->known_count; i++) {
+        if (!strcmp(u->known[i].path, path) && !memcmp(u->known[i].digest, digest, 32))
+            return &u->known[i];
+    }
+    return NULL;
+}
+
+static struct known *make_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
+{
+    if (u->known_count == PROGRAMS)
+        return NULL;
+    struct known *k = &u->known[u->known_count++];
+    snprintf(k->path, sizeof k->path, "%s", path);
+    memcpy(k->digest, digest, 32);
+    k->number = u->next_number++;
+    return k;
+}
+
+/* The program that is at PATH now. */
+static void know_file(struct sek_guard *g, const char *path)
+{
+    struct sek_unlearned *u = g->unlearned;
+    struct stat st;
+    uint8_t digest[32] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
+        sek_process_digest(fd, digest);
+        struct known *k = find_known(u, path, digest);
+        if (!k && (k = make_known(u, path, digest)))
+            put_program(g, k);
+        if (k) {
+            struct sek_exit_file file = sek_exits_file(&st);
+            sek_exits_program(g->exits, &file, k->number);
+        }
+    }
+    close(fd);
+}
+
+static void put_fixed(struct sek_guard *g)
+{
+    static const struct sek_permission any;
+    struct stat st;
+    for (unsigned i = 0; i < g->spare_count; i++)
+        put_address(g, SEK_EXIT_ANY_PROGRAM, &any, g->spares[i].address, g->spares[i].bits, 0);
+    if (!stat("/proc/self/exe", &st)) {
+        struct sek_exit_file file = sek_exits_file(&st);
+        sek_exits_program(g->exits, &file, SEK_EXIT_OWN_PROGRAM);
+    }
+}
+
+static void renew(struct sek_guard *g)
+{
+    struct sek_unlearned *u = g->unlearned;
+    const struct sek_learned *const tables[] = {&u->learned, &u->listed};
+    uint32_t first = u->next_number;
+    u->known_count = 0;
+    sek_exits_begin(g->exits);
+    put_fixed(g);
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            if (!strcmp(tables[t]->list[i].path, "*"))
+                put(g, SEK_EXIT_ANY_PROGRAM, &tables[t]->list[i]);
+            else
+                know_file(g, tables[t]->list[i].path);
+        }
+    }
+    sek_exits_forget_programs(g->exits, first);
+    sek_exits_sweep(g->exits);
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+/* A file that is not there is an empty table. */
+static enum sek_error read_table(const char *path, struct sek_learned *t, struct sek_fault *fault)
+{
+    struct sek_learned fresh = {0};
+    char *text = NULL;
+    size_t len;
+    enum sek_error rc = sek_file_read(path, SEK_LEARNED_BYTES, &text, &len, fault);
+    if (!rc)
+        rc = sek_learned_parse(&fresh, path, text, len, fault);
+    else if (rc == SEK_ENOTFOUND)
+        rc = SEK_OK;
+    free(text);
+    if (rc) {
+        sek_learned_free(&fresh);
+        return rc;
+    }
+    sek_learned_free(t);
+    *t = fresh;
+    return SEK_OK;
+}
+
+static bool edited(const struct sek_unlearned *u, struct stat *st)
+{
+    if (stat(u->learned_path, st))
+        memset(st, 0, sizeof *st);
+    return st->st_ino != u->read.st_ino || st->st_mtim.tv_sec != u->read.st_mtim.tv_sec ||
+           st->st_mtim.tv_nsec != u->read.st_mtim.tv_nsec || st->st_size != u->read.st_size;
+}
+
+/* What a person wrote wins; what was learned within the last moments is learned again when it is met.
+ * True: the table is another one. */
+static bool take_edits(struct sek_unlearned *u)
+{
+    struct sek_fault fault;
+    struct stat st;
+    struct sek_learned mine = u->learned;
+    if (!edited(u, &st))
+        return false;
+    u->read = st;
+    u->learned = (struct sek_learned){0};
+    if (read_table(u->learned_path, &u->learned, &fault)) {
+        sek_error_log("%s; the table before it stays in force", fault.message);
+        u->learned = mine;
+        return false;
+    }
+    sek_learned_free(&mine);
+    u->dirty = false;
+    return true;
+}
+
+static void write_learned(struct sek_unlearned *u)
+{
+    struct sek_fault fault;
+    struct sek_text out = {0};
+    sek_text_puts(&out, "# SHA256 PORT/PROTOCOL DESTINATION PATH; see sekisho-agent(8), exit\n");
+    sek_learned_write(&u->learned, &out);
+    if (sek_file_replace(u->learned_path, out.data, out.len, 0600, &fault))
+        sek_error_log("%s", fault.message);
+    else if (stat(u->learned_path, &u->read))
+        memset(&u->read, 0, sizeof u->read);
+    sek_text_free(&out);
+    u->dirty = false;
+}
+
+/* --- records --------------------------------------------------------------------------------- */
+
+static const char *name_of(struct sek_unlearned *u, const uint8_t address[16])
+{
+    return sek_names_find(&u->names, address, sek_clock_mono_us());
+}
+
+/* Does the process still run what the record says, and is that a file with a name? */
+static bool is_same_program(const struct sek_exit_record *r)
+{
+    char link[48];
+    struct stat st;
+    static const uint8_t none[32];
+    const struct sek_process *p = &r->connect.process;
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)p->pid);
+    if (stat(link, &st) || p->path[0] != '/' || strchr(p->path, '\n') ||
+        !memcmp(p->digest, none, 32))
+        return false;
+    struct sek_exit_file file = sek_exits_file(&st);
+    size_t len = strlen(p->path);
+    bool deleted = len > 10 && !strcmp(p->path + len - 10, " (deleted)");
+    return file.inode == r->file.inode && file.changed_ns == r->file.changed_ns && !deleted;
+}
+
+static bool is_permitted(const struct sek_unlearned *u, const struct sek_exit_record *r,
+                         const char *name, uint8_t protocol)
+{
+    const struct sek_learned *const tables[] = {&u->learned, &u->listed};
+    const struct sek_endpoints *e = &r->connect.endpoints;
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            const struct sek_permission *p = &tables[t]->list[i];
+            if (sek_permission_is_for(p, r->connect.process.path, r->connect.process.digest) &&
+                sek_permission_covers(p, name, e->target, e->target_port, protocol))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool has_path(const struct sek_unlearned *u, const char *path)
+{
+    const struct sek_learned *const tables[] = {&u->learned, &u->listed};
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            if (!strcmp(tables[t]->list[i].path, path))
+                return true;
+        }
+    }
+    return false;
+}
+
+static uint8_t learn(struct sek_guard *g, const struct sek_exit_record *r, const char *name,
+                     uint8_t protocol)
+{
+    struct sek_unlearned *u = g->unlearned;
+    const struct sek_process *process = &r->connect.process;
+    struct sek_permission p;
+    memset(&p, 0, sizeof p);
+    memcpy(p.digest, process->digest, 32);
+    memcpy(p.path, process->path, sizeof p.path);
+    p.protocol = protocol;
+    p.port = r->connect.endpoints.target_port;
+    if (!(protocol & SEK_EXIT_LISTEN) && protocol != SEK_EXIT_RAW) {
+        if (name)
+            snprintf(p.name, sizeof p.name, "%s", name);
+        else
+            memcpy(p.address, r->connect.endpoints.target, 16);
+        p.bits = name ? 0 : 128;
+    }
+    enum sek_error rc = sek_learned_add(&u->learned, &p);
+    if (rc == SEK_ELIMIT || rc == SEK_ENOMEM)
+        return SEK_WHY_TABLE_FULL;
+    u->dirty = u->dirty || rc == SEK_OK;
+    return SEK_WHY_LEARNED;
+}
+
+bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *r)
+{
+    struct sek_unlearned *u = g->unlearned;
+    const struct sek_process *process = &r->connect.process;
+    uint8_t protocol = r->connect.endpoints.protocol;
+    if (!u)
+        return true;
+    bool listens = r->connect.hook == SEK_EXIT_ON_BIND;
+    protocol |= listens ? SEK_EXIT_LISTEN : 0;
+    const char *name = listens ? NULL : name_of(u, r->connect.endpoints.target);
+    bool same = is_same_program(r);
+    struct known *k = same ? find_known(u, process->path, process->digest) : NULL;
+    bool permitted = same && is_permitted(u, r, name, protocol);
+    uint8_t why = permitted                                     ? SEK_WHY_NOT_KNOWN_YET
+                  : !same                                       ? SEK_WHY_UNKNOWN_PROGRAM
+                  : listens                                     ? SEK_WHY_UNKNOWN_PORT
+                  : r->program || k                             ? SEK_WHY_UNKNOWN_DESTINATION
+                  : has_path(u, process->path)                  ? SEK_WHY_CHANGED_PROGRAM
+                                                                : SEK_WHY_UNKNOWN_PROGRAM;
+    bool learns = g->filter.unlearned == SEK_EXIT_LEARN && same && !permitted;
+    if (learns)
+        why = learn(g, r, name, protocol);
+    if (same && (learns || permitted)) {
+        if (!k)
+            k = make_known(u, process->path, process->digest);
+        if (k) {
+            put_program(g, k);
+            sek_exits_program(g->exits, &r->file, k->number);
+        }
+    }
+    r->connect.why = why;
+    if (name)
+        snprintf(r->connect.name, sizeof r->connect.name, "%s", name);
+    return why != SEK_WHY_NOT_KNOWN_YET || r->connect.blocked;
+}
+
+/* --- what the guard calls -------------------------------------------------------------------- */
+
+void sek_unlearned_name(struct sek_guard *g, const struct sek_named *named)
+{
+    struct sek_unlearned *u = g->unlearned;
+    char name[sizeof named->name];
+    if (!u || !u->in_force || !memchr(named->name, '\0', sizeof name) || !named->name[0])
+        return;
+    snprintf(name, sizeof name, "%s", named->name);
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != strlen(name))
+        return;
+    uint32_t ttl = named->ttl_s < TTL_LEAST  ? TTL_LEAST
+                   : named->ttl_s > TTL_MOST ? TTL_MOST
+                                             : named->ttl_s;
+    sek_names_add(&u->names, named->address, name, ttl, sek_clock_mono_us());
+    const struct sek_learned *const tables[] = {&u->learned, &u->listed};
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            const struct sek_permission *p = &tables[t]->list[i];
+            if (!sek_permission_names(p, name))
+                continue;
+            if (!strcmp(p->path, "*"))
+                put_address(g, SEK_EXIT_ANY_PROGRAM, p, named->address, 128, ttl + NAMES_KEPT);
+            for (size_t k = 0; k < u->known_count; k++) {
+                if (strcmp(p->path, "*") != 0 &&
+                    sek_permission_is_for(p, u->known[k].path, u->known[k].digest))
+                    put_address(g, u->known[k].number, p, named->address, 128, ttl + NAMES_KEPT);
+            }
+        }
+    }
+}
+
+void sek_unlearned_listed(struct sek_guard *g, const char *text, size_t len)
+{
+    struct sek_unlearned *u = g->unlearned;
+    struct sek_learned fresh = {0};
+    struct sek_fault fault;
+    if (!u)
+        return;
+    if (sek_learned_parse(&fresh, "destinations", text, len, &fault) ||
+        sek_file_replace(u->listed_path, text, len, 0600, &fault)) {
+        sek_error_log("%s", fault.message);
+        sek_learned_free(&fresh);
+        return;
+    }
+    sek_learned_free(&u->listed);
+    u->listed = fresh;
+    if (u->in_force)
+        renew(g);
+}
+
+static void say_state(struct sek_guard *g)
+{
+    static const char *const modes[] = {"off by policy", "learn", "detect", "deny"};
+    const struct sek_unlearned *u = g->unlearned;
+    uint8_t mode = g->filter.unlearned <= SEK_EXIT_DENY ? g->filter.unlearned : 0;
+    uint8_t listeners = g->filter.listeners;
+    if (!u || !sek_exits_knows_programs(g->exits))
+        sek_guard_part(g, SEK_STATE_UNLEARNED, SEK_PROTECTION_ABSENT,
+                       "the kernel's programs cannot tell which program calls (no BTF)");
+    else if (!u->in_force)
+        sek_guard_part(g, SEK_STATE_UNLEARNED, SEK_PROTECTION_ABSENT, "off by policy");
+    else
+        sek_guard_part(g, SEK_STATE_UNLEARNED,
+                       mode == SEK_EXIT_DENY ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
+                       "destinations: %s; ports: %s; %zu learned, %zu listed; listen() without "
+                       "bind() is not seen",
+                       mode ? modes[mode] : "allow",
+                       listeners == SEK_EXIT_LEARN ? "learn"
+                       : listeners                 ? modes[listeners <= SEK_EXIT_DENY ? listeners : 3]
+                                                   : "allow",
+                       u->learned.count, u->listed.count);
+}
+
+void sek_unlearned_apply(struct sek_guard *g)
+{
+    struct sek_unlearned *u = g->unlearned;
+    bool can = u && sek_exits_knows_programs(g->exits);
+    bool wanted = can && g->filter.exit_mode != SEK_MODE_OFF &&
+                  (g->filter.unlearned || g->filter.listeners);
+    if (wanted && !u->in_force)
+        renew(g);
+    if (u)
+        u->in_force = wanted;
+    if (g->exits)
+        sek_exits_set(g->exits, g->filter.exit_mode, wanted ? g->filter.unlearned : 0,
+                      wanted ? g->filter.listeners : 0);
+    say_state(g);
+}
+
+void sek_unlearned_tick(struct sek_guard *g)
+{
+    struct sek_unlearned *u = g->unlearned;
+    struct stat st;
+    if (!u)
+        return;
+    if (edited(u, &st) && take_edits(u) && u->in_force)
+        renew(g);
+    if (u->dirty)
+        write_learned(u);
+    if (u->in_force) {
+        sek_exits_sweep(g->exits);
+        say_state(g);
+    }
+}
+
+enum sek_error sek_unlearned_open(struct sek_guard *g, struct sek_fault *fault)
+{
+    char folder[500];
+    struct sek_unlearned *u = calloc(1, sizeof *u);
+    snprintf(folder, sizeof folder, "%s/exit", g->settings->state);
+    enum sek_error rc = sek_make_folder(folder, 0700, fault);
+    if (!u || rc || !(u->known = calloc(PROGRAMS, sizeof *u->known))) {
+        free(u);
+        return rc ? rc : sek_fail(fault, SEK_ENOMEM, "exit: out of memory");
+    }
+    u->next_number = SEK_EXIT_FIRST_PROGRAM;
+    snprintf(u->learned_path, sizeof u->learned_path, "%s/learned", folder);
+    snprintf(u->listed_path, sizeof u->listed_path, "%s/listed", folder);
+    g->unlearned = u;
+    take_edits(u);
+    if (read_table(u->listed_path, &u->listed, fault))
+        sek_error_log("%s", fault->message);
+    say_state(g);
+    return SEK_OK;
+}
+
+void sek_unlearned_close(struct sek_guard *g)
+{
+    struct sek_unlearned *u = g->unlearned;
+    if (!u)
+        return;
+    if (u->dirty)
+        write_learned(u);
+    sek_learned_free(&u->learned);
+    sek_learned_free(&u->listed);
+    free(u->known);
+    free(u);
+    g->unlearned = NULL;
+}
