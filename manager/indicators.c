@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "manager/bundles.h"
 #include "manager/push.h"
+#include "manager/reputation.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -85,16 +86,20 @@ static void push(struct sek_manager *m, const char *tenant, const char *what, js
 enum sek_error sek_indicator_add(struct sek_manager *m, const char *tenant,
                                  const struct sek_indicator *i, struct sek_fault *fault)
 {
+    uint8_t hash[32];
     enum sek_error rc = check(i, fault);
+    size_t hashed = rc ? 0 : sek_indicator_hash(i->type, i->value, hash);
     if (!rc)
         rc = sek_store_run(m->store, fault,
                            "INSERT INTO indicators(tenant, type, value, source, confidence, expiry,"
-                           " reason, created) VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
-                           " source=excluded.source, confidence=excluded.confidence,"
-                           " expiry=excluded.expiry, reason=excluded.reason",
-                           "ssssiisi", tenant, i->type, i->value, i->source, i->confidence,
-                           i->expiry, i->reason, sek_now());
-    if (!rc)
+                           " reason, created, hash) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
+                           " SET source=excluded.source, confidence=excluded.confidence,"
+                           " expiry=excluded.expiry, reason=excluded.reason, hash=excluded.hash",
+                           "ssssiisib", tenant, i->type, i->value, i->source, i->confidence,
+                           i->expiry, i->reason, sek_now(), hashed ? hash : NULL, hashed);
+    if (!rc && hashed && sek_indicators_asked(m, tenant))
+        sek_bundles_changed(m->bundles, tenant, NULL); /* devices ask for these */
+    else if (!rc)
         push(m, tenant, "add",
              json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "type", i->type, "value", i->value,
                        "source", i->source, "confidence", (json_int_t)i->confidence, "expiry",

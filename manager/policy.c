@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DESTINATIONS 2000 /* lines of exit.destinations */
+
 struct number_field {
     const char *name;
     json_int_t low, high, fallback;
@@ -11,7 +13,7 @@ struct number_field {
 
 struct word_field {
     const char *name;
-    const char *words[4]; /* the first is the default */
+    const char *words[5]; /* the first is the default */
 };
 
 static const struct section {
@@ -19,7 +21,8 @@ static const struct section {
     const char *modes[5]; /* the first is the default */
     struct number_field numbers[4];
     bool scopes;
-    struct word_field words[5];
+    struct word_field words[6];
+    bool destinations;
 } sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
@@ -27,7 +30,16 @@ static const struct section {
       {"probe_window_s", 1, 86400, 60},
       {"block_ttl_s", 1, 31536000, 3600}},
      false},
-    {"exit", {"prevent", "detect", "off"}, {{0}}, false},
+    {"exit",
+     {"prevent", "detect", "off"},
+     {{0}},
+     false,
+     {{"default", {"allow", "learn", "detect", "deny"}},
+      {"listeners", {"allow", "detect", "deny"}},
+      {"encrypted_dns", {"allow", "detect", "deny"}},
+      {"quic", {"allow", "detect", "deny"}},
+      {"unanswered", {"allow", "deny"}}},
+     true},
     {"inside",
      {"learn", "detect", "enforce", "off"},
      {{0}},
@@ -50,6 +62,8 @@ json_t *sek_policy_default(void)
             json_object_set_new(section, w->name, json_string(w->words[0]));
         if (sections[i].scopes)
             json_object_set_new(section, "scopes", json_array()); /* what the device itself names */
+        if (sections[i].destinations)
+            json_object_set_new(section, "destinations", json_array());
         json_object_set_new(policy, sections[i].name, section);
     }
     return policy;
@@ -89,6 +103,33 @@ static enum sek_error check_scopes(const struct section *s, const json_t *value,
     return SEK_OK;
 }
 
+/* The device reads the line itself (sekisho-agent(8), exit); here it must be one line of four words. */
+static enum sek_error check_destinations(const struct section *s, const json_t *value,
+                                         struct sek_fault *fault)
+{
+    size_t i;
+    json_t *item;
+    if (!json_is_array(value) || json_array_size(value) > DESTINATIONS)
+        return sek_fail(fault, SEK_EINVAL,
+                        "field \"%s.destinations\": a list of at most %d lines expected", s->name,
+                        DESTINATIONS);
+    json_array_foreach(value, i, item)
+    {
+        const char *line = json_string_value(item);
+        int words = 0;
+        for (const char *at = line ? line : ""; *at; words++) {
+            at += strcspn(at, " ");
+            at += strspn(at, " ");
+        }
+        if (words < 4 || strlen(line) > 800 || strpbrk(line, "\r\n") || *line == '#')
+            return sek_fail(fault, SEK_EINVAL,
+                            "field \"%s.destinations[%zu]\": SHA256 PORT/PROTOCOL DESTINATION "
+                            "PATH expected",
+                            s->name, i);
+    }
+    return SEK_OK;
+}
+
 static enum sek_error check_field(const struct section *s, const char *key, const json_t *value,
                                   struct sek_fault *fault)
 {
@@ -96,6 +137,8 @@ static enum sek_error check_field(const struct section *s, const char *key, cons
         return check_word(s, key, s->modes, value, fault);
     if (s->scopes && !strcmp(key, "scopes"))
         return check_scopes(s, value, fault);
+    if (s->destinations && !strcmp(key, "destinations"))
+        return check_destinations(s, value, fault);
     for (const struct word_field *w = s->words; w->name; w++) {
         if (!strcmp(key, w->name))
             return check_word(s, key, w->words, value, fault);

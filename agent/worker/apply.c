@@ -103,16 +103,21 @@ void sek_worker_refilter(struct sek_worker *w)
         .strict_scripts = w->policy.strict_scripts,
         .window_only = w->policy.window_only,
         .trust_packages = w->policy.trust_packages,
-        .names = domains != 0 || w->policy.unlearned,
+        .names = domains || w->policy.unlearned || sek_unsure_count(w->unsure),
         .unlearned = w->policy.unlearned,
         .listeners = w->policy.unlearned == SEK_EXIT_LEARN ? SEK_EXIT_LEARN : w->policy.listeners,
-        .urls = urls != 0,
+        .urls = urls || sek_unsure_count(w->unsure),
         .port_count = w->port_count,
     };
     memcpy(f.ports, w->ports, sizeof f.ports);
     memcpy(f.scopes, w->policy.scopes, sizeof f.scopes);
     w->probes.threshold = w->policy.entry_mode == SEK_MODE_OFF ? 0 : w->policy.probe_threshold;
     w->probes.window_us = w->policy.probe_window_s * 1000000ull;
+    const struct sek_outgoing_rules rules = {
+        .unsure = w->unsure,
+        .deny_unanswered = w->policy.deny_unanswered,
+    };
+    sek_outgoing_rules(w->outgoing, &rules);
     if (memcmp(&f, &w->filter, sizeof f) != 0) {
         w->filter = f;
         sek_worker_ask(w, SEK_MESSAGE_FILTER, 0, &f, sizeof f);
@@ -217,6 +222,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     const struct sek_bundle_file *indicators = sek_bundle_find(view, "indicators.json");
     const struct sek_bundle_file *allowlist = sek_bundle_find(view, "allowlist");
     const struct sek_bundle_file *addresses = sek_bundle_find(view, "addresses");
+    const struct sek_bundle_file *prefixes = sek_bundle_find(view, "indicators.prefixes");
     const struct sek_bundle_file *destinations = sek_bundle_find(view, "destinations");
     struct sek_policy fresh;
     enum sek_error rc;
@@ -231,6 +237,13 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(indicators, w->indicators_digest);
     if ((rc = apply_patches(w, view, fault)))
         return rc;
+    if (changed(prefixes, w->unsure_digest) || (!prefixes && w->unsure_digest[0])) {
+        rc = sek_unsure_set(w->unsure, prefixes ? prefixes->data : NULL, prefixes ? prefixes->len : 0,
+                            fault);
+        if (rc)
+            return rc;
+        remember(prefixes, w->unsure_digest);
+    }
     if (changed(addresses, w->addresses_digest) || (!addresses && w->addresses_digest[0])) {
         if ((rc = apply_addresses(w, addresses, fault)))
             return rc;
@@ -267,6 +280,7 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
     } files[] = {
         {"addresses", "addresses"},
         {"allowlist", "allowlist"},
+        {"indicators.prefixes", "indicators.prefixes"},
         {"destinations", "destinations"},
         {"patches.json", "devices/local/patches.json"},
         {"patches.rules", "devices/local/patches.rules"},

@@ -3,6 +3,7 @@
  * what is new. */
 #include "agent/worker/outgoing.h"
 #include "agent/worker/glance.h"
+#include "lib/base/clock.h"
 #include "lib/packet/packet.h"
 
 #include <netinet/in.h>
@@ -20,11 +21,14 @@ struct connection {
     uint32_t next_seq;
     uint64_t skip; /* bytes of an HTTP body still to come */
     bool refused;
+    bool waiting; /* its last packet is held */
     uint8_t *data; /* BUFFER bytes while collecting, else NULL */
     uint32_t len;
 };
 
 struct sek_outgoing {
+    struct sek_outgoing_rules rules;
+    bool last; /* no answer is waited for any more */
     struct connection table[CONNECTIONS];
 };
 
@@ -38,6 +42,11 @@ void sek_outgoing_free(struct sek_outgoing *o)
     for (int i = 0; o && i < CONNECTIONS; i++)
         free(o->table[i].data);
     free(o);
+}
+
+void sek_outgoing_rules(struct sek_outgoing *o, const struct sek_outgoing_rules *rules)
+{
+    o->rules = *rules;
 }
 
 static void release(struct connection *c)
@@ -76,26 +85,46 @@ static void fill_hit(struct sek_outgoing_result *r, enum sek_outgoing_protocol p
     snprintf(r->what.name, sizeof r->what.name, "%s", name);
 }
 
+/* Where something is listed, or what the policy says while nobody knows. TARGET NULL: a name. */
+static enum sek_look look(struct sek_outgoing *o, const struct sek_indicators *indicators,
+                          const char *host, size_t host_len, const char *target, size_t target_len,
+                          struct sek_outgoing_hit *what)
+{
+    uint64_t now_s = sek_clock_wall_us() / 1000000u;
+    if (target ? sek_indicators_url(indicators, host, host_len, target, target_len, &what->indicator)
+               : sek_indicators_domain(indicators, host, host_len, &what->indicator))
+        return SEK_LOOK_LISTED;
+    enum sek_look seen = sek_unsure_look(o->rules.unsure, host, host_len, target, target_len, now_s,
+                                         &what->indicator);
+    if (seen != SEK_LOOK_ASK || (!o->last && sek_unsure_may_ask(o->rules.unsure, now_s)))
+        return seen;
+    if (!o->rules.deny_unanswered)
+        return SEK_LOOK_CLEAN;
+    what->reason = "the manager did not answer whether it is listed";
+    return SEK_LOOK_LISTED;
+}
+
 /* --- DNS ------------------------------------------------------------------------------------- */
 
 struct dns_context {
+    struct sek_outgoing *o;
     const struct sek_indicators *indicators;
     struct sek_names *names;
     bool prevent, udp;
     uint64_t now_us;
 };
 
-/* The first listed name of the message: the question, or an alias in the answer. */
-static const char *listed_name(const struct sek_indicators *indicators,
-                               const struct sek_glance_dns *dns, struct sek_reputation_hit *hit)
+/* The first name of the message that is not clean: the question, or an alias in the answer. */
+static enum sek_look look_names(const struct dns_context *c, const struct sek_glance_dns *dns,
+                                const char **name, struct sek_outgoing_hit *what)
 {
-    if (sek_indicators_domain(indicators, dns->name, strlen(dns->name), hit))
-        return dns->name;
-    for (unsigned i = 0; i < dns->alias_count; i++) {
-        if (sek_indicators_domain(indicators, dns->aliases[i], strlen(dns->aliases[i]), hit))
-            return dns->aliases[i];
+    enum sek_look seen = look(c->o, c->indicators, dns->name, strlen(dns->name), NULL, 0, what);
+    *name = dns->name;
+    for (unsigned i = 0; seen == SEK_LOOK_CLEAN && i < dns->alias_count; i++) {
+        *name = dns->aliases[i];
+        seen = look(c->o, c->indicators, *name, strlen(*name), NULL, 0, what);
     }
-    return NULL;
+    return seen;
 }
 
 static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e,
@@ -106,8 +135,12 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
         return;
     /* An answer that leads nowhere does no harm, and the answers that we make are of that kind. */
     bool empty = dns.response && !dns.address_count && !dns.alias_count;
-    const char *name = empty ? NULL : listed_name(c->indicators, &dns, &r->what.indicator);
-    if (!name) {
+    const char *name = dns.name;
+    enum sek_look seen = empty ? SEK_LOOK_CLEAN : look_names(c, &dns, &name, &r->what);
+    r->hold = seen == SEK_LOOK_ASK;
+    if (r->hold)
+        return;
+    if (seen == SEK_LOOK_CLEAN) {
         /* What a program sends itself, in the form of an answer, is none. */
         for (unsigned i = 0; e->source_port == DNS_PORT && i < dns.address_count; i++)
             sek_names_add(c->names, dns.addresses[i].address, dns.name, dns.addresses[i].ttl_s,
@@ -130,17 +163,22 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
 
 /* --- TCP ------------------------------------------------------------------------------------- */
 
-static void judge_tls(struct connection *c, const struct sek_indicators *indicators, bool prevent,
+static void judge_tls(struct connection *c, const struct dns_context *context,
                       struct sek_outgoing_result *r)
 {
     char name[SEK_NAME_SIZE];
     enum sek_glance seen = sek_glance_tls(c->data, c->len, name);
     if (seen == SEK_GLANCE_MORE)
         return;
-    if (seen == SEK_GLANCE_FOUND &&
-        sek_indicators_domain(indicators, name, strlen(name), &r->what.indicator)) {
+    enum sek_look found = seen == SEK_GLANCE_FOUND ? look(context->o, context->indicators, name,
+                                                          strlen(name), NULL, 0, &r->what)
+                                                   : SEK_LOOK_CLEAN;
+    r->hold = found == SEK_LOOK_ASK;
+    if (r->hold)
+        return;
+    if (found == SEK_LOOK_LISTED) {
         fill_hit(r, SEK_OUTGOING_TLS, &c->endpoints, name);
-        c->refused = r->drop = prevent;
+        c->refused = r->drop = context->prevent;
     }
     r->settled = !r->drop;
 }
@@ -153,17 +191,18 @@ static size_t host_name(const struct sek_bytes *host)
     return colon && (!bracket || colon > bracket) ? (size_t)(colon - host->data) : host->len;
 }
 
-static bool http_listed(const struct sek_indicators *indicators, const struct sek_glance_http *h,
-                        struct sek_reputation_hit *hit)
+static enum sek_look look_http(const struct dns_context *c, const struct sek_glance_http *h,
+                               struct sek_outgoing_hit *what)
 {
     const char *host = (const char *)h->host.data, *target = (const char *)h->target.data;
-    if (sek_indicators_url(indicators, host, h->host.len, target, h->target.len, hit))
-        return true;
-    return h->host.len && sek_indicators_domain(indicators, host, host_name(&h->host), hit);
+    enum sek_look seen = look(c->o, c->indicators, host, h->host.len, target, h->target.len, what);
+    if (seen != SEK_LOOK_CLEAN || !h->host.len)
+        return seen;
+    return look(c->o, c->indicators, host, host_name(&h->host), NULL, 0, what);
 }
 
 /* Every request of a connection is looked at; bodies are skipped by their length. */
-static void judge_http(struct connection *c, const struct sek_indicators *indicators, bool prevent,
+static void judge_http(struct connection *c, const struct dns_context *context,
                        struct sek_outgoing_result *r)
 {
     while (c->len && !r->hit) {
@@ -175,13 +214,17 @@ static void judge_http(struct connection *c, const struct sek_indicators *indica
             c->len = 0; /* not where a request begins: look again at the next packet */
             return;
         }
-        if (http_listed(indicators, &h, &r->what.indicator)) {
+        enum sek_look found = look_http(context, &h, &r->what);
+        r->hold = found == SEK_LOOK_ASK;
+        if (r->hold)
+            return;
+        if (found == SEK_LOOK_LISTED) {
             char name[256];
             snprintf(name, sizeof name, "%.*s", (int)h.host.len, (const char *)h.host.data);
             fill_hit(r, SEK_OUTGOING_HTTP, &c->endpoints, name);
             snprintf(r->what.url, sizeof r->what.url, "%.*s", (int)h.target.len,
                      (const char *)h.target.data);
-            c->refused = r->drop = prevent;
+            c->refused = r->drop = context->prevent;
             return;
         }
         uint32_t rest = c->len - h.head;
@@ -205,6 +248,8 @@ static void judge_tcp_dns(struct connection *c, const struct dns_context *contex
             return;
         }
         judge_dns(context, &c->endpoints, c->data + 2, size, r);
+        if (r->hold)
+            return;
         c->refused = r->drop;
         memmove(c->data, c->data + 2 + size, c->len - 2 - size);
         c->len -= 2 + size;
@@ -234,6 +279,30 @@ static struct sek_bytes new_bytes(struct connection *c, const struct sek_packet 
     return b;
 }
 
+/* What the collected bytes say. */
+static void judge_bytes(struct connection *c, const struct dns_context *context,
+                        struct sek_outgoing_result *r)
+{
+    if (c->endpoints.target_port == DNS_PORT)
+        judge_tcp_dns(c, context, r);
+    else if (c->data[0] == 22 && c->endpoints.target_port != 80)
+        judge_tls(c, context, r);
+    else if (c->endpoints.target_port == 443)
+        r->settled = true;
+    else
+        judge_http(c, context, r);
+    c->waiting = r->hold;
+    if (c->waiting)
+        return;
+    if (r->settled)
+        release(c);
+    else if (!c->len || c->refused) {
+        free(c->data);
+        c->data = NULL;
+        c->len = 0;
+    }
+}
+
 static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
                       const struct sek_endpoints *e, const struct sek_packet *p,
                       struct sek_outgoing_result *r)
@@ -248,8 +317,9 @@ static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
         c->used_us = context->now_us;
         c->next_seq = p->tcp.seq + begins;
     }
-    if (c->refused) {
-        r->drop = context->prevent;
+    if (c->refused || c->waiting) {
+        /* What is held comes again by itself. */
+        r->drop = context->prevent || c->waiting;
         return;
     }
     struct sek_bytes b = new_bytes(c, p);
@@ -261,26 +331,19 @@ static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
         b.len = BUFFER - c->len;
     memcpy(c->data + c->len, b.data, b.len);
     c->len += b.len;
-    if (e->target_port == 53)
-        judge_tcp_dns(c, context, r);
-    else if (c->data[0] == 22 && e->target_port != 80)
-        judge_tls(c, context->indicators, context->prevent, r);
-    else if (e->target_port == 443)
-        r->settled = true;
-    else
-        judge_http(c, context->indicators, context->prevent, r);
-    if (r->settled)
-        release(c);
-    else if (!c->len || c->refused) {
-        free(c->data);
-        c->data = NULL;
-        c->len = 0;
-    }
+    judge_bytes(c, context, r);
 }
 
-void sek_outgoing_packet(struct sek_outgoing *o, const struct sek_indicators *indicators,
-                         struct sek_names *names, const uint8_t *packet, uint32_t len, bool prevent,
-                         uint64_t now_us, struct sek_outgoing_result *result)
+static void judge_tcp_again(struct sek_outgoing *o, const struct dns_context *context,
+                            const struct sek_endpoints *e, struct sek_outgoing_result *r)
+{
+    struct connection *c = connection_of(o, e, false, context->now_us);
+    if (c && c->waiting && c->len)
+        judge_bytes(c, context, r);
+}
+static void judge(struct sek_outgoing *o, const struct sek_indicators *indicators,
+                  struct sek_names *names, const uint8_t *packet, uint32_t len, bool prevent,
+                  bool again, uint64_t now_us, struct sek_outgoing_result *result)
 {
     static struct sek_packet layers[SEK_PACKET_LAYERS];
     struct sek_endpoints e = {0};
@@ -294,9 +357,27 @@ void sek_outgoing_packet(struct sek_outgoing *o, const struct sek_indicators *in
     e.source_port = p->src_port;
     e.target_port = p->dst_port;
     e.protocol = p->proto;
-    struct dns_context context = {indicators, names, prevent, p->proto == IPPROTO_UDP, now_us};
+    struct dns_context context = {o, indicators, names, prevent, p->proto == IPPROTO_UDP, now_us};
     if (p->proto == IPPROTO_UDP && p->payload)
         judge_dns(&context, &e, p->payload, p->payload_len, result);
+    else if (p->proto == IPPROTO_TCP && again)
+        judge_tcp_again(o, &context, &e, result);
     else if (p->proto == IPPROTO_TCP)
         judge_tcp(o, &context, &e, p, result);
+}
+
+void sek_outgoing_packet(struct sek_outgoing *o, const struct sek_indicators *indicators,
+                         struct sek_names *names, const uint8_t *packet, uint32_t len, bool prevent,
+                         uint64_t now_us, struct sek_outgoing_result *result)
+{
+    o->last = false;
+    judge(o, indicators, names, packet, len, prevent, false, now_us, result);
+}
+
+void sek_outgoing_again(struct sek_outgoing *o, const struct sek_indicators *indicators,
+                        struct sek_names *names, const uint8_t *packet, uint32_t len, bool prevent,
+                        bool last, uint64_t now_us, struct sek_outgoing_result *result)
+{
+    o->last = last;
+    judge(o, indicators, names, packet, len, prevent, true, now_us, result);
 }

@@ -51,6 +51,8 @@ static const char *protocol_reason(const struct sek_outgoing_hit *hit)
         "TLS connection to a listed domain",
         "HTTP request for a listed address",
     };
+    if (hit->reason)
+        return hit->reason;
     return hit->answer ? "DNS answer leads to a listed domain" : reasons[hit->protocol];
 }
 
@@ -113,7 +115,8 @@ void sek_worker_report_outgoing(struct sek_worker *w, const struct sek_outgoing_
     sek_event_begin(&p->text, "exit", blocked ? "blocked" : "detected");
     sek_event_endpoints(&p->text, &hit->endpoints);
     sek_json_str(&p->text, "reason", protocol_reason(hit));
-    write_indicator(&p->text, &hit->indicator);
+    if (!hit->reason)
+        write_indicator(&p->text, &hit->indicator);
     write_protocol(&p->text, hit);
     w->counters.exit_blocked += blocked;
     sek_worker_ask(w, SEK_MESSAGE_WHO, p->id, &hit->endpoints, sizeof hit->endpoints);

@@ -1,4 +1,4 @@
-/* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/packets.c */
+/* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/unsure.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/packets.c */
 /* The worker's parts: message framing, glances at hostile bytes, outgoing checks, probes, policy.
  */
 #include <setjmp.h>
