@@ -98,7 +98,15 @@ enum sek_error sek_indicator_prefixes(struct sek_manager *m, const char *tenant,
     if (!rc)
         rc = sek_prefixes_build(g.list, g.count, &out, len, fault);
     free(g.list);
-    *data = (char *)out;
+    /* A bundle's files are text. */
+    *data = rc ? NULL : malloc((*len + 2) / 3 * 4 + 1);
+    if (!rc && !*data)
+        rc = sek_fail(fault, SEK_ENOMEM, "indicators.prefixes: out of memory");
+    if (!rc) {
+        sek_base64url_encode(out, *len, *data);
+        *len = strlen(*data);
+    }
+    free(out);
     return rc;
 }
 

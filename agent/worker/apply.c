@@ -238,7 +238,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     if ((rc = apply_patches(w, view, fault)))
         return rc;
     if (changed(prefixes, w->unsure_digest) || (!prefixes && w->unsure_digest[0])) {
-        rc = sek_unsure_set(w->unsure, prefixes ? prefixes->data : NULL, prefixes ? prefixes->len : 0,
+        rc = sek_unsure_set(w->unsure, prefixes ? prefixes->data : "", prefixes ? prefixes->len : 0,
                             fault);
         if (rc)
             return rc;

@@ -49,11 +49,17 @@ void sek_unsure_free(struct sek_unsure *u)
     free(u);
 }
 
-enum sek_error sek_unsure_set(struct sek_unsure *u, const void *data, size_t len,
+enum sek_error sek_unsure_set(struct sek_unsure *u, const char *text, size_t len,
                               struct sek_fault *fault)
 {
     struct sek_prefixes *fresh = NULL;
-    enum sek_error rc = len ? sek_prefixes_load(data, len, &fresh, fault) : SEK_OK;
+    uint8_t *bytes = malloc(len / 4 * 3 + 3);
+    long size = bytes ? sek_base64_decode(text, len, bytes) : 0;
+    enum sek_error rc = !bytes     ? sek_fail(fault, SEK_ENOMEM, "indicators.prefixes: out of memory")
+                        : size < 0 ? sek_fail(fault, SEK_EINVAL, "indicators.prefixes: not base64")
+                        : size     ? sek_prefixes_load(bytes, (size_t)size, &fresh, fault)
+                                   : SEK_OK;
+    free(bytes);
     if (rc)
         return rc;
     sek_prefixes_free(u->set);

@@ -18,8 +18,8 @@ struct sek_unsure;
 
 struct sek_unsure *sek_unsure_new(void);
 void sek_unsure_free(struct sek_unsure *u);
-/* The bundle's set (lib/reputation/prefixes.h); LEN 0: none. On an error nothing changes. */
-enum sek_error sek_unsure_set(struct sek_unsure *u, const void *data, size_t len,
+/* The bundle's set (lib/reputation/prefixes.h, in base64); LEN 0: none. On an error nothing changes. */
+enum sek_error sek_unsure_set(struct sek_unsure *u, const char *text, size_t len,
                               struct sek_fault *fault);
 uint32_t sek_unsure_count(const struct sek_unsure *u);
 

@@ -1,5 +1,5 @@
 /* A compact set of hash prefixes: which 32-bit beginnings of listed hashes there are, in about two
- * bytes each. Made by the manager, carried in the bundle (target "indicators.prefixes"), asked on
+ * bytes each. Made by the manager, carried in the bundle in base64 (target "indicators.prefixes"), asked on
  * the device: only when a prefix is in it does the device ask the manager.
  *
  *   "SKPX" | version 1 | 3 zero bytes | count, 32 bits big-endian | differences
