@@ -67,7 +67,7 @@ struct sek_filter {
     uint8_t trust_packages; /* 1: what the package database vouches for is registered */
     uint8_t unlearned;      /* SEK_EXIT_ALLOW_ALL...: destinations that were not learned */
     uint8_t listeners;      /* the same of ports */
-    uint8_t unused;
+    uint8_t resolvers;      /* 1: look at the ports of encrypted DNS */
     uint16_t port_count;
     struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
     char scopes[4][200];                     /* lockdown mounts; "" after the last */

@@ -103,7 +103,9 @@ void sek_worker_refilter(struct sek_worker *w)
         .strict_scripts = w->policy.strict_scripts,
         .window_only = w->policy.window_only,
         .trust_packages = w->policy.trust_packages,
-        .names = domains || w->policy.unlearned || sek_unsure_count(w->unsure),
+        .names = domains || w->policy.unlearned || w->policy.encrypted_dns || w->policy.quic ||
+                 sek_unsure_count(w->unsure),
+        .resolvers = w->policy.encrypted_dns != SEK_EXIT_ALLOW_ALL,
         .unlearned = w->policy.unlearned,
         .listeners = w->policy.unlearned == SEK_EXIT_LEARN ? SEK_EXIT_LEARN : w->policy.listeners,
         .urls = urls || sek_unsure_count(w->unsure),
@@ -116,6 +118,8 @@ void sek_worker_refilter(struct sek_worker *w)
     const struct sek_outgoing_rules rules = {
         .unsure = w->unsure,
         .deny_unanswered = w->policy.deny_unanswered,
+        .encrypted_dns = w->policy.encrypted_dns,
+        .quic = w->policy.quic,
     };
     sek_outgoing_rules(w->outgoing, &rules);
     if (memcmp(&f, &w->filter, sizeof f) != 0) {

@@ -3,6 +3,8 @@
  * what is new. */
 #include "agent/worker/outgoing.h"
 #include "agent/worker/glance.h"
+#include "agent/worker/resolvers.h"
+#include "bpf/exit.h"
 #include "lib/base/clock.h"
 #include "lib/packet/packet.h"
 
@@ -14,6 +16,8 @@
 #define CONNECTIONS 128
 #define BUFFER      16384
 #define DNS_PORT    53
+#define HTTPS_PORT  443
+#define QUIC_DATAGRAMS 4 /* that a ClientHello may take */
 
 struct connection {
     struct sek_endpoints endpoints;
@@ -22,6 +26,8 @@ struct connection {
     uint64_t skip; /* bytes of an HTTP body still to come */
     bool refused;
     bool waiting; /* its last packet is held */
+    uint8_t unread; /* QUIC: datagrams without a name so far */
+    struct sek_quic_stream *quic; /* while collecting, else NULL */
     uint8_t *data; /* BUFFER bytes while collecting, else NULL */
     uint32_t len;
 };
@@ -37,22 +43,23 @@ struct sek_outgoing *sek_outgoing_new(void)
     return calloc(1, sizeof(struct sek_outgoing));
 }
 
+static void release(struct connection *c)
+{
+    free(c->data);
+    free(c->quic);
+    *c = (struct connection){0};
+}
+
 void sek_outgoing_free(struct sek_outgoing *o)
 {
     for (int i = 0; o && i < CONNECTIONS; i++)
-        free(o->table[i].data);
+        release(&o->table[i]);
     free(o);
 }
 
 void sek_outgoing_rules(struct sek_outgoing *o, const struct sek_outgoing_rules *rules)
 {
     o->rules = *rules;
-}
-
-static void release(struct connection *c)
-{
-    free(c->data);
-    *c = (struct connection){0};
 }
 
 static struct connection *connection_of(struct sek_outgoing *o, const struct sek_endpoints *e,
@@ -104,6 +111,16 @@ static enum sek_look look(struct sek_outgoing *o, const struct sek_indicators *i
     return SEK_LOOK_LISTED;
 }
 
+/* What the policy, and no list, says: a hit, and refused where it denies and the mode prevents. */
+static void by_policy(struct sek_outgoing_result *r, uint8_t policy, bool prevent,
+                      enum sek_outgoing_protocol protocol, const struct sek_endpoints *e,
+                      const char *name, const char *reason)
+{
+    fill_hit(r, protocol, e, name);
+    r->what.reason = reason;
+    r->drop = policy == SEK_EXIT_DENY && prevent;
+}
+
 /* --- DNS ------------------------------------------------------------------------------------- */
 
 struct dns_context {
@@ -134,6 +151,13 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
     if (sek_glance_dns(data, len, &dns) != SEK_GLANCE_FOUND)
         return;
     /* An answer that leads nowhere does no harm, and the answers that we make are of that kind. */
+    if (c->o->rules.encrypted_dns == SEK_EXIT_DENY && !dns.response && sek_resolver_canary(dns.name)) {
+        by_policy(r, SEK_EXIT_DENY, c->prevent, SEK_OUTGOING_DNS, e, dns.name,
+                  "DNS over HTTPS is off by policy: the canary domain");
+        if (r->drop && c->udp)
+            r->reply_len = (uint16_t)sek_glance_refuse(data, &dns, r->reply, sizeof r->reply);
+        return;
+    }
     bool empty = dns.response && !dns.address_count && !dns.alias_count;
     const char *name = dns.name;
     enum sek_look seen = empty ? SEK_LOOK_CLEAN : look_names(c, &dns, &name, &r->what);
@@ -163,24 +187,39 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
 
 /* --- TCP ------------------------------------------------------------------------------------- */
 
-static void judge_tls(struct connection *c, const struct dns_context *context,
-                      struct sek_outgoing_result *r)
+/* A server that a ClientHello names. */
+static void judge_server(struct connection *c, const struct dns_context *context,
+                         enum sek_outgoing_protocol protocol, const char *name, bool ech,
+                         struct sek_outgoing_result *r)
 {
-    char name[SEK_NAME_SIZE];
-    enum sek_glance seen = sek_glance_tls(c->data, c->len, name);
-    if (seen == SEK_GLANCE_MORE)
-        return;
-    enum sek_look found = seen == SEK_GLANCE_FOUND ? look(context->o, context->indicators, name,
-                                                          strlen(name), NULL, 0, &r->what)
-                                                   : SEK_LOOK_CLEAN;
+    const struct sek_outgoing_rules *rules = &context->o->rules;
+    enum sek_look found =
+        look(context->o, context->indicators, name, strlen(name), NULL, 0, &r->what);
     r->hold = found == SEK_LOOK_ASK;
     if (r->hold)
         return;
     if (found == SEK_LOOK_LISTED) {
-        fill_hit(r, SEK_OUTGOING_TLS, &c->endpoints, name);
-        c->refused = r->drop = context->prevent;
+        fill_hit(r, protocol, &c->endpoints, name);
+        r->drop = context->prevent;
+    } else if (rules->encrypted_dns && sek_resolver_name(name, strlen(name))) {
+        by_policy(r, rules->encrypted_dns, context->prevent, protocol, &c->endpoints, name,
+                  "DNS over HTTPS: a known resolver's name");
     }
+    r->what.ech = ech;
+    c->refused = r->drop;
     r->settled = !r->drop;
+}
+
+static void judge_tls(struct connection *c, const struct dns_context *context,
+                      struct sek_outgoing_result *r)
+{
+    char name[SEK_NAME_SIZE];
+    bool ech;
+    enum sek_glance seen = sek_glance_tls(c->data, c->len, name, &ech);
+    if (seen == SEK_GLANCE_FOUND)
+        judge_server(c, context, SEK_OUTGOING_TLS, name, ech, r);
+    else
+        r->settled = seen == SEK_GLANCE_NONE;
 }
 
 /* Host without a port, for the look-up of its domain. */
@@ -226,6 +265,14 @@ static void judge_http(struct connection *c, const struct dns_context *context,
                      (const char *)h.target.data);
             c->refused = r->drop = context->prevent;
             return;
+        }
+        if (context->o->rules.encrypted_dns &&
+            sek_resolver_name((const char *)h.host.data, h.host.len ? host_name(&h.host) : 0)) {
+            char name[256];
+            snprintf(name, sizeof name, "%.*s", (int)h.host.len, (const char *)h.host.data);
+            by_policy(r, context->o->rules.encrypted_dns, context->prevent, SEK_OUTGOING_HTTP,
+                      &c->endpoints, name, "DNS over HTTPS: a known resolver's name");
+            c->refused = r->drop;
         }
         uint32_t rest = c->len - h.head;
         uint64_t body = h.unknown_body ? rest : h.body;
@@ -287,7 +334,7 @@ static void judge_bytes(struct connection *c, const struct dns_context *context,
         judge_tcp_dns(c, context, r);
     else if (c->data[0] == 22 && c->endpoints.target_port != 80)
         judge_tls(c, context, r);
-    else if (c->endpoints.target_port == 443)
+    else if (c->endpoints.target_port == HTTPS_PORT)
         r->settled = true;
     else
         judge_http(c, context, r);
@@ -303,6 +350,84 @@ static void judge_bytes(struct connection *c, const struct dns_context *context,
     }
 }
 
+/* Encrypted DNS that is known by port or address; asked once a connection. */
+static bool judge_resolver(const struct dns_context *c, const struct sek_endpoints *e,
+                           struct sek_outgoing_result *r)
+{
+    uint8_t policy = c->o->rules.encrypted_dns;
+    const char *what = policy ? sek_resolver_port(e->target_port, c->udp) : NULL;
+    if (policy && !what && e->target_port == HTTPS_PORT && sek_resolver_address(e->target))
+        what = "DNS over HTTPS: a known resolver's address";
+    if (what)
+        by_policy(r, policy, c->prevent, SEK_OUTGOING_OTHER, e, "", what);
+    return what != NULL;
+}
+
+/* --- QUIC ------------------------------------------------------------------------------------ */
+
+static void judge_quic_name(struct connection *c, const struct dns_context *context,
+                            const char *name, bool ech, struct sek_outgoing_result *r)
+{
+    judge_server(c, context, SEK_OUTGOING_QUIC, name, ech, r);
+    c->waiting = r->hold;
+    if (r->settled)
+        release(c);
+}
+
+/* One datagram of a flow whose server is not known yet. */
+static void judge_quic(struct connection *c, const struct dns_context *context,
+                       const struct sek_packet *p, struct sek_outgoing_result *r)
+{
+    char name[SEK_NAME_SIZE];
+    bool ech = false;
+    if (!c->quic && !(c->quic = calloc(1, sizeof *c->quic)))
+        return;
+    enum sek_glance seen = sek_glance_quic(c->quic, p->payload, p->payload_len, name, &ech);
+    if (seen == SEK_GLANCE_FOUND) {
+        judge_quic_name(c, context, name, ech, r);
+        return;
+    }
+    if (seen == SEK_GLANCE_MORE && ++c->unread < QUIC_DATAGRAMS)
+        return;
+    if (context->o->rules.quic) {
+        by_policy(r, context->o->rules.quic, context->prevent, SEK_OUTGOING_OTHER, &c->endpoints, "",
+                  "QUIC, or another protocol on UDP port 443, that cannot be read");
+        c->refused = r->drop;
+    }
+    r->settled = !r->drop;
+    if (r->settled)
+        release(c);
+}
+
+static void judge_udp(struct sek_outgoing *o, const struct dns_context *context,
+                      const struct sek_endpoints *e, const struct sek_packet *p, bool again,
+                      struct sek_outgoing_result *r)
+{
+    char name[SEK_NAME_SIZE];
+    bool ech;
+    if (e->target_port == DNS_PORT || e->source_port == DNS_PORT) {
+        judge_dns(context, e, p->payload, p->payload_len, r);
+        return;
+    }
+    struct connection *c = connection_of(o, e, !again, context->now_us);
+    if (!c)
+        return;
+    if (again) {
+        if (c->waiting && c->quic &&
+            sek_glance_hello(c->quic->data, c->quic->whole, name, &ech) == SEK_GLANCE_FOUND)
+            judge_quic_name(c, context, name, ech, r);
+    } else if (c->refused || c->waiting) {
+        r->drop = true;
+    } else if (!c->quic && judge_resolver(context, e, r)) {
+        c->refused = r->drop;
+        r->settled = !r->drop;
+    } else if (e->target_port == HTTPS_PORT) {
+        judge_quic(c, context, p, r);
+    }
+}
+
+/* --- packets --------------------------------------------------------------------------------- */
+
 static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
                       const struct sek_endpoints *e, const struct sek_packet *p,
                       struct sek_outgoing_result *r)
@@ -316,6 +441,10 @@ static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
         c->endpoints = *e;
         c->used_us = context->now_us;
         c->next_seq = p->tcp.seq + begins;
+    }
+    if (begins && judge_resolver(context, e, r)) {
+        c->refused = r->drop;
+        return;
     }
     if (c->refused || c->waiting) {
         /* What is held comes again by itself. */
@@ -359,7 +488,7 @@ static void judge(struct sek_outgoing *o, const struct sek_indicators *indicator
     e.protocol = p->proto;
     struct dns_context context = {o, indicators, names, prevent, p->proto == IPPROTO_UDP, now_us};
     if (p->proto == IPPROTO_UDP && p->payload)
-        judge_dns(&context, &e, p->payload, p->payload_len, result);
+        judge_udp(o, &context, &e, p, again, result);
     else if (p->proto == IPPROTO_TCP && again)
         judge_tcp_again(o, &context, &e, result);
     else if (p->proto == IPPROTO_TCP)

@@ -9,7 +9,13 @@
 #include "agent/worker/names.h"
 #include "agent/worker/unsure.h"
 
-enum sek_outgoing_protocol { SEK_OUTGOING_DNS, SEK_OUTGOING_TLS, SEK_OUTGOING_HTTP };
+enum sek_outgoing_protocol {
+    SEK_OUTGOING_DNS,
+    SEK_OUTGOING_TLS,
+    SEK_OUTGOING_HTTP,
+    SEK_OUTGOING_QUIC,
+    SEK_OUTGOING_OTHER, /* known by its port or address alone */
+};
 
 /* A destination that is listed. */
 struct sek_outgoing_hit {
@@ -20,6 +26,7 @@ struct sek_outgoing_hit {
     char url[512];  /* HTTP: the target */
     bool answer;    /* DNS: it was seen in an answer (an alias) */
     const char *reason; /* of the policy; NULL: INDICATOR says it */
+    bool ech;           /* TLS, QUIC: the name may be another's (encrypted ClientHello) */
 };
 
 struct sek_outgoing_result {
@@ -38,6 +45,7 @@ struct sek_outgoing;
 struct sek_outgoing_rules {
     struct sek_unsure *unsure; /* NULL: nobody is asked */
     bool deny_unanswered;
+    uint8_t encrypted_dns, quic; /* SEK_EXIT_ALLOW_ALL, _NOTE, _DENY: resolvers; what is not read */
 };
 
 struct sek_outgoing *sek_outgoing_new(void);

@@ -50,6 +50,8 @@ static const char *protocol_reason(const struct sek_outgoing_hit *hit)
         "DNS query for a listed domain",
         "TLS connection to a listed domain",
         "HTTP request for a listed address",
+        "QUIC connection to a listed domain",
+        "", /* has a reason of its own */
     };
     if (hit->reason)
         return hit->reason;
@@ -71,12 +73,16 @@ static void write_indicator(struct sek_text *t, const struct sek_reputation_hit 
 
 static void write_protocol(struct sek_text *t, const struct sek_outgoing_hit *hit)
 {
-    static const char *const objects[] = {"dns", "tls", "http"};
-    static const char *const names[] = {"rrname", "sni", "hostname"};
+    static const char *const objects[] = {"dns", "tls", "http", "quic"};
+    static const char *const names[] = {"rrname", "sni", "hostname", "sni"};
+    if (hit->protocol == SEK_OUTGOING_OTHER)
+        return;
     sek_json_open(t, objects[hit->protocol], '{');
     sek_json_str(t, names[hit->protocol], hit->name);
     if (hit->protocol == SEK_OUTGOING_HTTP)
         sek_json_str(t, "url", hit->url);
+    if (hit->ech)
+        sek_json_bool(t, "ech", true);
     sek_json_close(t, '}');
 }
 

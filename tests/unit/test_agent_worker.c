@@ -1,4 +1,4 @@
-/* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/unsure.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/packets.c */
+/* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_quic.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/resolvers.c agent/worker/unsure.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/packets.c */
 /* The worker's parts: message framing, glances at hostile bytes, outgoing checks, probes, policy.
  */
 #include <setjmp.h>
@@ -90,12 +90,13 @@ static void a_server_name_is_found_however_the_hello_is_cut(void **state)
     (void)state;
     uint8_t data[600];
     char name[SEK_NAME_SIZE];
+    bool ech;
     uint32_t len = hello("www.evil.example", data);
-    assert_int_equal(sek_glance_tls(data, len, name), SEK_GLANCE_FOUND);
+    assert_int_equal(sek_glance_tls(data, len, name, &ech), SEK_GLANCE_FOUND);
     assert_string_equal(name, "www.evil.example");
     for (uint32_t n = 1; n < len; n++)
-        assert_int_equal(sek_glance_tls(data, n, name), SEK_GLANCE_MORE);
-    assert_int_equal(sek_glance_tls((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name),
+        assert_int_equal(sek_glance_tls(data, n, name, &ech), SEK_GLANCE_MORE);
+    assert_int_equal(sek_glance_tls((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name, &ech),
                      SEK_GLANCE_NONE);
     /* The same hello in two records. */
     uint8_t split[700];
@@ -105,7 +106,7 @@ static void a_server_name_is_found_however_the_hello_is_cut(void **state)
     memcpy(split + 25, data, 5);
     split[29] = (uint8_t)(len - 25);
     memcpy(split + 30, data + 25, len - 25);
-    assert_int_equal(sek_glance_tls(split, len + 5, name), SEK_GLANCE_FOUND);
+    assert_int_equal(sek_glance_tls(split, len + 5, name, &ech), SEK_GLANCE_FOUND);
     assert_string_equal(name, "www.evil.example");
 }
 
