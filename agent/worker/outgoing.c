@@ -447,8 +447,9 @@ static void judge_tcp(struct sek_outgoing *o, const struct dns_context *context,
         return;
     }
     if (c->refused || c->waiting) {
-        /* What is held comes again by itself. */
-        r->drop = context->prevent || c->waiting;
+        /* What is held comes again by itself; a reset tells the server that it need not wait. */
+        bool reset = (p->tcp.flags & SEK_TCP_RST) && !p->payload_len;
+        r->drop = (context->prevent || c->waiting) && !reset;
         return;
     }
     struct sek_bytes b = new_bytes(c, p);
