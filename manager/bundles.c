@@ -190,7 +190,9 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     if (!rc)
         rc = sek_store_each(m->store, take_rule_file, files, fault,
                             "SELECT name, content FROM rules WHERE tenant=?", "s", tenant);
-    bool asked = sek_indicators_asked(m, tenant), plain = sek_indicators_plain(m, tenant);
+    /* Gateways have the memory for whole lists, and cannot let a packet wait. */
+    bool asked = !gateway && sek_indicators_asked(m, tenant);
+    bool plain = !gateway && sek_indicators_plain(m, tenant);
     if (!rc)
         rc = sek_store_rows(m->store, &indicators, fault,
                             "SELECT type, value, source, confidence, expiry, reason FROM indicators"

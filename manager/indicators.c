@@ -97,9 +97,7 @@ enum sek_error sek_indicator_add(struct sek_manager *m, const char *tenant,
                            " expiry=excluded.expiry, reason=excluded.reason, hash=excluded.hash",
                            "ssssiisib", tenant, i->type, i->value, i->source, i->confidence,
                            i->expiry, i->reason, sek_now(), hashed ? hash : NULL, hashed);
-    if (!rc && hashed && sek_indicators_asked(m, tenant))
-        sek_bundles_changed(m->bundles, tenant, NULL); /* devices ask for these */
-    else if (!rc)
+    if (!rc)
         push(m, tenant, "add",
              json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "type", i->type, "value", i->value,
                        "source", i->source, "confidence", (json_int_t)i->confidence, "expiry",

@@ -340,11 +340,29 @@ static void block_addresses(struct sek_worker *w, json_t *list, bool add)
     }
 }
 
+/* Names and URLs of which the device holds prefixes come with the next bundle: pushed one by one, a
+ * list of a million would be held here as text after all. */
+static json_t *without_names(json_t *add)
+{
+    json_t *list = json_array(), *item;
+    size_t n;
+    json_array_foreach(add, n, item)
+    {
+        const char *type = json_string_value(json_object_get(item, "type"));
+        if (!type || (strcmp(type, "domain") != 0 && strcmp(type, "url") != 0))
+            json_array_append(list, item);
+    }
+    return list;
+}
+
 void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
 {
     struct sek_worker *w = arg;
     struct sek_fault fault;
-    if (sek_indicators_push(&w->indicators, add, remove, &fault)) {
+    json_t *kept = sek_unsure_count(w->unsure) ? without_names(add) : json_incref(add);
+    enum sek_error rc = sek_indicators_push(&w->indicators, kept, remove, &fault);
+    json_decref(kept);
+    if (rc) {
         sek_warning("pushed indicators refused: %s", fault.message);
         return;
     }
