@@ -187,8 +187,7 @@ static __always_inline int current_file(struct sek_exit_file *file)
     file->device = read_half(read_word(inode, offsets.inode_sb), offsets.sb_dev);
     bpf_probe_read_kernel(&seconds, sizeof seconds, (void *)(inode + offsets.ctime_s));
     /* The kernel keeps a flag in the highest bit. */
-    file->changed_ns =
-        seconds * 1000000000u + (read_half(inode, offsets.ctime_ns) & 0x7fffffffu);
+    file->changed_ns = seconds * 1000000000u + (read_half(inode, offsets.ctime_ns) & 0x7fffffffu);
     return 1;
 }
 
@@ -226,9 +225,8 @@ static __always_inline int judge_unlearned(__u32 policy, int prevent, const __u8
                                            __u16 port, __u8 protocol, int hook, __u64 cookie)
 {
     struct sek_exit_file file = {};
-    struct sek_exit_learned key = {.bits = SEK_EXIT_KEY_BITS + 128,
-                                   .port = port,
-                                   .protocol = protocol};
+    struct sek_exit_learned key = {
+        .bits = SEK_EXIT_KEY_BITS + 128, .port = port, .protocol = protocol};
     if (!offsets.word || !current_file(&file))
         return ALLOW;
     __u32 *number = bpf_map_lookup_elem(&programs, &file);
@@ -366,9 +364,8 @@ static __always_inline int bound(struct bpf_sock_addr *ctx, const __u8 *mapped)
     if (!s || !s->mode || s->listeners == SEK_EXIT_ALLOW_ALL)
         return ALLOW;
     return judge_unlearned(s->listeners, s->mode == SEK_EXIT_PREVENT, mapped,
-                           bpf_ntohs((__u16)ctx->user_port),
-                           (__u8)ctx->protocol | SEK_EXIT_LISTEN, SEK_EXIT_ON_BIND,
-                           bpf_get_socket_cookie(ctx));
+                           bpf_ntohs((__u16)ctx->user_port), (__u8)ctx->protocol | SEK_EXIT_LISTEN,
+                           SEK_EXIT_ON_BIND, bpf_get_socket_cookie(ctx));
 }
 
 SEC("cgroup/bind4")

@@ -77,7 +77,8 @@ struct sek_exit_until {
     __u32 unused;
 };
 
-/* Where the kernel keeps what names a program; all 0 when that is not known. Filled before loading. */
+/* Where the kernel keeps what names a program; all 0 when that is not known. Filled before loading.
+ */
 struct sek_exit_offsets {
     __u32 word; /* bytes of a pointer */
     __u32 task_mm, mm_exe_file, file_inode, inode_ino, inode_sb, sb_dev, ctime_s, ctime_ns;

@@ -4,8 +4,8 @@
  *
  *   [0] header | [1 .. 1 + buckets] index (IPv4 only) | ranges
  *
- * Made by agent/guard/ranges.c. The look-up is here because the kernel's programs and the unit tests
- * share it: AT(TABLE, INDEX) gives the pointer to an element, or NULL. */
+ * Made by agent/guard/ranges.c. The look-up is here because the kernel's programs and the unit
+ * tests share it: AT(TABLE, INDEX) gives the pointer to an element, or NULL. */
 #ifndef SEK_BPF_EXIT_RANGES_H
 #define SEK_BPF_EXIT_RANGES_H
 

@@ -44,8 +44,7 @@ static void add_file(struct files *files, const char *prefix, const char *name, 
                      char *data, size_t len)
 {
     char *path = NULL;
-    if (!data || files->count == FILES_MAX ||
-        asprintf(&path, "%s%s%s", prefix, name, suffix) < 0) {
+    if (!data || files->count == FILES_MAX || asprintf(&path, "%s%s%s", prefix, name, suffix) < 0) {
         free(data);
         return;
     }
@@ -156,10 +155,11 @@ static enum sek_error gather_addresses(struct sek_manager *m, const char *tenant
                                        struct files *files, struct sek_fault *fault)
 {
     struct sek_text list = {0};
-    enum sek_error rc = sek_store_each(m->store, take_line, &list, fault,
-                                       "SELECT value FROM indicators WHERE tenant=? AND expiry=0 AND"
-                                       " type IN ('ip', 'cidr') ORDER BY value",
-                                       "s", tenant);
+    enum sek_error rc =
+        sek_store_each(m->store, take_line, &list, fault,
+                       "SELECT value FROM indicators WHERE tenant=? AND expiry=0 AND"
+                       " type IN ('ip', 'cidr') ORDER BY value",
+                       "s", tenant);
     add_file(files, "", "addresses", "", list.data, list.len);
     return rc;
 }
@@ -194,12 +194,13 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     bool asked = !gateway && sek_indicators_asked(m, tenant);
     bool plain = !gateway && sek_indicators_plain(m, tenant);
     if (!rc)
-        rc = sek_store_rows(m->store, &indicators, fault,
-                            "SELECT type, value, source, confidence, expiry, reason FROM indicators"
-                            " WHERE tenant=? AND (expiry=0 OR expiry > ?) AND (hash IS NULL OR NOT ?)"
-                            " AND (type NOT IN ('ip', 'cidr') OR expiry<>0 OR NOT ?)"
-                            " ORDER BY type, value",
-                            "siii", tenant, sek_now(), (int64_t)asked, (int64_t)plain);
+        rc = sek_store_rows(
+            m->store, &indicators, fault,
+            "SELECT type, value, source, confidence, expiry, reason FROM indicators"
+            " WHERE tenant=? AND (expiry=0 OR expiry > ?) AND (hash IS NULL OR NOT ?)"
+            " AND (type NOT IN ('ip', 'cidr') OR expiry<>0 OR NOT ?)"
+            " ORDER BY type, value",
+            "siii", tenant, sek_now(), (int64_t)asked, (int64_t)plain);
     if (!rc && asked)
         rc = gather_prefixes(m, tenant, files, fault);
     if (!rc && plain)
@@ -310,8 +311,7 @@ static void tell_device(void *arg, const char *tenant, const char *device)
     }
     if ((int64_t)version == before)
         return;
-    json_t *message =
-        json_pack("{s:s, s:I}", "type", "bundle", "version", (json_int_t)version);
+    json_t *message = json_pack("{s:s, s:I}", "type", "bundle", "version", (json_int_t)version);
     sek_push_send(b->manager->hub, tenant, device, message);
     json_decref(message);
 }

@@ -35,7 +35,8 @@ struct sek_manager {
     const char *content_folder;
     const char *api_folder; /* of openapi.yaml */
     int device_port;
-    long inline_indicators; /* of one kind, in a bundle; of more than that, prefixes or a plain list */
+    long inline_indicators; /* of one kind, in a bundle; of more than that, prefixes or a plain list
+                             */
     uint64_t started_us;
     struct {
         uint64_t requests, events, duplicates, refused_lines, device_requests;

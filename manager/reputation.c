@@ -41,8 +41,8 @@ enum sek_error sek_indicator_hashes(struct sek_manager *m, struct sek_fault *fau
         if (!rc && len)
             rc = sek_store_run(m->store, fault,
                                "UPDATE indicators SET hash=? WHERE tenant=? AND type=? AND value=?",
-                               "bsss", hash, len,
-                               json_string_value(json_object_get(row, "tenant")), type, value);
+                               "bsss", hash, len, json_string_value(json_object_get(row, "tenant")),
+                               type, value);
     }
     json_decref(rows);
     return sek_store_end(m->store, rc, fault);
@@ -57,10 +57,11 @@ bool sek_indicators_asked(struct sek_manager *m, const char *tenant)
 
 bool sek_indicators_plain(struct sek_manager *m, const char *tenant)
 {
-    return sek_store_number(m->store, 0,
-                            "SELECT count(*) FROM indicators WHERE tenant=? AND expiry=0 AND type IN"
-                            " ('ip', 'cidr')",
-                            "s", tenant) > m->inline_indicators;
+    return sek_store_number(
+               m->store, 0,
+               "SELECT count(*) FROM indicators WHERE tenant=? AND expiry=0 AND type IN"
+               " ('ip', 'cidr')",
+               "s", tenant) > m->inline_indicators;
 }
 
 /* --- the set --------------------------------------------------------------------------------- */
@@ -120,11 +121,11 @@ static bool take_answer(void *arg, const struct sek_row *row)
     if (len != 32)
         return true;
     sek_hex_encode(hash, 32, hex);
-    json_array_append_new(
-        arg, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "hash", hex, "type", row->text(row, 1, NULL),
-                       "source", row->text(row, 2, NULL), "reason", row->text(row, 3, NULL),
-                       "confidence", (json_int_t)row->integer(row, 4), "expiry",
-                       (json_int_t)row->integer(row, 5)));
+    json_array_append_new(arg, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "hash", hex, "type",
+                                         row->text(row, 1, NULL), "source", row->text(row, 2, NULL),
+                                         "reason", row->text(row, 3, NULL), "confidence",
+                                         (json_int_t)row->integer(row, 4), "expiry",
+                                         (json_int_t)row->integer(row, 5)));
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* `exit`: what programs may reach, from the tables that the agent keeps (agent/guard/learned.h). The
- * running agent takes a changed table up within two seconds. */
+/* `exit`: what programs may reach, from the tables that the agent keeps (agent/guard/learned.h).
+ * The running agent takes a changed table up within two seconds. */
 #include "agent/command/command.h"
 #include "agent/event.h"
 #include "agent/filehash.h"
@@ -168,10 +168,10 @@ static const struct sek_permission *find(const struct sek_learned *t, const stru
         if (!sek_permission_is_for(p, q->path, q->digest))
             continue;
         *has = *has || !strcmp(p->path, q->path);
-        /* An address stands for no name: a permission by prefix answers a question about an address. */
+        /* An address stands for no name: a permission by prefix answers a question about an
+         * address. */
         if ((!q->name[0] || p->name[0] || !p->bits) &&
-            sek_permission_covers(p, q->name[0] ? q->name : NULL, q->address, q->port,
-                                  q->protocol))
+            sek_permission_covers(p, q->name[0] ? q->name : NULL, q->address, q->port, q->protocol))
             return p;
     }
     return NULL;

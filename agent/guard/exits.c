@@ -240,16 +240,16 @@ static enum sek_error put_table(int lists, uint32_t list, const void *table, uin
                                 uint32_t size, struct sek_fault *fault)
 {
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
-    int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "exit_list", sizeof(uint32_t), size, elements,
-                             &options);
+    int map =
+        bpf_map_create(BPF_MAP_TYPE_ARRAY, "exit_list", sizeof(uint32_t), size, elements, &options);
     uint32_t *keys = calloc(elements, sizeof *keys), done = elements;
     for (uint32_t i = 0; keys && i < elements; i++)
         keys[i] = i;
     bool good = map >= 0 && keys && !bpf_map_update_batch(map, keys, table, &done, NULL) &&
                 !bpf_map_update_elem(lists, &list, &map, BPF_ANY);
-    enum sek_error rc = good ? SEK_OK
-                             : sek_fail(fault, SEK_ELIMIT, "eBPF list of %u ranges: %s", elements,
-                                        strerror(errno));
+    enum sek_error rc =
+        good ? SEK_OK
+             : sek_fail(fault, SEK_ELIMIT, "eBPF list of %u ranges: %s", elements, strerror(errno));
     free(keys);
     if (map >= 0)
         close(map);
@@ -257,8 +257,7 @@ static enum sek_error put_table(int lists, uint32_t list, const void *table, uin
 }
 
 enum sek_error sek_exits_list(struct sek_exits *exits, uint32_t which,
-                              const struct sek_prefix *list, size_t count,
-                              struct sek_fault *fault)
+                              const struct sek_prefix *list, size_t count, struct sek_fault *fault)
 {
     struct sek_range4 *table4 = NULL;
     struct sek_range6 *table6 = NULL;
@@ -316,8 +315,7 @@ struct sek_exit_file sek_exits_file(const struct stat *st)
 {
     return (struct sek_exit_file){
         .inode = st->st_ino,
-        .changed_ns =
-            (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec,
+        .changed_ns = (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec,
         .device = major(st->st_dev) << 20 | minor(st->st_dev),
     };
 }

@@ -31,8 +31,7 @@ void sek_exits_serve(struct sek_exits *exits);
 void sek_exits_set(struct sek_exits *exits, uint8_t mode, uint32_t unlearned, uint32_t listeners);
 /* Replace list WHICH (SEK_EXIT_INDICATORS...) in one step; times in it are not looked at. */
 enum sek_error sek_exits_list(struct sek_exits *exits, uint32_t which,
-                              const struct sek_prefix *list, size_t count,
-                              struct sek_fault *fault);
+                              const struct sek_prefix *list, size_t count, struct sek_fault *fault);
 /* Block one address for TTL_S seconds; 0 ends the block. */
 enum sek_error sek_exits_block(struct sek_exits *exits, const uint8_t address[16], uint32_t ttl_s,
                                struct sek_fault *fault);

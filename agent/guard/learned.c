@@ -104,8 +104,7 @@ static bool read_destination(char *word, struct sek_permission *p)
 static bool read_program(const char *digest, const char *path, struct sek_permission *p)
 {
     p->any_content = !strcmp(digest, "*");
-    if (!p->any_content &&
-        (strlen(digest) != 64 || !sek_hex_decode(digest, p->digest, 32)))
+    if (!p->any_content && (strlen(digest) != 64 || !sek_hex_decode(digest, p->digest, 32)))
         return false;
     if (strlen(path) >= sizeof p->path || (*path != '/' && strcmp(path, "*") != 0) ||
         (!strcmp(path, "*") && !p->any_content))
@@ -159,10 +158,9 @@ enum sek_error sek_learned_parse(struct sek_learned *t, const char *name, const 
         enum sek_error rc = wrong ? SEK_EINVAL : sek_learned_add(t, &p);
         if (rc == SEK_EINVAL || rc == SEK_ELIMIT || rc == SEK_ENOMEM) {
             t->count = before;
-            return rc == SEK_EINVAL
-                       ? sek_fail(fault, rc, "%s:%u: expected %s", name, number, wrong)
-                       : sek_fail(fault, rc, "%s:%u: expected at most %d lines", name, number,
-                                  SEK_LEARNED_LIMIT);
+            return rc == SEK_EINVAL ? sek_fail(fault, rc, "%s:%u: expected %s", name, number, wrong)
+                                    : sek_fail(fault, rc, "%s:%u: expected at most %d lines", name,
+                                               number, SEK_LEARNED_LIMIT);
         }
     }
     return SEK_OK;

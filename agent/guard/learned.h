@@ -5,7 +5,8 @@
  *
  * SHA256 of the program's file, or * for any content; PORT a number or any; PROTOCOL tcp, udp, raw
  * (sockets of other kinds) or any; DESTINATION a name, *.name, an address, a prefix, any, or listen
- * (the program may bind the port; any is one that the kernel picks then); PATH of the program to the line's end, or * for any program. */
+ * (the program may bind the port; any is one that the kernel picks then); PATH of the program to
+ * the line's end, or * for any program. */
 #ifndef SEK_AGENT_LEARNED_H
 #define SEK_AGENT_LEARNED_H
 
@@ -17,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEK_LEARNED_LIMIT 4096      /* permissions in one table */
+#define SEK_LEARNED_LIMIT 4096       /* permissions in one table */
 #define SEK_LEARNED_BYTES (4u << 20) /* of its text */
 
 struct sek_permission {

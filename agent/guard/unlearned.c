@@ -1,6 +1,6 @@
 /* A program that the tables name gets a number in the kernel; each permission becomes keys of that
- * number. A table is renewed beside the old one (numbers only grow), so that what stays permitted is
- * permitted at every moment. A permission by name lives in the kernel as the addresses that DNS
+ * number. A table is renewed beside the old one (numbers only grow), so that what stays permitted
+ * is permitted at every moment. A permission by name lives in the kernel as the addresses that DNS
  * answers gave the name, each for the answer's time. */
 #include "agent/guard/unlearned.h"
 #include "agent/guard/learned.h"
@@ -20,7 +20,8 @@
 #define PROGRAMS   1024
 #define TTL_LEAST  60
 #define TTL_MOST   86400
-#define NAMES_KEPT 2 /* seconds more than the answer says, for programs that are slow to connect */
+#define NAMES_KEPT 2 /* seconds more than the answer says, for programs that are slow to connect   \
+                      */
 
 struct known {
     char path[256];
@@ -196,8 +197,8 @@ static bool edited(const struct sek_unlearned *u, struct stat *st)
            st->st_mtim.tv_nsec != u->read.st_mtim.tv_nsec || st->st_size != u->read.st_size;
 }
 
-/* What a person wrote wins; what was learned within the last moments is learned again when it is met.
- * True: the table is another one. */
+/* What a person wrote wins; what was learned within the last moments is learned again when it is
+ * met. True: the table is another one. */
 static bool take_edits(struct sek_unlearned *u)
 {
     struct sek_fault fault;
@@ -321,12 +322,12 @@ bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *r)
     bool same = is_same_program(r);
     struct known *k = same ? find_known(u, process->path, process->digest) : NULL;
     bool permitted = same && is_permitted(u, r, name, protocol);
-    uint8_t why = permitted                                     ? SEK_WHY_NOT_KNOWN_YET
-                  : !same                                       ? SEK_WHY_UNKNOWN_PROGRAM
-                  : listens                                     ? SEK_WHY_UNKNOWN_PORT
-                  : r->program || k                             ? SEK_WHY_UNKNOWN_DESTINATION
-                  : has_path(u, process->path)                  ? SEK_WHY_CHANGED_PROGRAM
-                                                                : SEK_WHY_UNKNOWN_PROGRAM;
+    uint8_t why = permitted                    ? SEK_WHY_NOT_KNOWN_YET
+                  : !same                      ? SEK_WHY_UNKNOWN_PROGRAM
+                  : listens                    ? SEK_WHY_UNKNOWN_PORT
+                  : r->program || k            ? SEK_WHY_UNKNOWN_DESTINATION
+                  : has_path(u, process->path) ? SEK_WHY_CHANGED_PROGRAM
+                                               : SEK_WHY_UNKNOWN_PROGRAM;
     bool learns = g->filter.unlearned == SEK_EXIT_LEARN && same && !permitted;
     if (learns)
         why = learn(g, r, name, protocol);
@@ -413,8 +414,8 @@ static void say_state(struct sek_guard *g)
                        "bind() is not seen",
                        mode ? modes[mode] : "allow",
                        listeners == SEK_EXIT_LEARN ? "learn"
-                       : listeners                 ? modes[listeners <= SEK_EXIT_DENY ? listeners : 3]
-                                                   : "allow",
+                       : listeners ? modes[listeners <= SEK_EXIT_DENY ? listeners : 3]
+                                   : "allow",
                        u->learned.count, u->listed.count);
 }
 
@@ -422,8 +423,8 @@ void sek_unlearned_apply(struct sek_guard *g)
 {
     struct sek_unlearned *u = g->unlearned;
     bool can = u && sek_exits_knows_programs(g->exits);
-    bool wanted = can && g->filter.exit_mode != SEK_MODE_OFF &&
-                  (g->filter.unlearned || g->filter.listeners);
+    bool wanted =
+        can && g->filter.exit_mode != SEK_MODE_OFF && (g->filter.unlearned || g->filter.listeners);
     if (wanted && !u->in_force)
         renew(g);
     if (u)

@@ -1,6 +1,6 @@
-/* Deny by default: which program may reach what, and bind which ports. Keeps the table that a person
- * can edit (STATE/exit/learned) and the policy's (STATE/exit/listed) in the kernel's terms, and
- * decides what a kernel record of something unlearned means. */
+/* Deny by default: which program may reach what, and bind which ports. Keeps the table that a
+ * person can edit (STATE/exit/learned) and the policy's (STATE/exit/listed) in the kernel's terms,
+ * and decides what a kernel record of something unlearned means. */
 #ifndef SEK_AGENT_UNLEARNED_H
 #define SEK_AGENT_UNLEARNED_H
 

@@ -42,7 +42,8 @@ static bool add_prefix(void *arg, const struct sek_reputation_hit *hit)
 static void hand_list(struct sek_worker *w, uint32_t which, const struct sek_prefix *list,
                       size_t count)
 {
-    /* A memory file is not mapped when it is empty: an element that says nothing stands for that. */
+    /* A memory file is not mapped when it is empty: an element that says nothing stands for that.
+     */
     int fd = sek_memory_file("prefixes", list, (count ? count : 1) * sizeof *list);
     if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_PREFIXES, which, NULL, 0, fd))
         sek_warning("prefix list not handed over");
@@ -79,10 +80,9 @@ static enum sek_error apply_addresses(struct sek_worker *w, const struct sek_bun
         return sek_fail(fault, SEK_ELIMIT, "addresses: %zu lines, expected at most %u", cap,
                         SEK_ADDRESSES_LIMIT);
     struct sek_prefix *list = calloc(cap + 1, sizeof *list);
-    enum sek_error rc =
-        !list ? sek_fail(fault, SEK_ENOMEM, "addresses: out of memory")
-        : f   ? sek_addresses_parse(f->data, f->len, list, cap, &count, fault)
-              : SEK_OK;
+    enum sek_error rc = !list ? sek_fail(fault, SEK_ENOMEM, "addresses: out of memory")
+                        : f   ? sek_addresses_parse(f->data, f->len, list, cap, &count, fault)
+                              : SEK_OK;
     if (!rc)
         hand_list(w, SEK_EXIT_ADDRESSES, list, count);
     if (!rc)
@@ -271,7 +271,8 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +
-                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6) + (uint32_t)w->address_count,
+                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6) +
+                 (uint32_t)w->address_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
     return SEK_OK;
@@ -376,8 +377,8 @@ void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
 
 json_t *sek_worker_maintenance(struct sek_worker *w, json_t *request)
 {
-    json_t *seconds = json_object_get(request, "seconds"), *updater =
-                                                               json_object_get(request, "updater");
+    json_t *seconds = json_object_get(request, "seconds"),
+           *updater = json_object_get(request, "updater");
     const char *path = json_string_value(updater);
     struct sek_window window = {.seconds = (uint32_t)json_integer_value(seconds)};
     if (!json_is_integer(seconds) || json_integer_value(seconds) < 0 ||

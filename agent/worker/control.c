@@ -19,7 +19,8 @@ static json_t *reputation(const struct sek_worker *w)
     char why[160];
     uint32_t count = sek_unsure_count(w->unsure);
     snprintf(why, sizeof why, "%u hash prefixes; %s%s", count,
-             w->link_up ? "the manager is asked" : "the manager is away: answers kept, else policy, ",
+             w->link_up ? "the manager is asked"
+                        : "the manager is away: answers kept, else policy, ",
              w->link_up                  ? ""
              : w->policy.deny_unanswered ? "deny"
                                          : "allow");
@@ -27,14 +28,15 @@ static json_t *reputation(const struct sek_worker *w)
                      !count       ? "absent"
                      : w->link_up ? "full"
                                   : "partial",
-                     "why", count ? why : "no hash prefixes in the bundle: only what it lists itself");
+                     "why",
+                     count ? why : "no hash prefixes in the bundle: only what it lists itself");
 }
 
 static json_t *protection(const struct sek_worker *w)
 {
-    static const char *const names[SEK_STATES] = {
-        "entry",    "address sets", "exit: addresses", "exit: names and URLs", "exit: default",
-        "lockdown"};
+    static const char *const names[SEK_STATES] = {"entry",           "address sets",
+                                                  "exit: addresses", "exit: names and URLs",
+                                                  "exit: default",   "lockdown"};
     static const char *const levels[] = {"absent", "partial", "full"};
     json_t *list = json_array();
     for (int i = 0; i < SEK_STATES; i++)
@@ -76,23 +78,23 @@ static json_t *policy(const struct sek_worker *w)
     json_t *scopes = json_array();
     for (int i = 0; i < SEK_POLICY_SCOPES && w->policy.scopes[i][0]; i++)
         json_array_append_new(scopes, json_string(w->policy.scopes[i]));
-    return json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:o, s:s, s:s, s:s, s:s}}", "version",
-                     (json_int_t)w->policy.version, "entry", "mode",
-                     sek_mode_name(w->policy.entry_mode), "probe_threshold",
-                     (int)w->policy.probe_threshold, "probe_window_s",
-                     (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
-                     "exit", "mode", sek_mode_name(w->policy.exit_mode), "default",
-                     unlearned[w->policy.unlearned & 3], "listeners",
-                     unlearned[w->policy.listeners & 3], "encrypted_dns",
-                     unlearned[w->policy.encrypted_dns & 3], "quic", unlearned[w->policy.quic & 3],
-                     "unanswered", w->policy.deny_unanswered ? "deny" : "allow", "inside", "mode",
-                     sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes, "inline",
-                     w->filter.inline_code == SEK_INLINE_DENY     ? "deny"
-                     : w->filter.inline_code == SEK_INLINE_DETECT ? "detect"
-                                                                  : "allow",
-                     "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
-                     w->filter.window_only ? "window" : "always", "packages",
-                     w->filter.trust_packages ? "trust" : "ignore");
+    return json_pack(
+        "{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:o, s:s, s:s, "
+        "s:s, s:s}}",
+        "version", (json_int_t)w->policy.version, "entry", "mode",
+        sek_mode_name(w->policy.entry_mode), "probe_threshold", (int)w->policy.probe_threshold,
+        "probe_window_s", (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
+        "exit", "mode", sek_mode_name(w->policy.exit_mode), "default",
+        unlearned[w->policy.unlearned & 3], "listeners", unlearned[w->policy.listeners & 3],
+        "encrypted_dns", unlearned[w->policy.encrypted_dns & 3], "quic",
+        unlearned[w->policy.quic & 3], "unanswered", w->policy.deny_unanswered ? "deny" : "allow",
+        "inside", "mode", sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes, "inline",
+        w->filter.inline_code == SEK_INLINE_DENY     ? "deny"
+        : w->filter.inline_code == SEK_INLINE_DETECT ? "detect"
+                                                     : "allow",
+        "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
+        w->filter.window_only ? "window" : "always", "packages",
+        w->filter.trust_packages ? "trust" : "ignore");
 }
 
 static json_t *status(const struct sek_worker *w)

@@ -1,4 +1,5 @@
-/* Packets whose verdict waits for the manager's answer: HOLD_US at most, then the policy decides. */
+/* Packets whose verdict waits for the manager's answer: HOLD_US at most, then the policy decides.
+ */
 #include "agent/worker/state.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"

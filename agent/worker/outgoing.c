@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECTIONS 128
-#define BUFFER      16384
-#define DNS_PORT    53
-#define HTTPS_PORT  443
+#define CONNECTIONS    128
+#define BUFFER         16384
+#define DNS_PORT       53
+#define HTTPS_PORT     443
 #define QUIC_DATAGRAMS 4 /* that a ClientHello may take */
 
 struct connection {
@@ -25,10 +25,10 @@ struct connection {
     uint32_t next_seq;
     uint64_t skip; /* bytes of an HTTP body still to come */
     bool refused;
-    bool waiting; /* its last packet is held */
-    uint8_t unread; /* QUIC: datagrams without a name so far */
+    bool waiting;                 /* its last packet is held */
+    uint8_t unread;               /* QUIC: datagrams without a name so far */
     struct sek_quic_stream *quic; /* while collecting, else NULL */
-    uint8_t *data; /* BUFFER bytes while collecting, else NULL */
+    uint8_t *data;                /* BUFFER bytes while collecting, else NULL */
     uint32_t len;
 };
 
@@ -98,8 +98,9 @@ static enum sek_look look(struct sek_outgoing *o, const struct sek_indicators *i
                           struct sek_outgoing_hit *what)
 {
     uint64_t now_s = sek_clock_wall_us() / 1000000u;
-    if (target ? sek_indicators_url(indicators, host, host_len, target, target_len, &what->indicator)
-               : sek_indicators_domain(indicators, host, host_len, &what->indicator))
+    if (target
+            ? sek_indicators_url(indicators, host, host_len, target, target_len, &what->indicator)
+            : sek_indicators_domain(indicators, host, host_len, &what->indicator))
         return SEK_LOOK_LISTED;
     enum sek_look seen = sek_unsure_look(o->rules.unsure, host, host_len, target, target_len, now_s,
                                          &what->indicator);
@@ -151,7 +152,8 @@ static void judge_dns(const struct dns_context *c, const struct sek_endpoints *e
     if (sek_glance_dns(data, len, &dns) != SEK_GLANCE_FOUND)
         return;
     /* An answer that leads nowhere does no harm, and the answers that we make are of that kind. */
-    if (c->o->rules.encrypted_dns == SEK_EXIT_DENY && !dns.response && sek_resolver_canary(dns.name)) {
+    if (c->o->rules.encrypted_dns == SEK_EXIT_DENY && !dns.response &&
+        sek_resolver_canary(dns.name)) {
         by_policy(r, SEK_EXIT_DENY, c->prevent, SEK_OUTGOING_DNS, e, dns.name,
                   "DNS over HTTPS is off by policy: the canary domain");
         if (r->drop && c->udp)
@@ -390,8 +392,8 @@ static void judge_quic(struct connection *c, const struct dns_context *context,
     if (seen == SEK_GLANCE_MORE && ++c->unread < QUIC_DATAGRAMS)
         return;
     if (context->o->rules.quic) {
-        by_policy(r, context->o->rules.quic, context->prevent, SEK_OUTGOING_OTHER, &c->endpoints, "",
-                  "QUIC, or another protocol on UDP port 443, that cannot be read");
+        by_policy(r, context->o->rules.quic, context->prevent, SEK_OUTGOING_OTHER, &c->endpoints,
+                  "", "QUIC, or another protocol on UDP port 443, that cannot be read");
         c->refused = r->drop;
     }
     r->settled = !r->drop;

@@ -22,9 +22,9 @@ struct sek_outgoing_hit {
     enum sek_outgoing_protocol protocol;
     struct sek_endpoints endpoints; /* source: this device */
     struct sek_reputation_hit indicator;
-    char name[256]; /* the name asked for, the server name, or the host */
-    char url[512];  /* HTTP: the target */
-    bool answer;    /* DNS: it was seen in an answer (an alias) */
+    char name[256];     /* the name asked for, the server name, or the host */
+    char url[512];      /* HTTP: the target */
+    bool answer;        /* DNS: it was seen in an answer (an alias) */
     const char *reason; /* of the policy; NULL: INDICATOR says it */
     bool ech;           /* TLS, QUIC: the name may be another's (encrypted ClientHello) */
 };

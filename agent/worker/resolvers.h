@@ -1,5 +1,5 @@
-/* Ways around the network's own resolver: known servers of DNS over HTTPS, and the ports of DNS over
- * TLS and QUIC (RFC 7858, RFC 9250). */
+/* Ways around the network's own resolver: known servers of DNS over HTTPS, and the ports of DNS
+ * over TLS and QUIC (RFC 7858, RFC 9250). */
 #ifndef SEK_AGENT_RESOLVERS_H
 #define SEK_AGENT_RESOLVERS_H
 

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANTED       64 /* prefixes of one question */
-#define ASKED_LEAST  4  /* others are added at random */
-#define QUIET_S      5  /* after a question without an answer */
+#define WANTED        64 /* prefixes of one question */
+#define ASKED_LEAST   4  /* others are added at random */
+#define QUIET_S       5  /* after a question without an answer */
 #define LIFETIME_MOST 86400
 
 struct answer {
@@ -55,7 +55,7 @@ enum sek_error sek_unsure_set(struct sek_unsure *u, const char *text, size_t len
     struct sek_prefixes *fresh = NULL;
     uint8_t *bytes = malloc(len / 4 * 3 + 3);
     long size = bytes ? sek_base64_decode(text, len, bytes) : 0;
-    enum sek_error rc = !bytes     ? sek_fail(fault, SEK_ENOMEM, "indicators.prefixes: out of memory")
+    enum sek_error rc = !bytes ? sek_fail(fault, SEK_ENOMEM, "indicators.prefixes: out of memory")
                         : size < 0 ? sek_fail(fault, SEK_EINVAL, "indicators.prefixes: not base64")
                         : size     ? sek_prefixes_load(bytes, (size_t)size, &fresh, fault)
                                    : SEK_OK;
@@ -208,8 +208,8 @@ static bool read_prefix(const json_t *text, uint32_t *prefix)
     const char *hex = json_string_value(text);
     if (!hex || strlen(hex) != 8 || !sek_hex_decode(hex, bytes, 4))
         return false;
-    *prefix = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-              bytes[3];
+    *prefix =
+        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
     return true;
 }
 

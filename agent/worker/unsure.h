@@ -1,7 +1,7 @@
 /* Names and URLs that the device cannot judge alone: it holds the hash prefixes of long lists, and
- * asks the manager for the whole hashes of a prefix that it met. What the manager learns is that the
- * device met something that begins with one of a few 32-bit numbers, some of them chosen at random.
- * Answers, also "nothing", are remembered for their lifetime, over a restart too. */
+ * asks the manager for the whole hashes of a prefix that it met. What the manager learns is that
+ * the device met something that begins with one of a few 32-bit numbers, some of them chosen at
+ * random. Answers, also "nothing", are remembered for their lifetime, over a restart too. */
 #ifndef SEK_AGENT_UNSURE_H
 #define SEK_AGENT_UNSURE_H
 
@@ -18,7 +18,8 @@ struct sek_unsure;
 
 struct sek_unsure *sek_unsure_new(void);
 void sek_unsure_free(struct sek_unsure *u);
-/* The bundle's set (lib/reputation/prefixes.h, in base64); LEN 0: none. On an error nothing changes. */
+/* The bundle's set (lib/reputation/prefixes.h, in base64); LEN 0: none. On an error nothing
+ * changes. */
 enum sek_error sek_unsure_set(struct sek_unsure *u, const char *text, size_t len,
                               struct sek_fault *fault);
 uint32_t sek_unsure_count(const struct sek_unsure *u);

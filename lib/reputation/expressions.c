@@ -6,10 +6,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define HOSTS 5
-#define PATHS 6
+#define HOSTS  5
+#define PATHS  6
 #define LABELS 5 /* of a host, at most, when its first are left out */
-#define DEPTH 4 /* path prefixes: "/" and three folders more */
+#define DEPTH  4 /* path prefixes: "/" and three folders more */
 
 struct piece {
     const uint8_t *data;
@@ -103,8 +103,8 @@ void sek_expressions_make(const char *host, size_t host_len, const char *target,
     out->count = 0;
     if (host_len >= REPUTATION_KEY / 2)
         return;
-    size_t len = reputation_url_key(host, host_len, target ? target : "/", target ? target_len : 1,
-                                    key);
+    size_t len =
+        reputation_url_key(host, host_len, target ? target : "/", target ? target_len : 1, key);
     size_t name = split(key, len, &path);
     if (!name || path >= len)
         return;

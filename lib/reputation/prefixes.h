@@ -1,10 +1,11 @@
 /* A compact set of hash prefixes: which 32-bit beginnings of listed hashes there are, in about two
- * bytes each. Made by the manager, carried in the bundle in base64 (target "indicators.prefixes"), asked on
- * the device: only when a prefix is in it does the device ask the manager.
+ * bytes each. Made by the manager, carried in the bundle in base64 (target "indicators.prefixes"),
+ * asked on the device: only when a prefix is in it does the device ask the manager.
  *
  *   "SKPX" | version 1 | 3 zero bytes | count, 32 bits big-endian | differences
  *
- * Differences of the sorted prefixes as LEB128 numbers; the first is from 0, each other at least 1. */
+ * Differences of the sorted prefixes as LEB128 numbers; the first is from 0, each other at least 1.
+ */
 #ifndef SEK_REPUTATION_PREFIXES_H
 #define SEK_REPUTATION_PREFIXES_H
 

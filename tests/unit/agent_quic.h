@@ -62,8 +62,12 @@ static inline bool quic_test_packet(uint32_t version, const uint8_t *frames, uin
         !quic_initial_keys(version, (struct sek_bytes){id, sizeof id}, keys))
         return false;
     memcpy(plain, frames, len);
-    uint8_t begin[] = {(uint8_t)(version == QUIC_V2 ? 0xd0 : 0xc0), (uint8_t)(version >> 24),
-                       (uint8_t)(version >> 16), (uint8_t)(version >> 8), (uint8_t)version, 8};
+    uint8_t begin[] = {(uint8_t)(version == QUIC_V2 ? 0xd0 : 0xc0),
+                       (uint8_t)(version >> 24),
+                       (uint8_t)(version >> 16),
+                       (uint8_t)(version >> 8),
+                       (uint8_t)version,
+                       8};
     memcpy(out, begin, sizeof begin);
     memcpy(out + 6, id, 8);
     out[14] = 0; /* source id */

@@ -132,8 +132,8 @@ static void a_plain_list_is_read_and_a_wrong_line_is_named(void **state)
     assert_int_equal(list[1].bits, 24);
     assert_true(list[2].v6 && list[2].bits == 32 && list[2].address[0] == 0x20);
     static const char *const bad[] = {"192.0.2.1\n192.0.2.256\n", "192.0.2.1\n1.2.3.4/33",
-                                      "192.0.2.1\n1.2.3.4/", "192.0.2.1\n1.2.3.4/0",
-                                      "192.0.2.1\nexample.com", "192.0.2.1\n::/129"};
+                                      "192.0.2.1\n1.2.3.4/",      "192.0.2.1\n1.2.3.4/0",
+                                      "192.0.2.1\nexample.com",   "192.0.2.1\n::/129"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(sek_addresses_parse(bad[i], strlen(bad[i]), list, 4, &count, &fault),
                          SEK_EINVAL);
@@ -151,14 +151,13 @@ static void a_learned_table_is_written_as_it_was_read(void **state)
     struct sek_fault fault;
     struct sek_learned t = {0};
     struct sek_text out = {0};
-    static const char text[] = HASH " 443/tcp api.example.com /usr/bin/app\n"
-                                    "* 53/udp 192.0.2.53 /usr/lib/a program\n"
-                                    "* any/tcp 198.51.100.0/24 /usr/bin/app\n" HASH
-                                    " 8080/tcp listen /usr/bin/app\n"
-                                    "* any/udp *.example.org *\n"
-                                    "* any/any any /usr/bin/updater\n" HASH
-                                    " any/raw any /usr/bin/ping\n"
-                                    "* 443/tcp 2001:db8::/32 *\n";
+    static const char text[] =
+        HASH " 443/tcp api.example.com /usr/bin/app\n"
+             "* 53/udp 192.0.2.53 /usr/lib/a program\n"
+             "* any/tcp 198.51.100.0/24 /usr/bin/app\n" HASH " 8080/tcp listen /usr/bin/app\n"
+             "* any/udp *.example.org *\n"
+             "* any/any any /usr/bin/updater\n" HASH " any/raw any /usr/bin/ping\n"
+             "* 443/tcp 2001:db8::/32 *\n";
     assert_int_equal(sek_learned_parse(&t, "t", text, strlen(text), &fault), SEK_OK);
     assert_int_equal(t.count, 8);
     sek_learned_write(&t, &out);
@@ -177,11 +176,11 @@ static void a_wrong_line_of_a_learned_table_is_named_and_changes_nothing(void **
     struct sek_fault fault;
     struct sek_learned t = {0};
     static const char *const bad[] = {
-        "123 443/tcp a.example /usr/bin/app",  "* 443 a.example /usr/bin/app",
-        "* 65536/tcp a.example /usr/bin/app",  "* 443/tcp a.example app",
-        "* 443/tcp a..exa mple /usr/bin/app",  "* 443/tcp 192.0.2.0/33 /usr/bin/app",
-        "* 443/xyz a.example /usr/bin/app",    "* any/any listen /usr/bin/app",
-        HASH " 443/tcp a.example *",           "* 443/tcp",
+        "123 443/tcp a.example /usr/bin/app", "* 443 a.example /usr/bin/app",
+        "* 65536/tcp a.example /usr/bin/app", "* 443/tcp a.example app",
+        "* 443/tcp a..exa mple /usr/bin/app", "* 443/tcp 192.0.2.0/33 /usr/bin/app",
+        "* 443/xyz a.example /usr/bin/app",   "* any/any listen /usr/bin/app",
+        HASH " 443/tcp a.example *",          "* 443/tcp",
         "* -1/tcp a.example /usr/bin/app",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

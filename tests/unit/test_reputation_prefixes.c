@@ -52,10 +52,10 @@ static void spellings_of_one_url_have_the_same_expressions(void **state)
 {
     (void)state;
     static const char *const ways[][2] = {
-        {"EVIL.example", "/bad/file"},         {"evil.example.", "/bad/file"},
-        {"evil.example:80", "/bad/file"},      {"evil.example", "/x/../bad/./file"},
-        {"evil.example", "/%62ad/fil%65"},     {"evil.example", "/bad/file#part"},
-        {"u:p@evil.example", "/bad/file"},     {"other", "http://evil.example/bad/file"},
+        {"EVIL.example", "/bad/file"},     {"evil.example.", "/bad/file"},
+        {"evil.example:80", "/bad/file"},  {"evil.example", "/x/../bad/./file"},
+        {"evil.example", "/%62ad/fil%65"}, {"evil.example", "/bad/file#part"},
+        {"u:p@evil.example", "/bad/file"}, {"other", "http://evil.example/bad/file"},
     };
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         expect(ways[i][0], ways[i][1],
