@@ -239,21 +239,22 @@ static const char *name_of(struct sek_unlearned *u, const uint8_t address[16])
     return sek_names_find(&u->names, address, sek_clock_mono_us());
 }
 
-/* Does the process still run what the record says, and is that a file with a name? */
+/* Is the process's file the one of the record? Asked by the process, and where that has ended already
+ * by the path that it was started from. */
 static bool is_same_program(const struct sek_exit_record *r)
 {
     char link[48];
     struct stat st;
     static const uint8_t none[32];
     const struct sek_process *p = &r->connect.process;
+    size_t len = strlen(p->path);
     snprintf(link, sizeof link, "/proc/%d/exe", (int)p->pid);
-    if (stat(link, &st) || p->path[0] != '/' || strchr(p->path, '\n') ||
-        !memcmp(p->digest, none, 32))
+    if (p->path[0] != '/' || strchr(p->path, '\n') || !memcmp(p->digest, none, 32) ||
+        (len > 10 && !strcmp(p->path + len - 10, " (deleted)")) ||
+        (stat(link, &st) && stat(p->path, &st)))
         return false;
     struct sek_exit_file file = sek_exits_file(&st);
-    size_t len = strlen(p->path);
-    bool deleted = len > 10 && !strcmp(p->path + len - 10, " (deleted)");
-    return file.inode == r->file.inode && file.changed_ns == r->file.changed_ns && !deleted;
+    return file.inode == r->file.inode && file.changed_ns == r->file.changed_ns;
 }
 
 static bool is_permitted(const struct sek_unlearned *u, const struct sek_exit_record *r,

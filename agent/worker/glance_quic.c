@@ -21,7 +21,7 @@ static uint64_t varint(struct sek_reader *r)
 
 static void store(struct sek_quic_stream *s, uint64_t offset, struct sek_bytes data)
 {
-    if (offset > sizeof s->data || data.len > sizeof s->data - offset)
+    if (!data.len || offset > sizeof s->data || data.len > sizeof s->data - offset)
         return;
     memcpy(s->data + offset, data.data, data.len);
     for (uint64_t i = offset; i < offset + data.len; i++)
