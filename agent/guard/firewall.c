@@ -148,7 +148,7 @@ static void nft_exit(struct sek_text *t, const struct sek_firewall *f,
     if (filter->names) {
         sek_text_puts(t, "add rule inet sekisho queue_out meta l4proto { tcp, udp } th dport 53");
         nft_queue(t, f, SEK_QUEUE_EXIT);
-        sek_text_puts(t, "add rule inet sekisho queue_in udp sport 53");
+        sek_text_puts(t, "add rule inet sekisho queue_in meta l4proto { tcp, udp } th sport 53");
         nft_queue(t, f, SEK_QUEUE_EXIT);
         sek_text_printf(t, "add rule inet sekisho queue_out tcp dport 443 ct mark & %#x != %#x",
                         SEK_MARK_MASK, SEK_MARK_SETTLED);
@@ -224,6 +224,7 @@ static void ipt_exit(struct sek_text *t, const struct sek_firewall *f,
         "-A SEKISHO-OUT -p udp --dport 53",
         "-A SEKISHO-OUT -p tcp --dport 53",
         "-A SEKISHO-IN -p udp --sport 53",
+        "-A SEKISHO-IN -p tcp --sport 53",
     };
     for (size_t i = 0; filter->names && i < sizeof names / sizeof names[0]; i++) {
         sek_text_puts(t, names[i]);

@@ -20,6 +20,8 @@
 #define PROGRAMS   1024
 #define TTL_LEAST  60
 #define TTL_MOST   86400
+#define NAMES_BYTES (64u << 10)
+#define NAMES_US    30000000u /* between two writings */
 #define NAMES_KEPT 2 /* seconds more than the answer says, for programs that are slow to connect   \
                       */
 
@@ -30,13 +32,14 @@ struct known {
 };
 
 struct sek_unlearned {
-    char learned_path[512], listed_path[512];
+    char learned_path[512], listed_path[512], mode_path[512], names_path[512];
     struct sek_learned learned, listed;
     struct known *known;
     size_t known_count;
     uint32_t next_number;
     struct sek_names names;
-    bool dirty, in_force;
+    bool dirty, in_force, names_changed;
+    uint64_t names_at; /* when they were written last, us */
     struct stat read; /* of the learned file, as last read or written */
 };
 
@@ -232,6 +235,73 @@ static void write_learned(struct sek_unlearned *u)
     u->dirty = false;
 }
 
+/* What was in force holds again from the next start on, before the policy arrives. */
+static void write_mode(const struct sek_guard *g)
+{
+    char text[32];
+    struct sek_fault fault;
+    int n = snprintf(text, sizeof text, "%u %u %u\n", g->filter.exit_mode, g->filter.unlearned,
+                     g->filter.listeners);
+    if (sek_file_replace(g->unlearned->mode_path, text, (size_t)n, 0600, &fault))
+        sek_warning("%s", fault.message);
+}
+
+static void read_mode(struct sek_guard *g)
+{
+    unsigned mode, unlearned, listeners;
+    char *text;
+    size_t len;
+    if (sek_file_read(g->unlearned->mode_path, 64, &text, &len, NULL))
+        return;
+    if (sscanf(text, "%u %u %u", &mode, &unlearned, &listeners) == 3 &&
+        mode <= SEK_MODE_PREVENT && unlearned <= SEK_EXIT_DENY && listeners <= SEK_EXIT_DENY) {
+        g->filter.exit_mode = (uint8_t)mode;
+        g->filter.unlearned = (uint8_t)unlearned;
+        g->filter.listeners = (uint8_t)listeners;
+    }
+    free(text);
+}
+
+/* Names with the seconds that they still hold: programs remember addresses longer than an agent runs. */
+static void write_names(struct sek_unlearned *u, uint64_t now)
+{
+    struct sek_text out = {0};
+    struct sek_fault fault;
+    uint64_t wall_s = sek_clock_wall_us() / 1000000u;
+    for (unsigned i = 0; i < SEK_NAMES; i++) {
+        char address[46];
+        if (u->names.entries[i].until_us <= now)
+            continue;
+        sek_address_text(u->names.entries[i].address, address);
+        sek_text_printf(&out, "%llu %s %s\n",
+                        (unsigned long long)(wall_s + (u->names.entries[i].until_us - now) / 1000000u),
+                        address, u->names.entries[i].name);
+    }
+    if (sek_file_replace(u->names_path, out.data ? out.data : "", out.len, 0600, &fault))
+        sek_warning("%s", fault.message);
+    sek_text_free(&out);
+    u->names_changed = false;
+    u->names_at = now;
+}
+
+static void read_names(struct sek_unlearned *u)
+{
+    char *text, address[46], name[80];
+    size_t len;
+    uint64_t wall_s = sek_clock_wall_us() / 1000000u, now = sek_clock_mono_us();
+    unsigned long long until;
+    uint8_t bytes[16];
+    int used;
+    if (sek_file_read(u->names_path, NAMES_BYTES, &text, &len, NULL))
+        return;
+    for (const char *at = text;
+         sscanf(at, "%llu %45s %79s%n", &until, address, name, &used) == 3; at += used) {
+        if (until > wall_s && until - wall_s <= TTL_MOST && sek_address_parse(address, bytes))
+            sek_names_add(&u->names, bytes, name, (uint32_t)(until - wall_s), now);
+    }
+    free(text);
+}
+
 /* --- records --------------------------------------------------------------------------------- */
 
 static const char *name_of(struct sek_unlearned *u, const uint8_t address[16])
@@ -361,6 +431,7 @@ void sek_unlearned_name(struct sek_guard *g, const struct sek_named *named)
                    : named->ttl_s > TTL_MOST ? TTL_MOST
                                              : named->ttl_s;
     sek_names_add(&u->names, named->address, name, ttl, sek_clock_mono_us());
+    u->names_changed = true;
     const struct sek_learned *const tables[] = {&u->learned, &u->listed};
     for (size_t t = 0; t < 2; t++) {
         for (size_t i = 0; i < tables[t]->count; i++) {
@@ -420,7 +491,7 @@ static void say_state(struct sek_guard *g)
                        u->learned.count, u->listed.count);
 }
 
-void sek_unlearned_apply(struct sek_guard *g)
+static void apply(struct sek_guard *g, bool first)
 {
     struct sek_unlearned *u = g->unlearned;
     bool can = u && sek_exits_knows_programs(g->exits);
@@ -430,10 +501,17 @@ void sek_unlearned_apply(struct sek_guard *g)
         renew(g);
     if (u)
         u->in_force = wanted;
+    if (u && !first)
+        write_mode(g);
     if (g->exits)
         sek_exits_set(g->exits, g->filter.exit_mode, wanted ? g->filter.unlearned : 0,
                       wanted ? g->filter.listeners : 0);
     say_state(g);
+}
+
+void sek_unlearned_apply(struct sek_guard *g)
+{
+    apply(g, false);
 }
 
 void sek_unlearned_tick(struct sek_guard *g)
@@ -446,6 +524,9 @@ void sek_unlearned_tick(struct sek_guard *g)
         renew(g);
     if (u->dirty)
         write_learned(u);
+    uint64_t now = sek_clock_mono_us();
+    if (u->names_changed && now - u->names_at >= NAMES_US)
+        write_names(u, now);
     if (u->in_force) {
         sek_exits_sweep(g->exits);
         say_state(g);
@@ -465,11 +546,15 @@ enum sek_error sek_unlearned_open(struct sek_guard *g, struct sek_fault *fault)
     u->next_number = SEK_EXIT_FIRST_PROGRAM;
     snprintf(u->learned_path, sizeof u->learned_path, "%s/learned", folder);
     snprintf(u->listed_path, sizeof u->listed_path, "%s/listed", folder);
+    snprintf(u->mode_path, sizeof u->mode_path, "%s/mode", folder);
+    snprintf(u->names_path, sizeof u->names_path, "%s/names", folder);
     g->unlearned = u;
     take_edits(u);
+    read_names(u);
+    read_mode(g);
     if (read_table(u->listed_path, &u->listed, fault))
         sek_error_log("%s", fault->message);
-    say_state(g);
+    apply(g, true);
     return SEK_OK;
 }
 
@@ -480,6 +565,8 @@ void sek_unlearned_close(struct sek_guard *g)
         return;
     if (u->dirty)
         write_learned(u);
+    if (u->names_changed)
+        write_names(u, sek_clock_mono_us());
     sek_learned_free(&u->learned);
     sek_learned_free(&u->listed);
     free(u->known);

@@ -332,7 +332,7 @@ static struct sek_bytes new_bytes(struct connection *c, const struct sek_packet 
 static void judge_bytes(struct connection *c, const struct dns_context *context,
                         struct sek_outgoing_result *r)
 {
-    if (c->endpoints.target_port == DNS_PORT)
+    if (c->endpoints.target_port == DNS_PORT || c->endpoints.source_port == DNS_PORT)
         judge_tcp_dns(c, context, r);
     else if (c->data[0] == 22 && c->endpoints.target_port != 80)
         judge_tls(c, context, r);

@@ -43,8 +43,8 @@ mkdir -p "$T/bundle"
 policy learn
 start_agent
 agent doctor | grep -q "no BTF" && { echo "the kernel has no BTF"; exit 77; }
-dev python3 "$T/go.py" app.example 80 || fail "learning hinders"
-dev python3 "$T/go.py" listen 8081 || fail "learning hinders bind"
+dev "$py" "$T/go.py" app.example 80 || fail "learning hinders"
+dev "$py" "$T/go.py" listen 8081 || fail "learning hinders bind"
 expect_event ".event_type==\"exit\" and .action==\"allowed\" and .reason==\"learned\" and .name==\"app.example\" and .process.path==\"$py\""
 ready sh -c "grep -q 'app.example' $T/state/exit/learned" || fail "nothing is written"
 grep -q " 80/tcp app.example $py$" "$T/state/exit/learned" || fail "the pair is not there"
@@ -56,15 +56,15 @@ agent status >/dev/null
 echo '{"command":"reload"}' | python3 -c "
 import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.sendall(sys.stdin.buffer.read()); print(s.recv(4096))" >/dev/null
-dev python3 "$T/go.py" app.example 80 || fail "a learned pair is refused"
-dev python3 "$T/go.py" 10.99.0.66 80; [ $? = 7 ] || fail "another address is reachable"
-dev python3 "$T/go.py" app.example 8080; [ $? = 7 ] || fail "another port is reachable"
+dev "$py" "$T/go.py" app.example 80 || fail "a learned pair is refused"
+dev "$py" "$T/go.py" 10.99.0.66 80; [ $? = 7 ] || fail "another address is reachable"
+dev "$py" "$T/go.py" app.example 8080; [ $? = 7 ] || fail "another port is reachable"
 dev "$T/other" "$T/go.py" 10.99.0.2 80; [ $? = 7 ] || fail "another program reaches it"
 dev python3 -c "import socket
 try: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
 except PermissionError: raise SystemExit(7)"; [ $? = 7 ] || fail "a raw socket is made"
-dev python3 "$T/go.py" listen 8081 || fail "a learned port is refused"
-dev python3 "$T/go.py" listen 8082; [ $? = 7 ] || fail "another port is bound"
+dev "$py" "$T/go.py" listen 8081 || fail "a learned port is refused"
+dev "$py" "$T/go.py" listen 8082; [ $? = 7 ] || fail "another port is bound"
 hash=$(sha256sum "$T/other" | cut -d' ' -f1)
 expect_event ".action==\"blocked\" and .reason==\"nothing was learned for this program\" and .process.path==\"$T/other\" and .process.sha256==\"$hash\" and .dest_port==80 and (.process.cmdline|contains(\"go.py\"))"
 expect_event '.action=="blocked" and .operation=="bind" and .dest_port==8082 and .process.pid > 0'
@@ -72,9 +72,9 @@ expect_event '.action=="blocked" and .dest_ip=="10.99.0.66" and .reason=="this p
 # The name has another address now.
 inet ip addr add 10.99.0.77/24 dev ve$$
 echo 77 > "$T/last"
-dev python3 "$T/go.py" 10.99.0.77 80; [ $? = 7 ] || fail "the new address is reachable before DNS says so"
-dev python3 "$T/go.py" app.example 80 || fail "the learned name is refused at its new address"
-dev python3 "$T/go.py" evil.example 81; [ $? = 7 ] || fail "a name that was not learned"
+dev "$py" "$T/go.py" 10.99.0.77 80; [ $? = 7 ] || fail "the new address is reachable before DNS says so"
+dev "$py" "$T/go.py" app.example 80 || fail "the learned name is refused at its new address"
+dev "$py" "$T/go.py" evil.example 81; [ $? = 7 ] || fail "a name that was not learned"
 # The device itself passes, whoever asks.
 dev ip link show lo >/dev/null
 dev "$T/other" -c "import socket
@@ -83,11 +83,17 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('127.0.0.9', 9)
 agent exit explain "$py" app.example:80 --json | jq -e '.decision=="allow" and .reason=="learned"' >/dev/null || fail "explain: a learned pair"
 agent exit explain "$T/other" app.example:80 --json | jq -e '.decision=="deny" and .reason=="nothing was learned for this program"' >/dev/null || fail "explain: another program"
 agent exit learned | grep -q "app.example" || fail "exit learned"
+# What was in force holds after a restart, and names keep the addresses that they had.
+kill $AGENT_PID; wait $AGENT_PID
+grep -q "^2 3 3$" "$T/state/exit/mode" || fail "the mode is not kept for the next start"
+: > "$T/agent.log"; start_agent
+dev "$T/other" "$T/go.py" 10.99.0.2 80; [ $? = 7 ] || fail "the restart opened the way"
+dev "$py" "$T/go.py" 10.99.0.77 80 || fail "the restart forgot a name's address"
 # A person permits something else by hand.
 echo "* 80/tcp 10.99.0.64/29 $T/other" >> "$T/state/exit/learned"
 ready dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "an edit is not taken up"
 agent exit forget "$py" | grep -q forgotten || fail "exit forget"
-ready sh -c "! sh -c 'echo \$\$ > $CG/cgroup.procs; exec nsenter --net=/run/netns/$D python3 $T/go.py 10.99.0.2 80'" || fail "what was forgotten is reachable"
+ready sh -c "! sh -c 'echo \$\$ > $CG/cgroup.procs; exec nsenter --net=/run/netns/$D $py $T/go.py 10.99.0.2 80'" || fail "what was forgotten is reachable"
 dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "the edit is lost"
 # Another content at the path of a program that learned by content.
 cp "$py" "$T/fixed"; printf '%s 80/tcp 10.99.0.2 %s\n' "$hash" "$T/fixed" >> "$T/state/exit/learned"

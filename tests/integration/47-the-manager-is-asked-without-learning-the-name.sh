@@ -57,6 +57,7 @@ ctl indicators add url http://shared.example/bad/payload --reason dropper > /dev
 ctl indicators add domain later.example > /dev/null || fail "indicators add"
 ctl indicators add domain private.example --ttl 5 > /dev/null || fail "indicators add --ttl"
 past=$(($(date +%s) + 6))
+ctl indicators add ip 10.99.0.99 > /dev/null || fail "indicators add ip"
 mkdir -p "$T/state"
 printf 'state: %s\nruntime: %s\nuser: nobody\nexit: {cgroup: %s}\n' "$T/state" "$T/run" "$CG" > "$T/agent.yaml"
 nsenter --net=/run/netns/$D "$AGENT" --config "$T/agent.yaml" enrol --manager https://10.99.0.2:8443 --token "$(ctl tokens create --kind agent)" --name camera > /dev/null || fail "enrol"
@@ -70,6 +71,11 @@ ready sh -c "'$AGENT' --config '$T/agent.yaml' status | grep -q 'bundle     [1-9
 grep -aqr "evil" "$T/state/link" && fail "the device holds the name"
 
 [ "$(dev python3 "$T/ask.py" cc.evil.example)" = 3 ] || fail "a listed name is not refused"
+dev python3 -c "import socket
+try: socket.create_connection(('10.99.0.99', 80), 1)
+except PermissionError: raise SystemExit(7)
+except OSError: pass"
+[ $? = 7 ] || fail "an address of the plain list is not refused"
 grep -aq evil "$T/queries" && fail "the query left the device"
 [ "$(dev python3 "$T/ask.py" good.example)" = 0 ] || fail "an ordinary name"
 r="--resolve shared.example:80:10.99.0.66"
