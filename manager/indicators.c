@@ -97,6 +97,7 @@ enum sek_error sek_indicator_add(struct sek_manager *m, const char *tenant,
                            " expiry=excluded.expiry, reason=excluded.reason, hash=excluded.hash",
                            "ssssiisib", tenant, i->type, i->value, i->source, i->confidence,
                            i->expiry, i->reason, sek_now(), hashed ? hash : NULL, hashed);
+    m->indicator_changes++;
     if (!rc)
         push(m, tenant, "add",
              json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "type", i->type, "value", i->value,
@@ -111,6 +112,7 @@ enum sek_error sek_indicator_remove(struct sek_manager *m, const char *tenant, c
     enum sek_error rc = sek_store_run(m->store, fault,
                                       "DELETE FROM indicators WHERE tenant=? AND type=? AND value=?",
                                       "sss", tenant, type, value);
+    m->indicator_changes++;
     if (!rc && !sek_store_changes(m->store))
         rc = sek_fail(fault, SEK_ENOTFOUND, "indicator %.10s %.100s: no such indicator", type,
                       value);

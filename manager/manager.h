@@ -35,6 +35,7 @@ struct sek_manager {
     const char *content_folder;
     const char *api_folder; /* of openapi.yaml */
     int device_port;
+    uint64_t indicator_changes; /* since the start */
     long inline_indicators; /* of one kind, in a bundle; of more than that, prefixes or a plain list
                              */
     uint64_t started_us;

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ASKED_MAX  64   /* prefixes of one question */
-#define LIFETIME_S 1800 /* that a device keeps what it was told */
-#define NEGATIVE_S 600  /* and that there is nothing */
+#define ASKED_MAX  64    /* prefixes of one question */
+#define LIFETIME_S 1800  /* that a device keeps what it was told */
+#define NEGATIVE_S 600   /* and that there is nothing */
+#define PART       10000 /* rows that are hashed at a time */
 
 size_t sek_indicator_hash(const char *type, const char *value, uint8_t out[32])
 {
@@ -20,31 +21,50 @@ size_t sek_indicator_hash(const char *type, const char *value, uint8_t out[32])
     return *value != '=' && !inside && sek_expression_hash(type, value, out) ? 32 : 0;
 }
 
-enum sek_error sek_indicator_hashes(struct sek_manager *m, struct sek_fault *fault)
+/* A part of the rows, from behind AFTER on, which becomes the last of them; NULL at the end. */
+static enum sek_error hash_part(struct sek_manager *m, json_t **after, struct sek_fault *fault)
 {
     json_t *rows = NULL, *row;
     size_t i;
-    enum sek_error rc = sek_store_rows(m->store, &rows, fault,
-                                       "SELECT tenant, type, value FROM indicators WHERE hash IS"
-                                       " NULL AND type IN ('domain', 'url')",
-                                       "");
-    if (!rc)
-        rc = sek_store_begin(m->store, fault);
-    if (rc)
-        return rc;
+    const char *last[3] = {"", "", ""};
+    for (size_t k = 0; *after && k < 3; k++)
+        last[k] = json_string_value(json_array_get(*after, k));
+    enum sek_error rc = sek_store_rows(
+        m->store, &rows, fault,
+        "SELECT tenant, type, value FROM indicators WHERE hash IS NULL AND type IN ('domain', "
+        "'url')"
+        " AND (tenant, type, value) > (?, ?, ?) ORDER BY tenant, type, value LIMIT ?",
+        "sssi", last[0], last[1], last[2], (int64_t)PART);
+    json_decref(*after);
+    *after = NULL;
     json_array_foreach(rows, i, row)
     {
         uint8_t hash[32];
-        const char *type = json_string_value(json_object_get(row, "type"));
-        const char *value = json_string_value(json_object_get(row, "value"));
-        size_t len = sek_indicator_hash(type, value, hash);
+        json_t *tenant = json_object_get(row, "tenant"), *type = json_object_get(row, "type");
+        json_t *value = json_object_get(row, "value");
+        size_t len = sek_indicator_hash(json_string_value(type), json_string_value(value), hash);
         if (!rc && len)
             rc = sek_store_run(m->store, fault,
                                "UPDATE indicators SET hash=? WHERE tenant=? AND type=? AND value=?",
-                               "bsss", hash, len, json_string_value(json_object_get(row, "tenant")),
-                               type, value);
+                               "bsss", hash, len, json_string_value(tenant),
+                               json_string_value(type), json_string_value(value));
+        if (i + 1 == PART)
+            *after = json_pack("[O,O,O]", tenant, type, value);
     }
     json_decref(rows);
+    return rc;
+}
+
+enum sek_error sek_indicator_hashes(struct sek_manager *m, struct sek_fault *fault)
+{
+    json_t *after = NULL;
+    enum sek_error rc = sek_store_begin(m->store, fault);
+    if (rc)
+        return rc;
+    do
+        rc = hash_part(m, &after, fault);
+    while (!rc && after);
+    json_decref(after);
     return sek_store_end(m->store, rc, fault);
 }
 
@@ -81,8 +101,8 @@ static bool take_hash(void *arg, const struct sek_row *row)
     return g->count < g->cap;
 }
 
-enum sek_error sek_indicator_prefixes(struct sek_manager *m, const char *tenant, char **data,
-                                      size_t *len, struct sek_fault *fault)
+static enum sek_error make_set(struct sek_manager *m, const char *tenant, char **data, size_t *len,
+                               struct sek_fault *fault)
 {
     int64_t count = sek_store_number(
         m->store, 0, "SELECT count(*) FROM indicators WHERE tenant=? AND hash IS NOT NULL", "s",
@@ -109,6 +129,38 @@ enum sek_error sek_indicator_prefixes(struct sek_manager *m, const char *tenant,
     }
     free(out);
     return rc;
+}
+
+/* Every device of a tenant gets the same set, and making one reads the whole list. */
+static struct {
+    char tenant[64];
+    uint64_t changes;
+    char *data;
+    size_t len;
+} kept[8];
+static unsigned kept_next;
+
+enum sek_error sek_indicator_prefixes(struct sek_manager *m, const char *tenant, char **data,
+                                      size_t *len, struct sek_fault *fault)
+{
+    unsigned at = 0, count = sizeof kept / sizeof kept[0];
+    while (at < count && strcmp(kept[at].tenant, tenant) != 0)
+        at++;
+    if (at == count)
+        at = kept_next++ % count;
+    if (!kept[at].data || kept[at].changes != m->indicator_changes ||
+        strcmp(kept[at].tenant, tenant) != 0) {
+        free(kept[at].data);
+        kept[at].data = NULL;
+        enum sek_error rc = make_set(m, tenant, &kept[at].data, &kept[at].len, fault);
+        if (rc)
+            return rc;
+        snprintf(kept[at].tenant, sizeof kept[at].tenant, "%s", tenant);
+        kept[at].changes = m->indicator_changes;
+    }
+    *len = kept[at].len;
+    *data = strndup(kept[at].data, kept[at].len);
+    return *data ? SEK_OK : sek_fail(fault, SEK_ENOMEM, "indicators.prefixes: out of memory");
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */

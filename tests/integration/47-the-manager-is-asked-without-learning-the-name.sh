@@ -84,6 +84,17 @@ dev curl -s -m 3 $r -o /dev/null http://shared.example/bad/payload && fail "the 
 grep -q payload "$T/http.log" && fail "the server saw the request"
 ready sh -c "nsenter --net=/run/netns/$I '$BUILD/cli/sekishoctl' --json events | grep -q dropper" || fail "the event does not give the manager's reason"
 
+# The call itself: a prefix of eight digits brings whole hashes, anything else is named.
+device() {
+    id=$(sed -n 's/.*"device": "\([^"]*\)".*/\1/p' "$T/state/link/identity.json")
+    tenant=$(sed -n 's/.*"tenant": "\([^"]*\)".*/\1/p' "$T/state/link/identity.json")
+    cloud curl -s --cacert "$T/manager/ca.pem" --cert "$T/state/link/cert.pem" --key "$T/state/link/key.pem" \
+        -d "$1" "https://10.99.0.2:8444/device/v1/$tenant/$id/reputation"
+}
+whole=$(printf 'evil.example/' | sha256sum | cut -d' ' -f1)
+device "{\"prefixes\":[\"$(echo "$whole" | cut -c1-8)\",\"00000000\"]}" |
+    jq -e ".hashes == [{hash:\"$whole\",type:\"domain\",source:.hashes[0].source,reason:\"C&C\",confidence:.hashes[0].confidence,expiry:0}] and .negative_s > 0 and .lifetime_s > 0" >/dev/null || fail "the call's answer"
+device '{"prefixes":["evil.example"]}' | grep -q 'prefixes\[0\]' || fail "a wrong prefix is not named"
 # private.example goes past its time at the manager; the device's prefixes still hold it.
 while [ "$(date +%s)" -lt $past ]; do sleep 0.1; done
 [ "$(dev python3 "$T/ask.py" secret-42.private.example)" = 0 ] || fail "a name that begins alike is refused"
