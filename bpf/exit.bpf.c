@@ -136,13 +136,14 @@ static __always_inline int in_list(__u32 list, const __u8 *mapped, int v4)
     return in_list6(table, halves);
 }
 
+/* Also the address of nowhere: who connects to that reaches the device itself. */
 static __always_inline int loopback(const __u8 *mapped, int v4)
 {
     if (v4)
-        return mapped[12] == 127;
+        return mapped[12] == 127 || !word4(mapped + 12);
     __u64 halves[2];
     __builtin_memcpy(halves, mapped, 16);
-    return !halves[0] && halves[1] == bpf_cpu_to_be64(1);
+    return !halves[0] && (!halves[1] || halves[1] == bpf_cpu_to_be64(1));
 }
 
 static __always_inline int listed(const struct sek_exit_settings *s, const __u8 *mapped, int v4)

@@ -32,6 +32,7 @@ static enum sek_error load(const struct sek_command_context *context, const char
     enum sek_error rc = sek_file_read(path, SEK_LEARNED_BYTES, &text, &len, fault);
     if (!rc)
         rc = sek_learned_parse(t, path, text, len, fault);
+    sek_learned_resolve(t);
     free(text);
     return rc == SEK_ENOTFOUND ? SEK_OK : rc;
 }

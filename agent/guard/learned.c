@@ -166,6 +166,19 @@ enum sek_error sek_learned_parse(struct sek_learned *t, const char *name, const 
     return SEK_OK;
 }
 
+void sek_learned_resolve(struct sek_learned *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        char *path = t->list[i].path, *real = *path == '/' ? realpath(path, NULL) : NULL;
+        size_t len = real ? strlen(real) : sizeof t->list[i].path;
+        if (len < sizeof t->list[i].path) {
+            memset(path, 0, sizeof t->list[i].path);
+            memcpy(path, real, len);
+        }
+        free(real);
+    }
+}
+
 /* --- text out -------------------------------------------------------------------------------- */
 
 static void write_destination(const struct sek_permission *p, struct sek_text *out)

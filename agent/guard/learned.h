@@ -41,6 +41,8 @@ void sek_learned_free(struct sek_learned *t);
 /* Add the permissions of TEXT. On an error nothing changes; the message names NAME and the line. */
 enum sek_error sek_learned_parse(struct sek_learned *t, const char *name, const char *text,
                                  size_t len, struct sek_fault *fault);
+/* A program given by a symbolic link becomes what the link leads to: that is what the kernel tells. */
+void sek_learned_resolve(struct sek_learned *t);
 /* One line, with its end. */
 void sek_permission_write(const struct sek_permission *p, struct sek_text *out);
 void sek_learned_write(const struct sek_learned *t, struct sek_text *out);

@@ -138,7 +138,7 @@ static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
                        sek_queue_backend_name(g->firewall.backend), g->filter.port_count);
         sek_guard_part(g, SEK_STATE_NAMES, SEK_PROTECTION_FULL, "%s%s%s",
                        sek_queue_backend_name(g->firewall.backend),
-                       g->filter.names ? ", DNS and TLS names" : "",
+                       g->filter.names ? ", DNS, TLS and QUIC names" : "",
                        g->filter.urls ? ", HTTP addresses" : "");
     }
     sek_unlearned_apply(g);

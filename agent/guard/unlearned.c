@@ -188,6 +188,7 @@ static enum sek_error read_table(const char *path, struct sek_learned *t, struct
         return rc;
     }
     sek_learned_free(t);
+    sek_learned_resolve(&fresh);
     *t = fresh;
     return SEK_OK;
 }
@@ -463,6 +464,7 @@ void sek_unlearned_listed(struct sek_guard *g, const char *text, size_t len)
         return;
     }
     sek_learned_free(&u->listed);
+    sek_learned_resolve(&fresh);
     u->listed = fresh;
     if (u->in_force)
         renew(g);

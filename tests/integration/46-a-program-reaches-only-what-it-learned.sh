@@ -76,6 +76,8 @@ dev "$py" "$T/go.py" 10.99.0.77 80; [ $? = 7 ] || fail "the new address is reach
 dev "$py" "$T/go.py" app.example 80 || fail "the learned name is refused at its new address"
 dev "$py" "$T/go.py" evil.example 81; [ $? = 7 ] || fail "a name that was not learned"
 # The device itself passes, whoever asks.
+dev "$T/other" -c "import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('0.0.0.0', 9))" || fail "the device itself is refused"
 dev ip link show lo >/dev/null
 dev "$T/other" -c "import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(('127.0.0.9', 9))" || fail "loopback is refused"
@@ -90,14 +92,15 @@ grep -q "^2 3 3$" "$T/state/exit/mode" || fail "the mode is not kept for the nex
 dev "$T/other" "$T/go.py" 10.99.0.2 80; [ $? = 7 ] || fail "the restart opened the way"
 dev "$py" "$T/go.py" 10.99.0.77 80 || fail "the restart forgot a name's address"
 # A person permits something else by hand.
-echo "* 80/tcp 10.99.0.64/29 $T/other" >> "$T/state/exit/learned"
+ln -s "$T/other" "$T/link"
+cp "$py" "$T/fixed"
+printf '%s\n' "* 80/tcp 10.99.0.64/29 $T/link" "$hash 80/tcp 10.99.0.2 $T/fixed" >> "$T/state/exit/learned"
 ready dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "an edit is not taken up"
 agent exit forget "$py" | grep -q forgotten || fail "exit forget"
 ready sh -c "! sh -c 'echo \$\$ > $CG/cgroup.procs; exec nsenter --net=/run/netns/$D $py $T/go.py 10.99.0.2 80'" || fail "what was forgotten is reachable"
 dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "the edit is lost"
 # Another content at the path of a program that learned by content.
-cp "$py" "$T/fixed"; printf '%s 80/tcp 10.99.0.2 %s\n' "$hash" "$T/fixed" >> "$T/state/exit/learned"
-ready dev "$T/fixed" "$T/go.py" 10.99.0.2 80 || fail "a permission by content"
+dev "$T/fixed" "$T/go.py" 10.99.0.2 80 || fail "a permission by content"
 echo x >> "$T/fixed"
 dev "$T/fixed" "$T/go.py" 10.99.0.2 80; [ $? = 7 ] || fail "a changed program goes on"
 expect_event '.reason=="the program has changed since it was learned"'
