@@ -222,8 +222,9 @@ static __always_inline int may(struct sek_exit_learned *key)
 }
 
 /* What the settings say of a destination or port that was not learned. Returns its verdict. */
-static __always_inline int judge_unlearned(__u32 policy, int prevent, const __u8 *mapped,
-                                           __u16 port, __u8 protocol, int hook, __u64 cookie)
+static __always_inline int judge_unlearned(const struct sek_exit_settings *s, __u32 policy,
+                                           const __u8 *mapped, __u16 port, __u8 protocol, int hook,
+                                           __u64 cookie)
 {
     struct sek_exit_file file = {};
     struct sek_exit_learned key = {
@@ -238,10 +239,11 @@ static __always_inline int judge_unlearned(__u32 policy, int prevent, const __u8
     __builtin_memcpy(key.address, mapped, 16);
     if (may(&key))
         return ALLOW;
-    int verdict = policy == SEK_EXIT_DENY && prevent ? DENY : ALLOW;
+    int verdict = policy == SEK_EXIT_DENY && s->mode == SEK_EXIT_PREVENT ? DENY : ALLOW;
     __u64 now = bpf_ktime_get_boot_ns();
     /* In this table: which file it is that has no number. */
-    key.bits = number ? 0 : (__u32)(file.inode ^ file.changed_ns ^ file.changed_ns >> 32);
+    key.bits =
+        number ? s->news : s->news ^ (__u32)(file.inode ^ file.changed_ns ^ file.changed_ns >> 32);
     __u64 *last = bpf_map_lookup_elem(&told, &key);
     if (last && now - *last < 1000000000u)
         return verdict;
@@ -297,8 +299,8 @@ static __always_inline int outgoing(struct bpf_sock_addr *ctx, const __u8 *mappe
     if (!listed(s, mapped, v4)) {
         if (s->unlearned == SEK_EXIT_ALLOW_ALL)
             return ALLOW;
-        return judge_unlearned(s->unlearned, s->mode == SEK_EXIT_PREVENT, mapped,
-                               bpf_ntohs((__u16)ctx->user_port), (__u8)ctx->protocol, hook, cookie);
+        return judge_unlearned(s, s->unlearned, mapped, bpf_ntohs((__u16)ctx->user_port),
+                               (__u8)ctx->protocol, hook, cookie);
     }
     int verdict = s->mode == SEK_EXIT_PREVENT ? DENY : ALLOW;
     struct sek_exit_event *e = bpf_ringbuf_reserve(&events, sizeof *e, 0);
@@ -364,9 +366,9 @@ static __always_inline int bound(struct bpf_sock_addr *ctx, const __u8 *mapped)
     struct sek_exit_settings *s = bpf_map_lookup_elem(&settings, &zero);
     if (!s || !s->mode || s->listeners == SEK_EXIT_ALLOW_ALL)
         return ALLOW;
-    return judge_unlearned(s->listeners, s->mode == SEK_EXIT_PREVENT, mapped,
-                           bpf_ntohs((__u16)ctx->user_port), (__u8)ctx->protocol | SEK_EXIT_LISTEN,
-                           SEK_EXIT_ON_BIND, bpf_get_socket_cookie(ctx));
+    return judge_unlearned(s, s->listeners, mapped, bpf_ntohs((__u16)ctx->user_port),
+                           (__u8)ctx->protocol | SEK_EXIT_LISTEN, SEK_EXIT_ON_BIND,
+                           bpf_get_socket_cookie(ctx));
 }
 
 SEC("cgroup/bind4")
@@ -395,8 +397,7 @@ int exit_socket(struct bpf_sock *ctx)
         (ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
         (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP))
         return ALLOW;
-    return judge_unlearned(s->unlearned, s->mode == SEK_EXIT_PREVENT, none, 0, SEK_EXIT_RAW,
-                           SEK_EXIT_ON_SOCKET, 0);
+    return judge_unlearned(s, s->unlearned, none, 0, SEK_EXIT_RAW, SEK_EXIT_ON_SOCKET, 0);
 }
 
 static __always_inline void report_packet(struct __sk_buff *skb, const __u8 *mapped, __u8 protocol,

@@ -27,6 +27,7 @@ struct sek_exit_settings {
     __u32 unlearned; /* destinations: SEK_EXIT_ALLOW_ALL... */
     __u32 listeners; /* ports */
     __u32 filled;    /* what is not empty: SEK_EXIT_FILLED(list), SEK_EXIT_BLOCKED */
+    __u32 news;      /* another number: what was told is told again */
 };
 
 #define SEK_EXIT_FILLED(list) (1u << (list))

@@ -336,6 +336,12 @@ enum sek_error sek_exits_learn(struct sek_exits *exits, const struct sek_exit_le
     return SEK_OK;
 }
 
+void sek_exits_news(struct sek_exits *exits)
+{
+    exits->now.news++;
+    write_settings(exits);
+}
+
 void sek_exits_begin(struct sek_exits *exits)
 {
     exits->epoch++;

@@ -47,6 +47,8 @@ void sek_exits_program(struct sek_exits *exits, const struct sek_exit_file *file
 /* A program may reach what KEY says, for TTL_S seconds; 0: until it is forgotten. */
 enum sek_error sek_exits_learn(struct sek_exits *exits, const struct sek_exit_learned *key,
                                uint32_t ttl_s, struct sek_fault *fault);
+/* What was told as unlearned within the last second is told again. */
+void sek_exits_news(struct sek_exits *exits);
 /* A new table begins: what is learned again from now on stays, and sek_exits_sweep removes the rest
  * (and at any time what is past its time). Programs with numbers below BELOW lose them. */
 void sek_exits_begin(struct sek_exits *exits);

@@ -1,7 +1,8 @@
 /* A program that the tables name gets a number in the kernel; each permission becomes keys of that
  * number. A table is renewed beside the old one (numbers only grow), so that what stays permitted
  * is permitted at every moment. A permission by name lives in the kernel as the addresses that DNS
- * answers gave the name, each for the answer's time. */
+ * answers gave the name, each for the answer's time. While learning, the kernel holds no permission
+ * and tells of everything: a name that comes to share a known address is to be learned too. */
 #include "agent/guard/unlearned.h"
 #include "agent/guard/learned.h"
 #include "agent/guard/process.h"
@@ -17,13 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROGRAMS   1024
-#define TTL_LEAST  60
-#define TTL_MOST   86400
+#define PROGRAMS    1024
+#define LEARN_NAMES 4 /* of one address */
+#define TTL_LEAST   60
+#define TTL_MOST    86400
+#define TTL_GRACE   2 /* seconds more than the answer says, for programs that are slow to connect */
 #define NAMES_BYTES (64u << 10)
 #define NAMES_US    30000000u /* between two writings */
-#define NAMES_KEPT 2 /* seconds more than the answer says, for programs that are slow to connect   \
-                      */
 
 struct known {
     char path[256];
@@ -38,9 +39,9 @@ struct sek_unlearned {
     size_t known_count;
     uint32_t next_number;
     struct sek_names names;
-    bool dirty, in_force, names_changed;
+    bool dirty, in_force, learning, names_changed;
     uint64_t names_at; /* when they were written last, us */
-    struct stat read; /* of the learned file, as last read or written */
+    struct stat read;  /* of the learned file, as last read or written */
 };
 
 /* --- into the kernel ------------------------------------------------------------------------- */
@@ -66,6 +67,8 @@ static void put(struct sek_guard *g, uint32_t number, const struct sek_permissio
 {
     struct sek_unlearned *u = g->unlearned;
     uint64_t now = sek_clock_mono_us();
+    if (g->filter.unlearned == SEK_EXIT_LEARN)
+        return;
     if (!p->name[0]) {
         put_address(g, number, p, p->address, p->bits, 0);
         return;
@@ -254,8 +257,8 @@ static void read_mode(struct sek_guard *g)
     size_t len;
     if (sek_file_read(g->unlearned->mode_path, 64, &text, &len, NULL))
         return;
-    if (sscanf(text, "%u %u %u", &mode, &unlearned, &listeners) == 3 &&
-        mode <= SEK_MODE_PREVENT && unlearned <= SEK_EXIT_DENY && listeners <= SEK_EXIT_DENY) {
+    if (sscanf(text, "%u %u %u", &mode, &unlearned, &listeners) == 3 && mode <= SEK_MODE_PREVENT &&
+        unlearned <= SEK_EXIT_DENY && listeners <= SEK_EXIT_DENY) {
         g->filter.exit_mode = (uint8_t)mode;
         g->filter.unlearned = (uint8_t)unlearned;
         g->filter.listeners = (uint8_t)listeners;
@@ -263,7 +266,8 @@ static void read_mode(struct sek_guard *g)
     free(text);
 }
 
-/* Names with the seconds that they still hold: programs remember addresses longer than an agent runs. */
+/* Names with the seconds that they still hold: programs remember addresses longer than an agent
+ * runs. */
 static void write_names(struct sek_unlearned *u, uint64_t now)
 {
     struct sek_text out = {0};
@@ -274,9 +278,10 @@ static void write_names(struct sek_unlearned *u, uint64_t now)
         if (u->names.entries[i].until_us <= now)
             continue;
         sek_address_text(u->names.entries[i].address, address);
-        sek_text_printf(&out, "%llu %s %s\n",
-                        (unsigned long long)(wall_s + (u->names.entries[i].until_us - now) / 1000000u),
-                        address, u->names.entries[i].name);
+        sek_text_printf(
+            &out, "%llu %s %s\n",
+            (unsigned long long)(wall_s + (u->names.entries[i].until_us - now) / 1000000u), address,
+            u->names.entries[i].name);
     }
     if (sek_file_replace(u->names_path, out.data ? out.data : "", out.len, 0600, &fault))
         sek_warning("%s", fault.message);
@@ -295,8 +300,8 @@ static void read_names(struct sek_unlearned *u)
     int used;
     if (sek_file_read(u->names_path, NAMES_BYTES, &text, &len, NULL))
         return;
-    for (const char *at = text;
-         sscanf(at, "%llu %45s %79s%n", &until, address, name, &used) == 3; at += used) {
+    for (const char *at = text; sscanf(at, "%llu %45s %79s%n", &until, address, name, &used) == 3;
+         at += used) {
         if (until > wall_s && until - wall_s <= TTL_MOST && sek_address_parse(address, bytes))
             sek_names_add(&u->names, bytes, name, (uint32_t)(until - wall_s), now);
     }
@@ -310,8 +315,8 @@ static const char *name_of(struct sek_unlearned *u, const uint8_t address[16])
     return sek_names_find(&u->names, address, sek_clock_mono_us());
 }
 
-/* Is the process's file the one of the record? Asked by the process, and where that has ended already
- * by the path that it was started from. */
+/* Is the process's file the one of the record? Asked by the process, and where that has ended
+ * already by the path that it was started from. */
 static bool is_same_program(const struct sek_exit_record *r)
 {
     char link[48];
@@ -356,29 +361,57 @@ static bool has_path(const struct sek_unlearned *u, const char *path)
     return false;
 }
 
-static uint8_t learn(struct sek_guard *g, const struct sek_exit_record *r, const char *name,
-                     uint8_t protocol)
+/* A name in NAMES at the most LEARN_NAMES, each once, newest first; returns how many. Several names
+ * may share an address, and nobody tells which of them the program meant: all are learned. */
+static unsigned names_of(const struct sek_unlearned *u, const uint8_t address[16],
+                         const char *names[LEARN_NAMES])
+{
+    uint64_t now = sek_clock_mono_us();
+    unsigned count = 0;
+    for (unsigned i = 1; i <= SEK_NAMES && count < LEARN_NAMES; i++) {
+        unsigned at = (u->names.next - i) % SEK_NAMES;
+        const char *name = u->names.entries[at].name;
+        bool known = u->names.entries[at].until_us <= now ||
+                     memcmp(u->names.entries[at].address, address, 16) != 0;
+        for (unsigned k = 0; k < count; k++)
+            known = known || !strcmp(names[k], name);
+        if (!known)
+            names[count++] = name;
+    }
+    return count;
+}
+
+static uint8_t learn(struct sek_guard *g, const struct sek_exit_record *r, uint8_t protocol)
 {
     struct sek_unlearned *u = g->unlearned;
     const struct sek_process *process = &r->connect.process;
+    const char *names[LEARN_NAMES] = {NULL};
     struct sek_permission p;
+    bool reaches = !(protocol & SEK_EXIT_LISTEN) && protocol != SEK_EXIT_RAW;
+    unsigned count = reaches ? names_of(u, r->connect.endpoints.target, names) : 0;
     memset(&p, 0, sizeof p);
     memcpy(p.digest, process->digest, 32);
-    memcpy(p.path, process->path, sizeof p.path);
+    snprintf(p.path, sizeof p.path, "%s", process->path);
     p.protocol = protocol;
     p.port = r->connect.endpoints.target_port;
-    if (!(protocol & SEK_EXIT_LISTEN) && protocol != SEK_EXIT_RAW) {
-        if (name)
-            snprintf(p.name, sizeof p.name, "%s", name);
-        else
-            memcpy(p.address, r->connect.endpoints.target, 16);
-        p.bits = name ? 0 : 128;
+    if (reaches && !count) {
+        memcpy(p.address, r->connect.endpoints.target, 16);
+        p.bits = 128;
     }
-    enum sek_error rc = sek_learned_add(&u->learned, &p);
-    if (rc == SEK_ELIMIT || rc == SEK_ENOMEM)
-        return SEK_WHY_TABLE_FULL;
-    u->dirty = u->dirty || rc == SEK_OK;
-    return SEK_WHY_LEARNED;
+    uint8_t why = SEK_WHY_NOT_KNOWN_YET;
+    for (unsigned i = 0; i < (count ? count : 1); i++) {
+        memset(p.name, 0, sizeof p.name);
+        if (count)
+            snprintf(p.name, sizeof p.name, "%s", names[i]);
+        if (is_permitted(u, r, count ? names[i] : NULL, protocol))
+            continue;
+        enum sek_error rc = sek_learned_add(&u->learned, &p);
+        if (rc == SEK_ELIMIT || rc == SEK_ENOMEM)
+            return SEK_WHY_TABLE_FULL;
+        u->dirty = true;
+        why = SEK_WHY_LEARNED;
+    }
+    return why;
 }
 
 bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *r)
@@ -394,16 +427,15 @@ bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *r)
     bool same = is_same_program(r);
     struct known *k = same ? find_known(u, process->path, process->digest) : NULL;
     bool permitted = same && is_permitted(u, r, name, protocol);
-    uint8_t why = permitted                    ? SEK_WHY_NOT_KNOWN_YET
+    bool learns = same && g->filter.unlearned == SEK_EXIT_LEARN;
+    uint8_t why = learns                       ? learn(g, r, protocol)
+                  : permitted                  ? SEK_WHY_NOT_KNOWN_YET
                   : !same                      ? SEK_WHY_UNKNOWN_PROGRAM
                   : listens                    ? SEK_WHY_UNKNOWN_PORT
                   : r->program || k            ? SEK_WHY_UNKNOWN_DESTINATION
                   : has_path(u, process->path) ? SEK_WHY_CHANGED_PROGRAM
                                                : SEK_WHY_UNKNOWN_PROGRAM;
-    bool learns = g->filter.unlearned == SEK_EXIT_LEARN && same && !permitted;
-    if (learns)
-        why = learn(g, r, name, protocol);
-    if (same && (learns || permitted)) {
+    if (permitted && !learns) {
         if (!k)
             k = make_known(u, process->path, process->digest);
         if (k) {
@@ -431,20 +463,23 @@ void sek_unlearned_name(struct sek_guard *g, const struct sek_named *named)
     uint32_t ttl = named->ttl_s < TTL_LEAST  ? TTL_LEAST
                    : named->ttl_s > TTL_MOST ? TTL_MOST
                                              : named->ttl_s;
+    const char *had = name_of(u, named->address);
+    if (u->learning && (!had || strcmp(had, name) != 0))
+        sek_exits_news(g->exits); /* who just connected to the address may mean this name now */
     sek_names_add(&u->names, named->address, name, ttl, sek_clock_mono_us());
     u->names_changed = true;
     const struct sek_learned *const tables[] = {&u->learned, &u->listed};
-    for (size_t t = 0; t < 2; t++) {
+    for (size_t t = 0; t < 2 && !u->learning; t++) {
         for (size_t i = 0; i < tables[t]->count; i++) {
             const struct sek_permission *p = &tables[t]->list[i];
             if (!sek_permission_names(p, name))
                 continue;
             if (!strcmp(p->path, "*"))
-                put_address(g, SEK_EXIT_ANY_PROGRAM, p, named->address, 128, ttl + NAMES_KEPT);
+                put_address(g, SEK_EXIT_ANY_PROGRAM, p, named->address, 128, ttl + TTL_GRACE);
             for (size_t k = 0; k < u->known_count; k++) {
                 if (strcmp(p->path, "*") != 0 &&
                     sek_permission_is_for(p, u->known[k].path, u->known[k].digest))
-                    put_address(g, u->known[k].number, p, named->address, 128, ttl + NAMES_KEPT);
+                    put_address(g, u->known[k].number, p, named->address, 128, ttl + TTL_GRACE);
             }
         }
     }
@@ -499,10 +534,12 @@ static void apply(struct sek_guard *g, bool first)
     bool can = u && sek_exits_knows_programs(g->exits);
     bool wanted =
         can && g->filter.exit_mode != SEK_MODE_OFF && (g->filter.unlearned || g->filter.listeners);
-    if (wanted && !u->in_force)
+    if (wanted && (!u->in_force || u->learning != (g->filter.unlearned == SEK_EXIT_LEARN)))
         renew(g);
     if (u)
         u->in_force = wanted;
+    if (u)
+        u->learning = g->filter.unlearned == SEK_EXIT_LEARN;
     if (u && !first)
         write_mode(g);
     if (g->exits)
