@@ -42,6 +42,7 @@ mkdir -p "$T/bundle"
 policy learn
 start_agent
 agent doctor | grep -q "no BTF" && { echo "the kernel has no BTF"; exit 77; }
+says "destinations: learn"
 dev "$py" "$T/go.py" app.example 80 || fail "learning hinders"
 dev "$py" "$T/go.py" second.example 443; dev "$py" "$T/go.py" third.example 80 || fail "learning hinders"
 dev "$py" "$T/go.py" listen 8081 || fail "learning hinders bind"
@@ -53,10 +54,10 @@ grep -q " 53/udp 10.99.0.2 $py$" "$T/state/exit/learned" || fail "the resolver i
 grep -q " 8081/tcp listen $py$" "$T/state/exit/learned" || fail "the port is not there"
 
 policy deny deny
-agent status >/dev/null
 echo '{"command":"reload"}' | python3 -c "
 import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.sendall(sys.stdin.buffer.read()); print(s.recv(4096))" >/dev/null
+says "destinations: deny"
 dev "$py" "$T/go.py" app.example 80 || fail "a learned pair is refused"
 dev "$py" "$T/go.py" 10.99.0.66 80; [ $? = 7 ] || fail "another address is reachable"
 dev "$py" "$T/go.py" app.example 8080; [ $? = 7 ] || fail "another port is reachable"
@@ -89,6 +90,7 @@ agent exit learned | grep -q "app.example" || fail "exit learned"
 kill $AGENT_PID; wait $AGENT_PID
 grep -q "^2 3 3$" "$T/state/exit/mode" || fail "the mode is not kept for the next start"
 : > "$T/agent.log"; start_agent
+says "destinations: deny"
 dev "$T/other" "$T/go.py" 10.99.0.2 80; [ $? = 7 ] || fail "the restart opened the way"
 dev "$py" "$T/go.py" 10.99.0.77 80 || fail "the restart forgot a name's address"
 # A person permits something else by hand.

@@ -21,6 +21,7 @@ mkdir -p "$T/bundle"
 echo '[{"type":"domain","value":"evil.example","source":"test","reason":"C&C domain"}]' > "$T/bundle/indicators.json"
 echo '{"exit":{"quic":"detect"}}' > "$T/bundle/policy.json"
 start_agent
+says 'QUIC names'
 reload() {
     python3 -c "
 import socket

@@ -35,6 +35,7 @@ mkdir -p "$T/bundle"
 echo '[{"type":"domain","value":"evil.example","source":"test","reason":"C&C domain"}]' > "$T/bundle/indicators.json"
 echo '{"exit":{"encrypted_dns":"detect"}}' > "$T/bundle/policy.json"
 start_agent
+says 'QUIC names'
 r="--resolve dns.google:443:10.99.0.2"
 dev curl -sk -m 2 $r -o /dev/null https://dns.google/dns-query || fail "detect hinders DNS over HTTPS"
 dev curl -sk -m 2 -o /dev/null https://10.99.0.2:853/ || fail "detect hinders DNS over TLS"
