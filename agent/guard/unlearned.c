@@ -30,6 +30,7 @@ struct known {
     char path[256];
     uint8_t digest[32];
     uint32_t number;
+    struct sek_exit_file file; /* at PATH when it was read; zero: met as a process only */
 };
 
 struct sek_unlearned {
@@ -81,21 +82,17 @@ static void put(struct sek_guard *g, uint32_t number, const struct sek_permissio
     }
 }
 
-/* Every permission of both tables that is for the program PATH with DIGEST; returns how many. */
-static size_t put_program(struct sek_guard *g, const struct known *k)
+/* Every permission of both tables that is for the program. */
+static void put_program(struct sek_guard *g, const struct known *k)
 {
     const struct sek_learned *const tables[] = {&g->unlearned->learned, &g->unlearned->listed};
-    size_t count = 0;
     for (size_t t = 0; t < 2; t++) {
         for (size_t i = 0; i < tables[t]->count; i++) {
             const struct sek_permission *p = &tables[t]->list[i];
-            if (strcmp(p->path, "*") != 0 && sek_permission_is_for(p, k->path, k->digest)) {
+            if (strcmp(p->path, "*") != 0 && sek_permission_is_for(p, k->path, k->digest))
                 put(g, k->number, p);
-                count++;
-            }
         }
     }
-    return count;
 }
 
 static struct known *find_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
@@ -115,6 +112,7 @@ static struct known *make_known(struct sek_unlearned *u, const char *path, const
     snprintf(k->path, sizeof k->path, "%s", path);
     memcpy(k->digest, digest, 32);
     k->number = u->next_number++;
+    memset(&k->file, 0, sizeof k->file);
     return k;
 }
 
@@ -133,11 +131,28 @@ static void know_file(struct sek_guard *g, const char *path)
         if (!k && (k = make_known(u, path, digest)))
             put_program(g, k);
         if (k) {
-            struct sek_exit_file file = sek_exits_file(&st);
-            sek_exits_program(g->exits, &file, k->number);
+            k->file = sek_exits_file(&st);
+            sek_exits_program(g->exits, &k->file, k->number);
         }
     }
     close(fd);
+}
+
+/* Programs that an update replaced: who may reach something whatever its content goes on doing so.
+ */
+static void know_replaced(struct sek_guard *g)
+{
+    struct sek_unlearned *u = g->unlearned;
+    for (size_t i = 0; i < u->known_count; i++) {
+        struct stat st;
+        if (!u->known[i].file.inode || stat(u->known[i].path, &st))
+            continue;
+        struct sek_exit_file now = sek_exits_file(&st);
+        if (memcmp(&now, &u->known[i].file, sizeof now) != 0) {
+            u->known[i].file = now; /* looked at once, whatever it is */
+            know_file(g, u->known[i].path);
+        }
+    }
 }
 
 static void put_fixed(struct sek_guard *g)
@@ -349,12 +364,14 @@ static bool is_permitted(const struct sek_unlearned *u, const struct sek_exit_re
     return false;
 }
 
-static bool has_path(const struct sek_unlearned *u, const char *path)
+/* Does a permission name the program with this path, and this DIGEST when it is not NULL? */
+static bool has_program(const struct sek_unlearned *u, const char *path, const uint8_t *digest)
 {
     const struct sek_learned *const tables[] = {&u->learned, &u->listed};
     for (size_t t = 0; t < 2; t++) {
         for (size_t i = 0; i < tables[t]->count; i++) {
-            if (!strcmp(tables[t]->list[i].path, path))
+            const struct sek_permission *p = &tables[t]->list[i];
+            if (!strcmp(p->path, path) && (!digest || sek_permission_is_for(p, path, digest)))
                 return true;
         }
     }
@@ -428,13 +445,13 @@ bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *r)
     struct known *k = same ? find_known(u, process->path, process->digest) : NULL;
     bool permitted = same && is_permitted(u, r, name, protocol);
     bool learns = same && g->filter.unlearned == SEK_EXIT_LEARN;
-    uint8_t why = learns                       ? learn(g, r, protocol)
-                  : permitted                  ? SEK_WHY_NOT_KNOWN_YET
-                  : !same                      ? SEK_WHY_UNKNOWN_PROGRAM
-                  : listens                    ? SEK_WHY_UNKNOWN_PORT
-                  : r->program || k            ? SEK_WHY_UNKNOWN_DESTINATION
-                  : has_path(u, process->path) ? SEK_WHY_CHANGED_PROGRAM
-                                               : SEK_WHY_UNKNOWN_PROGRAM;
+    uint8_t why = learns                                           ? learn(g, r, protocol)
+                  : permitted                                      ? SEK_WHY_NOT_KNOWN_YET
+                  : !same                                          ? SEK_WHY_UNKNOWN_PROGRAM
+                  : listens                                        ? SEK_WHY_UNKNOWN_PORT
+                  : has_program(u, process->path, process->digest) ? SEK_WHY_UNKNOWN_DESTINATION
+                  : has_program(u, process->path, NULL)            ? SEK_WHY_CHANGED_PROGRAM
+                                                                   : SEK_WHY_UNKNOWN_PROGRAM;
     if (permitted && !learns) {
         if (!k)
             k = make_known(u, process->path, process->digest);
@@ -567,6 +584,7 @@ void sek_unlearned_tick(struct sek_guard *g)
     if (u->names_changed && now - u->names_at >= NAMES_US)
         write_names(u, now);
     if (u->in_force) {
+        know_replaced(g);
         sek_exits_sweep(g->exits);
         say_state(g);
     }

@@ -101,9 +101,14 @@ ready dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "an edit is not taken up"
 agent exit forget "$py" | grep -q forgotten || fail "exit forget"
 ready sh -c "! sh -c 'echo \$\$ > $CG/cgroup.procs; exec nsenter --net=/run/netns/$D $py $T/go.py 10.99.0.2 80'" || fail "what was forgotten is reachable"
 dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "the edit is lost"
+# An update of a program that is permitted whatever its content.
+cp "$T/other" "$T/new"; echo x >> "$T/new"; mv "$T/new" "$T/other"
+sleep 2.3
+dev "$T/other" "$T/go.py" 10.99.0.66 80 || fail "an update takes the permission away"
 # Another content at the path of a program that learned by content.
 dev "$T/fixed" "$T/go.py" 10.99.0.2 80 || fail "a permission by content"
 echo x >> "$T/fixed"
+sleep 2.3 # also when the agent has seen the new content
 dev "$T/fixed" "$T/go.py" 10.99.0.2 80; [ $? = 7 ] || fail "a changed program goes on"
 expect_event '.reason=="the program has changed since it was learned"'
 exit 0
