@@ -191,7 +191,7 @@ fuzz: ## run each fuzz target; SECONDS_EACH=600
 
 bench: ## measure on the real path; each figure is a ratio
 	@scripts/install-deps build run test
-	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/bench/limit $(BUILD)/bench/loop $(BUILD)/bench/forkexec
+	@$(MAKE) --no-print-directory -j$(JOBS) programs $(BUILD)/bench/limit $(BUILD)/bench/loop $(BUILD)/bench/forkexec $(BUILD)/bench/connect
 	@bench/run --build $(BUILD)
 
 lint: ## static checks of the C sources and the console

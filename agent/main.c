@@ -19,6 +19,7 @@ static const struct {
     {"posture", sek_command_posture, "weak passwords, open services and the like: [--root DIR]"},
     {"policy", sek_command_policy, "the policy in force"},
     {"lockdown", sek_command_lockdown, "learn|detect|enforce|off, explain PATH, run --scope MOUNT"},
+    {"exit", sek_command_exit, "learned, forget PROGRAM, explain PROGRAM DESTINATION[:PORT[/tcp]]"},
     {"firewall", sek_command_firewall,
      "show|test|apply|confirm|rollback|off: packet filter rules, with a way back"},
     {"integrity", sek_command_integrity, "baseline|check|watch: what changed in files, and who did it"},

@@ -15,7 +15,7 @@ enum sek_message_type {
     SEK_MESSAGE_ALIVE,     /* nothing: answer to PING */
     SEK_MESSAGE_VERDICTS,  /* struct sek_verdict, 1..SEK_VERDICTS of them */
     SEK_MESSAGE_FILTER,    /* struct sek_filter: what the kernel shall queue and enforce */
-    SEK_MESSAGE_PREFIXES,  /* memory file of struct sek_prefix: the whole list */
+    SEK_MESSAGE_PREFIXES,  /* memory file of struct sek_prefix: list ID (SEK_EXIT_INDICATORS...) */
     SEK_MESSAGE_BLOCK,     /* struct sek_block */
     SEK_MESSAGE_WHO,       /* struct sek_endpoints: answered by OWNER with the same id */
     SEK_MESSAGE_BREAK,     /* struct sek_endpoints: end this local connection */
@@ -26,6 +26,8 @@ enum sek_message_type {
     SEK_MESSAGE_FIREWALL,  /* struct sek_firewall_order and a memory file: struct sek_ruleset to apply */
     SEK_MESSAGE_UNLOCK,    /* struct sek_unlock: the uninstall token, as somebody gave it */
     SEK_MESSAGE_UNINSTALL, /* struct sek_unlock: the digest that it must have, of the bundle */
+    SEK_MESSAGE_NAMED,     /* struct sek_named: a DNS answer */
+    SEK_MESSAGE_LISTED,    /* memory file: the policy's destinations, a learned table */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -72,7 +74,9 @@ struct sek_filter {
     uint8_t strict_scripts; /* 1: every text that an interpreter opens is a script */
     uint8_t window_only;    /* 1: updaters are trusted within a maintenance window only */
     uint8_t trust_packages; /* 1: what the package database vouches for is registered */
-    uint8_t unused;
+    uint8_t unlearned;      /* SEK_EXIT_ALLOW_ALL...: destinations that were not learned */
+    uint8_t listeners;      /* the same of ports */
+    uint8_t resolvers;      /* 1: look at the ports of encrypted DNS */
     uint16_t port_count;
     struct sek_port ports[SEK_FILTER_PORTS]; /* that have a virtual patch */
     char scopes[4][200];                     /* lockdown mounts; "" after the last */
@@ -83,7 +87,6 @@ struct sek_prefix {
     uint8_t bits;
     uint8_t v6;
     uint16_t unused;
-    uint32_t ttl_s; /* 0: never ends */
 };
 
 struct sek_block {
@@ -104,6 +107,12 @@ struct sek_window {
     char updater[256]; /* one more program that may install meanwhile; "" none */
 };
 
+struct sek_named {
+    uint8_t address[16];
+    uint32_t ttl_s;
+    char name[256]; /* lower case */
+};
+
 struct sek_answer {
     struct sek_endpoints query; /* source: the asking program; target: the server */
     uint16_t len;
@@ -115,6 +124,20 @@ struct sek_connect {
     struct sek_process process;
     uint8_t hook; /* SEK_EXIT_ON_... of bpf/exit.h */
     uint8_t blocked;
+    uint8_t why;    /* enum sek_why */
+    char name[256]; /* of the target, when a DNS answer told it; "" */
+};
+
+enum sek_why {
+    SEK_WHY_LISTED,
+    SEK_WHY_LEARNED,             /* a new permission, in learn mode */
+    SEK_WHY_UNKNOWN_PROGRAM,     /* nothing was learned or listed for it */
+    SEK_WHY_CHANGED_PROGRAM,     /* only for another content of the file */
+    SEK_WHY_UNKNOWN_DESTINATION, /* the program has other destinations */
+    SEK_WHY_UNKNOWN_PORT,        /* that it binds */
+    SEK_WHY_NOT_KNOWN_YET,       /* permitted from now on */
+    SEK_WHY_TABLE_FULL,          /* nothing more can be learned */
+    SEK_WHYS
 };
 
 /* What a process of its own does beside the worker, when the policy wants it. */
@@ -168,6 +191,7 @@ enum {
     SEK_STATE_BLOCK,    /* address sets */
     SEK_STATE_ADDRESS,  /* exit: cgroup programs */
     SEK_STATE_NAMES,    /* exit: queueing of DNS, TLS, HTTP */
+    SEK_STATE_UNLEARNED, /* exit: deny by default */
     SEK_STATE_LOCKDOWN, /* inside */
     SEK_STATE_SHIELD,   /* self-protection */
     SEK_STATE_FIREWALL, /* the policy's rules */
@@ -200,6 +224,7 @@ struct sek_message {
         struct sek_answer answer;
         struct sek_window window;
         struct sek_tamper tamper;
+        struct sek_named named;
         struct sek_connect connect;
         struct sek_process process;
         struct sek_lockdown_record lockdown;

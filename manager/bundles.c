@@ -8,6 +8,7 @@
 #include "manager/intel.h"
 #include "manager/push.h"
 #include "manager/uninstall.h"
+#include "manager/reputation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +46,7 @@ static void add_file(struct files *files, const char *prefix, const char *name, 
                      char *data, size_t len)
 {
     char *path = NULL;
-    if (!data || files->count == FILES_MAX ||
-        asprintf(&path, "%s%s%s", prefix, name, suffix) < 0) {
+    if (!data || files->count == FILES_MAX || asprintf(&path, "%s%s%s", prefix, name, suffix) < 0) {
         free(data);
         return;
     }
@@ -68,7 +68,7 @@ static bool take_rule_file(void *arg, const struct sek_row *row)
     return true;
 }
 
-static bool take_hash(void *arg, const struct sek_row *row)
+static bool take_line(void *arg, const struct sek_row *row)
 {
     sek_text_printf(arg, "%s\n", row->text(row, 0, NULL));
     return true;
@@ -166,6 +166,41 @@ static int by_path(const void *a, const void *b)
                   ((const struct sek_bundle_file *)b)->path);
 }
 
+static enum sek_error gather_prefixes(struct sek_manager *m, const char *tenant,
+                                      struct files *files, struct sek_fault *fault)
+{
+    char *data;
+    size_t len;
+    enum sek_error rc = sek_indicator_prefixes(m, tenant, &data, &len, fault);
+    if (!rc)
+        add_file(files, "", "indicators.prefixes", "", data, len);
+    return rc;
+}
+
+static enum sek_error gather_addresses(struct sek_manager *m, const char *tenant,
+                                       struct files *files, struct sek_fault *fault)
+{
+    struct sek_text list = {0};
+    enum sek_error rc =
+        sek_store_each(m->store, take_line, &list, fault,
+                       "SELECT value FROM indicators WHERE tenant=? AND expiry=0 AND"
+                       " type IN ('ip', 'cidr') ORDER BY value",
+                       "s", tenant);
+    add_file(files, "", "addresses", "", list.data, list.len);
+    return rc;
+}
+
+/* The policy's permissions as the device's tables have them: one line each. */
+static void add_destinations(struct files *files, const json_t *list)
+{
+    struct sek_text text = {0};
+    size_t i;
+    json_t *line;
+    sek_text_puts(&text, "# SHA256 PORT/PROTOCOL DESTINATION PATH, of the policy\n");
+    json_array_foreach(list, i, line) sek_text_printf(&text, "%s\n", json_string_value(line));
+    add_file(files, "", "destinations", "", text.data, text.len);
+}
+
 static enum sek_error gather(struct sek_manager *m, const char *tenant, const char *device,
                              struct files *files, struct sek_fault *fault)
 {
@@ -184,19 +219,30 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
     if (!rc)
         rc = sek_store_each(m->store, take_rule_file, files, fault,
                             "SELECT name, content FROM rules WHERE tenant=?", "s", tenant);
+    /* Gateways have the memory for whole lists, and cannot let a packet wait. */
+    bool asked = !gateway && sek_indicators_asked(m, tenant);
+    bool plain = !gateway && sek_indicators_plain(m, tenant);
     if (!rc)
-        rc = sek_store_rows(m->store, &indicators, fault,
-                            "SELECT type, value, source, confidence, expiry, reason FROM indicators"
-                            " WHERE tenant=? AND (expiry=0 OR expiry > ?) ORDER BY type, value",
-                            "si", tenant, sek_now());
+        rc = sek_store_rows(
+            m->store, &indicators, fault,
+            "SELECT type, value, source, confidence, expiry, reason FROM indicators"
+            " WHERE tenant=? AND (expiry=0 OR expiry > ?) AND (hash IS NULL OR NOT ?)"
+            " AND (type NOT IN ('ip', 'cidr') OR expiry<>0 OR NOT ?)"
+            " ORDER BY type, value",
+            "siii", tenant, sek_now(), (int64_t)asked, (int64_t)plain);
+    if (!rc && asked)
+        rc = gather_prefixes(m, tenant, files, fault);
+    if (!rc && plain)
+        rc = gather_addresses(m, tenant, files, fault);
     sek_text_puts(&allowlist, "");
     if (!rc)
-        rc = sek_store_each(m->store, take_hash, &allowlist, fault,
+        rc = sek_store_each(m->store, take_line, &allowlist, fault,
                             "SELECT DISTINCT sha256 FROM allowlist WHERE tenant=?1 AND (model='' OR"
                             " model=(SELECT json_extract(product,'$.vendor') || '/' ||"
                             " json_extract(product,'$.model')"
                             " FROM devices WHERE id=?2)) ORDER BY sha256",
                             "ss", tenant, device);
+    add_destinations(files, json_object_get(json_object_get(policy, "exit"), "destinations"));
     add_json(files, "", "policy.json", policy);
     add_json(files, "", "indicators.json", indicators ? indicators : json_array());
     add_file(files, "", "allowlist", "", allowlist.data, allowlist.len);
@@ -301,8 +347,7 @@ static void tell_device(void *arg, const char *tenant, const char *device)
     }
     if ((int64_t)version == before)
         return;
-    json_t *message =
-        json_pack("{s:s, s:I}", "type", "bundle", "version", (json_int_t)version);
+    json_t *message = json_pack("{s:s, s:I}", "type", "bundle", "version", (json_int_t)version);
     sek_push_send(b->manager->hub, tenant, device, message);
     json_decref(message);
 }

@@ -4,6 +4,7 @@
 #include "lib/base/log.h"
 #include "manager/bundles.h"
 #include "manager/push.h"
+#include "manager/reputation.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -85,15 +86,18 @@ static void push(struct sek_manager *m, const char *tenant, const char *what, js
 enum sek_error sek_indicator_add(struct sek_manager *m, const char *tenant,
                                  const struct sek_indicator *i, struct sek_fault *fault)
 {
+    uint8_t hash[32];
     enum sek_error rc = check(i, fault);
+    size_t hashed = rc ? 0 : sek_indicator_hash(i->type, i->value, hash);
     if (!rc)
         rc = sek_store_run(m->store, fault,
                            "INSERT INTO indicators(tenant, type, value, source, confidence, expiry,"
-                           " reason, created) VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET"
-                           " source=excluded.source, confidence=excluded.confidence,"
-                           " expiry=excluded.expiry, reason=excluded.reason",
-                           "ssssiisi", tenant, i->type, i->value, i->source, i->confidence,
-                           i->expiry, i->reason, sek_now());
+                           " reason, created, hash) VALUES(?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE"
+                           " SET source=excluded.source, confidence=excluded.confidence,"
+                           " expiry=excluded.expiry, reason=excluded.reason, hash=excluded.hash",
+                           "ssssiisib", tenant, i->type, i->value, i->source, i->confidence,
+                           i->expiry, i->reason, sek_now(), hashed ? hash : NULL, hashed);
+    m->indicator_changes++;
     if (!rc)
         push(m, tenant, "add",
              json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "type", i->type, "value", i->value,
@@ -108,6 +112,7 @@ enum sek_error sek_indicator_remove(struct sek_manager *m, const char *tenant, c
     enum sek_error rc = sek_store_run(m->store, fault,
                                       "DELETE FROM indicators WHERE tenant=? AND type=? AND value=?",
                                       "sss", tenant, type, value);
+    m->indicator_changes++;
     if (!rc && !sek_store_changes(m->store))
         rc = sek_fail(fault, SEK_ENOTFOUND, "indicator %.10s %.100s: no such indicator", type,
                       value);

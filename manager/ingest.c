@@ -7,6 +7,7 @@
 #include "lib/wire/record.h"
 #include "manager/bundles.h"
 #include "manager/indicators.h"
+#include "manager/reputation.h"
 #include "manager/intel.h"
 #include "manager/ledger.h"
 #include "manager/push.h"
@@ -446,6 +447,7 @@ const struct sek_route sek_routes_device[] = {
     {EVHTTP_REQ_POST, "/device/v1/*/*/inventory", SEK_ACCESS_PUBLIC, post_inventory},
     {EVHTTP_REQ_POST, "/device/v1/*/*/status", SEK_ACCESS_PUBLIC, post_status},
     {EVHTTP_REQ_POST, "/device/v1/*/*/bundle", SEK_ACCESS_PUBLIC, sek_bundles_fetch},
+    {EVHTTP_REQ_POST, "/device/v1/*/*/reputation", SEK_ACCESS_PUBLIC, sek_reputation_answer},
     {EVHTTP_REQ_GET, "/device/v1/*/*/push", SEK_ACCESS_PUBLIC, sek_push_attach},
     {0, NULL, 0, NULL},
 };

@@ -10,6 +10,7 @@
 #include "manager/content.h"
 #include "manager/http.h"
 #include "manager/indicators.h"
+#include "manager/reputation.h"
 #include "manager/intel.h"
 #include "manager/push.h"
 #include "manager/silence.h"
@@ -33,6 +34,7 @@ struct options {
     const char *names[NAMES_MAX];
     size_t name_count;
     bool print_login, rotate;
+    long inline_indicators;
 };
 
 static const char usage[] =
@@ -46,6 +48,7 @@ static const char usage[] =
     "  --user USER            become USER after binding (when started as root)\n"
     "  --print-login          print a new one-time administrator login and exit\n"
     "  --rotate-keys          new online signing keys under a new root, then exit\n"
+    "  --inline-indicators N  names and URLs in a bundle; of more, devices ask by hash prefix (20000)\n"
     "  --root-keys DIR        where root-1.pem and root-2.pem are (default STATE/keys)\n"
     "  --verbose, --version, --help\n";
 
@@ -76,7 +79,7 @@ static int read_options(int argc, char **argv, struct options *o)
         {"state", 1, NULL, 's'},       {"listen", 1, NULL, 'l'},  {"device-listen", 1, NULL, 'd'},
         {"name", 1, NULL, 'n'},        {"console", 1, NULL, 'c'}, {"content", 1, NULL, 'C'},
         {"user", 1, NULL, 'u'},        {"print-login", 0, NULL, 'p'},
-        {"rotate-keys", 0, NULL, 'r'}, {"root-keys", 1, NULL, 'R'}, {"verbose", 0, NULL, 'v'},
+        {"rotate-keys", 0, NULL, 'r'}, {"root-keys", 1, NULL, 'R'}, {"inline-indicators", 1, NULL, 'i'}, {"verbose", 0, NULL, 'v'},
         {"version", 0, NULL, 'V'},     {"help", 0, NULL, 'h'},    {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "", table, NULL)) != -1;) {
@@ -108,6 +111,9 @@ static int read_options(int argc, char **argv, struct options *o)
             break;
         case 'r':
             o->rotate = true;
+            break;
+        case 'i':
+            o->inline_indicators = strtol(optarg, NULL, 10);
             break;
         case 'R':
             o->root_keys = optarg;
@@ -184,6 +190,8 @@ static enum sek_error open_store(const struct options *o, struct sek_manager *m,
                            "INSERT INTO tenants(id, name, created) VALUES(?,?,?)"
                            " ON CONFLICT DO NOTHING",
                            "ssi", SEK_DEFAULT_TENANT, "Default", sek_now());
+    if (!rc)
+        rc = sek_indicator_hashes(m, fault);
     return rc;
 }
 
@@ -333,7 +341,7 @@ static enum sek_error run(const struct options *o, struct sek_manager *m, struct
 
 int main(int argc, char **argv)
 {
-    struct options o = {.state = "/var/lib/sekisho/manager",
+    struct options o = {.inline_indicators = 20000, .state = "/var/lib/sekisho/manager",
                         .listen = "0.0.0.0:8443",
                         .device_listen = "0.0.0.0:8444"};
     static struct sek_manager m; /* the rate limits' tables are too large for the stack */
@@ -347,6 +355,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     m.state = o.state;
     m.console = find_folder(o.console, "console/dist", console);
+    m.inline_indicators = o.inline_indicators;
     m.content_folder = find_folder(o.content, "content", content);
     if (!m.content_folder)
         m.content_folder = "/usr/share/sekisho/content";

@@ -36,6 +36,9 @@ struct sek_manager {
     const char *api_folder; /* of openapi.yaml */
     int device_port;
     uint8_t uninstall_secret[32];
+    uint64_t indicator_changes; /* since the start */
+    long inline_indicators; /* of one kind, in a bundle; of more than that, prefixes or a plain list
+                             */
     uint64_t started_us;
     struct {
         uint64_t requests, events, duplicates, refused_lines, device_requests;

@@ -8,6 +8,7 @@
 
 #define LIST_ITEMS 24 /* what the agent takes */
 #define ITEM_BYTES 199
+#define DESTINATIONS 2000 /* lines of exit.destinations */
 
 struct number_field {
     const char *name;
@@ -16,7 +17,7 @@ struct number_field {
 
 struct word_field {
     const char *name;
-    const char *words[4]; /* the first is the default */
+    const char *words[5]; /* the first is the default */
 };
 
 struct list_field {
@@ -30,8 +31,9 @@ static const struct section {
     const char *modes[5]; /* the first is the default */
     struct number_field numbers[5];
     struct list_field lists[4];
-    struct word_field words[5];
+    struct word_field words[6];
     const char *flag, *path; /* names of one field each, left to the device's defaults */
+    bool destinations;
 } sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
@@ -39,7 +41,16 @@ static const struct section {
       {"probe_window_s", 1, 86400, 60},
       {"block_ttl_s", 1, 31536000, 3600}},
      {{0}}},
-    {"exit", {"prevent", "detect", "off"}, {{0}}, {{0}}},
+    {"exit",
+     {"prevent", "detect", "off"},
+     {{0}},
+     {{0}},
+     {{"default", {"allow", "learn", "detect", "deny"}},
+      {"listeners", {"allow", "detect", "deny"}},
+      {"encrypted_dns", {"allow", "detect", "deny"}},
+      {"quic", {"allow", "detect", "deny"}},
+      {"unanswered", {"allow", "deny"}}},
+     .destinations = true},
     {"inside",
      {"learn", "detect", "enforce", "off"},
      {{0}},
@@ -91,6 +102,8 @@ json_t *sek_policy_default(void)
                 json_object_set(section, l->name, list);
             json_decref(list);
         }
+        if (sections[i].destinations)
+            json_object_set_new(section, "destinations", json_array());
         json_object_set_new(policy, sections[i].name, section);
     }
     json_object_set_new(policy, "firewall", json_pack("{s:s}", "mode", "off"));
@@ -163,6 +176,33 @@ static enum sek_error check_list(const struct section *s, const struct list_fiel
     return SEK_OK;
 }
 
+/* The device reads the line itself (sekisho-agent(8), exit); here it must be one line of four words. */
+static enum sek_error check_destinations(const struct section *s, const json_t *value,
+                                         struct sek_fault *fault)
+{
+    size_t i;
+    json_t *item;
+    if (!json_is_array(value) || json_array_size(value) > DESTINATIONS)
+        return sek_fail(fault, SEK_EINVAL,
+                        "field \"%s.destinations\": a list of at most %d lines expected", s->name,
+                        DESTINATIONS);
+    json_array_foreach(value, i, item)
+    {
+        const char *line = json_string_value(item);
+        int words = 0;
+        for (const char *at = line ? line : ""; *at; words++) {
+            at += strcspn(at, " ");
+            at += strspn(at, " ");
+        }
+        if (words < 4 || strlen(line) > 800 || strpbrk(line, "\r\n") || *line == '#')
+            return sek_fail(fault, SEK_EINVAL,
+                            "field \"%s.destinations[%zu]\": SHA256 PORT/PROTOCOL DESTINATION "
+                            "PATH expected",
+                            s->name, i);
+    }
+    return SEK_OK;
+}
+
 static enum sek_error check_field(const struct section *s, const char *key, const json_t *value,
                                   struct sek_fault *fault)
 {
@@ -171,6 +211,8 @@ static enum sek_error check_field(const struct section *s, const char *key, cons
     for (const struct list_field *l = s->lists; l->name; l++)
         if (!strcmp(key, l->name))
             return check_list(s, l, value, fault);
+    if (s->destinations && !strcmp(key, "destinations"))
+        return check_destinations(s, value, fault);
     for (const struct word_field *w = s->words; w->name; w++)
         if (!strcmp(key, w->name))
             return check_word(s, key, w->words, value, fault);

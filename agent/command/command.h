@@ -17,7 +17,8 @@ typedef int sek_command(const struct sek_command_context *context, int argc, cha
 sek_command sek_command_run, sek_command_enrol, sek_command_status, sek_command_inventory,
     sek_command_posture, sek_command_policy, sek_command_lockdown, sek_command_patch,
     sek_command_events, sek_command_doctor, sek_command_integrity, sek_command_logs,
-    sek_command_malware, sek_command_firewall, sek_command_unlock;
+    sek_command_malware, sek_command_firewall, sek_command_unlock,
+    sek_command_exit;
 
 /* Print FAULT to standard error; returns 1. */
 int sek_command_failed(const struct sek_fault *fault);

@@ -1,7 +1,9 @@
 /* After loading, only the map, link and ring descriptors are kept: libbpf's object would hold its
  * ELF and type data in memory for nothing. */
 #include "agent/guard/exits.h"
+#include "agent/guard/offsets.h"
 #include "agent/guard/process.h"
+#include "agent/guard/ranges.h"
 #include "bpf/exit.h"
 #include "bpf/exit.skel.h"
 
@@ -12,17 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRAMS 5
+#define PROGRAMS 8
 
 struct sek_exits {
     int links[PROGRAMS];
-    int prefixes4, prefixes6, addresses, owners, settings;
-    struct ring_buffer *ring;
+    int lists4, lists6, addresses, owners, settings, programs, learned;
+    bool identity; /* the kernel's programs know who calls */
     struct sek_exit_settings now;
-    void (*on_connect)(void *arg, const struct sek_connect *connect);
+    uint32_t epoch; /* of the learned table */
+    struct ring_buffer *ring;
+    void (*on_record)(void *arg, struct sek_exit_record *record);
     void *arg;
 };
 
@@ -37,19 +43,23 @@ static int take_record(void *arg, void *data, size_t size)
 {
     struct sek_exits *exits = arg;
     const struct sek_exit_event *e = data;
-    struct sek_connect c = {
-        .endpoints = {.target_port = e->port, .protocol = e->protocol},
-        .process = {.uid = e->uid},
-        .hook = e->hook,
-        .blocked = e->blocked,
+    struct sek_exit_record r = {
+        .connect = {.endpoints = {.target_port = e->port,
+                                  .protocol = e->protocol & (uint8_t)~SEK_EXIT_LISTEN},
+                    .process = {.uid = e->uid},
+                    .hook = e->hook,
+                    .blocked = e->blocked},
+        .file = e->file,
+        .program = e->program,
+        .unlearned = e->why == SEK_EXIT_UNLEARNED,
     };
     if (size < sizeof *e)
         return 0;
-    memcpy(c.process.comm, e->comm, sizeof c.process.comm);
+    memcpy(r.connect.process.comm, e->comm, sizeof r.connect.process.comm);
     if (e->tgid)
-        sek_process_look((int32_t)e->tgid, &c.process);
-    memcpy(c.endpoints.target, e->address, 16);
-    exits->on_connect(exits->arg, &c);
+        sek_process_look((int32_t)e->tgid, &r.connect.process);
+    memcpy(r.connect.endpoints.target, e->address, 16);
+    exits->on_record(exits->arg, &r);
     return 0;
 }
 
@@ -65,6 +75,9 @@ static enum sek_error attach(struct sek_exits *exits, struct exit *skel, int cgr
         {skel->progs.exit_sendmsg4, BPF_CGROUP_UDP4_SENDMSG},
         {skel->progs.exit_sendmsg6, BPF_CGROUP_UDP6_SENDMSG},
         {skel->progs.exit_egress, BPF_CGROUP_INET_EGRESS},
+        {skel->progs.exit_bind4, BPF_CGROUP_INET4_BIND},
+        {skel->progs.exit_bind6, BPF_CGROUP_INET6_BIND},
+        {skel->progs.exit_socket, BPF_CGROUP_INET_SOCK_CREATE},
     };
     for (int i = 0; i < PROGRAMS; i++) {
         exits->links[i] =
@@ -116,8 +129,24 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
     return 0;
 }
 
+/* With the offsets that name programs; without, where the kernel does not let us use them. */
+static struct exit *load(struct sek_exits *exits)
+{
+    for (int with = 1; with >= 0; with--) {
+        struct exit *skel = exit__open();
+        if (!skel)
+            return NULL;
+        exits->identity =
+            with && sek_offsets_read((struct sek_exit_offsets *)(uintptr_t)&skel->rodata->offsets);
+        if ((!with || exits->identity) && !exit__load(skel))
+            return skel;
+        exit__destroy(skel);
+    }
+    return NULL;
+}
+
 enum sek_error sek_exits_open(const char *cgroup,
-                              void (*on_connect)(void *arg, const struct sek_connect *connect),
+                              void (*on_record)(void *arg, struct sek_exit_record *record),
                               void *arg, struct sek_exits **out, struct sek_fault *fault)
 {
     enum sek_error rc = SEK_OK;
@@ -130,24 +159,25 @@ enum sek_error sek_exits_open(const char *cgroup,
         goto done;
     }
     memset(exits->links, -1, sizeof exits->links);
-    exits->on_connect = on_connect;
+    exits->on_record = on_record;
     exits->arg = arg;
     libbpf_set_print(quiet);
-    skel = exit__open_and_load();
+    skel = load(exits);
     if (!skel) {
         rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF: the kernel does not load the programs: %s",
                       strerror(errno));
         goto done;
     }
-    exits->prefixes4 = keep(skel->maps.prefixes4);
-    exits->prefixes6 = keep(skel->maps.prefixes6);
+    exits->lists4 = keep(skel->maps.lists4);
+    exits->lists6 = keep(skel->maps.lists6);
+    exits->programs = keep(skel->maps.programs);
+    exits->learned = keep(skel->maps.learned);
     exits->addresses = keep(skel->maps.addresses);
     exits->owners = keep(skel->maps.owners);
     exits->settings = keep(skel->maps.settings);
     exits->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_record, exits, NULL);
     if (!exits->ring)
         rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
-    exits->now.generation = 1;
     if (!rc)
         rc = attach(exits, skel, fd, fault);
 done:
@@ -170,8 +200,8 @@ void sek_exits_close(struct sek_exits *exits)
             close(exits->links[i]);
     }
     ring_buffer__free(exits->ring);
-    const int maps[] = {exits->prefixes4, exits->prefixes6, exits->addresses, exits->owners,
-                        exits->settings};
+    const int maps[] = {exits->lists4,   exits->lists6,   exits->addresses, exits->owners,
+                        exits->settings, exits->programs, exits->learned};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         if (maps[i] > 0)
             close(maps[i]);
@@ -195,61 +225,58 @@ static void write_settings(struct sek_exits *exits)
     bpf_map_update_elem(exits->settings, &zero, &exits->now, BPF_ANY);
 }
 
-void sek_exits_mode(struct sek_exits *exits, uint8_t mode)
+void sek_exits_set(struct sek_exits *exits, uint8_t mode, uint32_t unlearned, uint32_t listeners)
 {
     exits->now.mode = mode == SEK_MODE_PREVENT  ? SEK_EXIT_PREVENT
                       : mode == SEK_MODE_DETECT ? SEK_EXIT_DETECT
                                                 : 0;
+    exits->now.unlearned = unlearned;
+    exits->now.listeners = listeners;
     write_settings(exits);
 }
 
-static int put_prefix(struct sek_exits *exits, const struct sek_prefix *p, uint32_t generation)
+/* A map of the table's size takes the place of the one before in one step. */
+static enum sek_error put_table(int lists, uint32_t list, const void *table, uint32_t elements,
+                                uint32_t size, struct sek_fault *fault)
 {
-    struct sek_exit_prefix value = {.generation = generation};
-    if (p->ttl_s)
-        value.expiry = (uint32_t)(boot_ns() / 1000000000u) + p->ttl_s;
-    if (p->v6) {
-        struct sek_exit_key6 key = {.bits = p->bits > 128 ? 128 : p->bits};
-        memcpy(key.address, p->address, 16);
-        return bpf_map_update_elem(exits->prefixes6, &key, &value, BPF_ANY);
-    }
-    struct sek_exit_key4 key = {.bits = p->bits > 32 ? 32 : p->bits};
-    memcpy(key.address, p->address, 4);
-    return bpf_map_update_elem(exits->prefixes4, &key, &value, BPF_ANY);
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
+    int map =
+        bpf_map_create(BPF_MAP_TYPE_ARRAY, "exit_list", sizeof(uint32_t), size, elements, &options);
+    uint32_t *keys = calloc(elements, sizeof *keys), done = elements;
+    for (uint32_t i = 0; keys && i < elements; i++)
+        keys[i] = i;
+    bool good = map >= 0 && keys && !bpf_map_update_batch(map, keys, table, &done, NULL) &&
+                !bpf_map_update_elem(lists, &list, &map, BPF_ANY);
+    enum sek_error rc =
+        good ? SEK_OK
+             : sek_fail(fault, SEK_ELIMIT, "eBPF list of %u ranges: %s", elements, strerror(errno));
+    free(keys);
+    if (map >= 0)
+        close(map);
+    return rc;
 }
 
-/* Delete what is older than the present generation. A key is deleted only after the walk has moved
- * past it: the walk restarts when its key is gone. */
-static void sweep(int map, uint32_t generation)
+enum sek_error sek_exits_list(struct sek_exits *exits, uint32_t which,
+                              const struct sek_prefix *list, size_t count, struct sek_fault *fault)
 {
-    uint8_t key[2][sizeof(struct sek_exit_key6)];
-    struct sek_exit_prefix value;
-    bool old = false;
-    int at = 0;
-    int more = bpf_map_get_next_key(map, NULL, key[0]);
-    while (!more) {
-        old = !bpf_map_lookup_elem(map, key[at], &value) && value.generation != generation;
-        more = bpf_map_get_next_key(map, key[at], key[!at]);
-        if (old)
-            bpf_map_delete_elem(map, key[at]);
-        at = !at;
-    }
-}
-
-enum sek_error sek_exits_prefixes(struct sek_exits *exits, const struct sek_prefix *list,
-                                  size_t count, struct sek_fault *fault)
-{
-    uint32_t next = exits->now.generation + 1;
-    for (size_t i = 0; i < count; i++) {
-        if (put_prefix(exits, &list[i], next))
-            return sek_fail(fault, SEK_ELIMIT, "eBPF prefix table: %s at %zu of %zu prefixes",
-                            strerror(errno), i, count);
-    }
-    exits->now.generation = next;
+    struct sek_range4 *table4 = NULL;
+    struct sek_range6 *table6 = NULL;
+    uint32_t elements;
+    enum sek_error rc = sek_ranges4_build(list, count, &table4, &elements, fault);
+    if (!rc)
+        rc = put_table(exits->lists4, which, table4, elements, sizeof *table4, fault);
+    free(table4);
+    if (!rc)
+        rc = sek_ranges6_build(list, count, &table6, &elements, fault);
+    if (!rc)
+        rc = put_table(exits->lists6, which, table6, elements, sizeof *table6, fault);
+    free(table6);
+    if (count)
+        exits->now.filled |= SEK_EXIT_FILLED(which);
+    else
+        exits->now.filled &= ~SEK_EXIT_FILLED(which);
     write_settings(exits);
-    sweep(exits->prefixes4, next);
-    sweep(exits->prefixes6, next);
-    return SEK_OK;
+    return rc;
 }
 
 enum sek_error sek_exits_block(struct sek_exits *exits, const uint8_t address[16], uint32_t ttl_s,
@@ -262,6 +289,10 @@ enum sek_error sek_exits_block(struct sek_exits *exits, const uint8_t address[16
         bpf_map_delete_elem(exits->addresses, &key);
     else if (bpf_map_update_elem(exits->addresses, &key, &until, BPF_ANY))
         return sek_fail(fault, SEK_ELIMIT, "eBPF address table: %s", strerror(errno));
+    if (ttl_s && !(exits->now.filled & SEK_EXIT_BLOCKED)) {
+        exits->now.filled |= SEK_EXIT_BLOCKED;
+        write_settings(exits);
+    }
     return SEK_OK;
 }
 
@@ -271,4 +302,84 @@ int32_t sek_exits_owner(const struct sek_exits *exits, uint64_t cookie)
     if (bpf_map_lookup_elem(exits->owners, &cookie, &owner))
         return 0;
     return (int32_t)owner.tgid;
+}
+
+/* --- programs and what they may reach -------------------------------------------------------- */
+
+bool sek_exits_knows_programs(const struct sek_exits *exits)
+{
+    return exits && exits->identity;
+}
+
+struct sek_exit_file sek_exits_file(const struct stat *st)
+{
+    return (struct sek_exit_file){
+        .inode = st->st_ino,
+        .changed_ns = (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec,
+        .device = major(st->st_dev) << 20 | minor(st->st_dev),
+    };
+}
+
+void sek_exits_program(struct sek_exits *exits, const struct sek_exit_file *file, uint32_t number)
+{
+    bpf_map_update_elem(exits->programs, file, &number, BPF_ANY);
+}
+
+enum sek_error sek_exits_learn(struct sek_exits *exits, const struct sek_exit_learned *key,
+                               uint32_t ttl_s, struct sek_fault *fault)
+{
+    const struct sek_exit_until until = {.ns = ttl_s ? boot_ns() + ttl_s * 1000000000ull : 0,
+                                         .epoch = exits->epoch};
+    if (bpf_map_update_elem(exits->learned, key, &until, BPF_ANY))
+        return sek_fail(fault, SEK_ELIMIT, "eBPF table of learned destinations: %s",
+                        strerror(errno));
+    return SEK_OK;
+}
+
+void sek_exits_news(struct sek_exits *exits)
+{
+    exits->now.news++;
+    write_settings(exits);
+}
+
+void sek_exits_begin(struct sek_exits *exits)
+{
+    exits->epoch++;
+}
+
+static bool is_old(const struct sek_exits *exits, const struct sek_exit_learned *key)
+{
+    struct sek_exit_until until;
+    return !bpf_map_lookup_elem(exits->learned, key, &until) &&
+           (until.epoch != exits->epoch || (until.ns && until.ns < boot_ns()));
+}
+
+/* A key is deleted only after the walk has moved past it: the walk begins anew when its key is
+ * gone. */
+void sek_exits_sweep(struct sek_exits *exits)
+{
+    struct sek_exit_learned key[2];
+    int at = 0, more = bpf_map_get_next_key(exits->learned, NULL, &key[0]);
+    while (!more) {
+        bool old = is_old(exits, &key[at]);
+        more = bpf_map_get_next_key(exits->learned, &key[at], &key[!at]);
+        if (old)
+            bpf_map_delete_elem(exits->learned, &key[at]);
+        at = !at;
+    }
+}
+
+void sek_exits_forget_programs(struct sek_exits *exits, uint32_t below)
+{
+    struct sek_exit_file key[2];
+    uint32_t number;
+    int at = 0, more = bpf_map_get_next_key(exits->programs, NULL, &key[0]);
+    while (!more) {
+        bool old = !bpf_map_lookup_elem(exits->programs, &key[at], &number) && number < below &&
+                   number != SEK_EXIT_OWN_PROGRAM;
+        more = bpf_map_get_next_key(exits->programs, &key[at], &key[!at]);
+        if (old)
+            bpf_map_delete_elem(exits->programs, &key[at]);
+        at = !at;
+    }
 }

@@ -4,23 +4,34 @@
 #define SEK_AGENT_EXITS_H
 
 #include "agent/message.h"
+#include "bpf/exit.h"
+
+#include <sys/stat.h>
 
 struct sek_exits;
 
-/* CGROUP: a cgroup v2 folder. ON_CONNECT gets each connection to a listed address. */
+/* A record of the kernel, with the process looked up. */
+struct sek_exit_record {
+    struct sek_connect connect;
+    struct sek_exit_file file; /* of UNLEARNED: what the process runs */
+    uint32_t program;          /* of UNLEARNED: its number, or 0 */
+    bool unlearned;            /* else the address is listed */
+};
+
+/* CGROUP: a cgroup v2 folder. */
 enum sek_error sek_exits_open(const char *cgroup,
-                              void (*on_connect)(void *arg, const struct sek_connect *connect),
+                              void (*on_record)(void *arg, struct sek_exit_record *record),
                               void *arg, struct sek_exits **out, struct sek_fault *fault);
 void sek_exits_close(struct sek_exits *exits);
 /* Becomes readable when there are records; then call sek_exits_serve. */
 int sek_exits_fd(const struct sek_exits *exits);
 void sek_exits_serve(struct sek_exits *exits);
 
-/* MODE is SEK_MODE_... */
-void sek_exits_mode(struct sek_exits *exits, uint8_t mode);
-/* Replace the list of prefixes; at no time is a prefix of both lists without effect. */
-enum sek_error sek_exits_prefixes(struct sek_exits *exits, const struct sek_prefix *list,
-                                  size_t count, struct sek_fault *fault);
+/* MODE is SEK_MODE_...; UNLEARNED and LISTENERS are SEK_EXIT_ALLOW_ALL and on. */
+void sek_exits_set(struct sek_exits *exits, uint8_t mode, uint32_t unlearned, uint32_t listeners);
+/* Replace list WHICH (SEK_EXIT_INDICATORS...) in one step; times in it are not looked at. */
+enum sek_error sek_exits_list(struct sek_exits *exits, uint32_t which,
+                              const struct sek_prefix *list, size_t count, struct sek_fault *fault);
 /* Block one address for TTL_S seconds; 0 ends the block. */
 enum sek_error sek_exits_block(struct sek_exits *exits, const uint8_t address[16], uint32_t ttl_s,
                                struct sek_fault *fault);
@@ -29,5 +40,21 @@ int32_t sek_exits_owner(const struct sek_exits *exits, uint64_t cookie);
 
 /* Open the cgroup at PATH, also where /sys does not show it; -1 with errno. */
 int sek_exits_cgroup(const char *path);
+/* Can the kernel's programs tell who calls? Without, nothing is refused for not being learned. */
+bool sek_exits_knows_programs(const struct sek_exits *exits);
+/* The kernel's key of the file with ST. */
+struct sek_exit_file sek_exits_file(const struct stat *st);
+/* What FILE runs has this number from now on. */
+void sek_exits_program(struct sek_exits *exits, const struct sek_exit_file *file, uint32_t number);
+/* A program may reach what KEY says, for TTL_S seconds; 0: until it is forgotten. */
+enum sek_error sek_exits_learn(struct sek_exits *exits, const struct sek_exit_learned *key,
+                               uint32_t ttl_s, struct sek_fault *fault);
+/* What was told as unlearned within the last second is told again. */
+void sek_exits_news(struct sek_exits *exits);
+/* A new table begins: what is learned again from now on stays, and sek_exits_sweep removes the rest
+ * (and at any time what is past its time). Programs with numbers below BELOW lose them. */
+void sek_exits_begin(struct sek_exits *exits);
+void sek_exits_sweep(struct sek_exits *exits);
+void sek_exits_forget_programs(struct sek_exits *exits, uint32_t below);
 
 #endif

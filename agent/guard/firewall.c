@@ -148,9 +148,19 @@ static void nft_exit(struct sek_text *t, const struct sek_firewall *f,
     if (filter->names) {
         sek_text_puts(t, "add rule inet sekisho queue_out meta l4proto { tcp, udp } th dport 53");
         nft_queue(t, f, SEK_QUEUE_EXIT);
-        sek_text_puts(t, "add rule inet sekisho queue_in udp sport 53");
+        sek_text_puts(t, "add rule inet sekisho queue_in meta l4proto { tcp, udp } th sport 53");
         nft_queue(t, f, SEK_QUEUE_EXIT);
         sek_text_printf(t, "add rule inet sekisho queue_out tcp dport 443 ct mark & %#x != %#x",
+                        SEK_MARK_MASK, SEK_MARK_SETTLED);
+        nft_queue(t, f, SEK_QUEUE_EXIT);
+        sek_text_printf(t, "add rule inet sekisho queue_out udp dport 443 ct mark & %#x != %#x",
+                        SEK_MARK_MASK, SEK_MARK_SETTLED);
+        nft_queue(t, f, SEK_QUEUE_EXIT);
+    }
+    if (filter->resolvers) {
+        sek_text_printf(t,
+                        "add rule inet sekisho queue_out meta l4proto { tcp, udp } th dport "
+                        "{ 784, 853, 8853 } ct mark & %#x != %#x",
                         SEK_MARK_MASK, SEK_MARK_SETTLED);
         nft_queue(t, f, SEK_QUEUE_EXIT);
     }
@@ -214,17 +224,23 @@ static void ipt_exit(struct sek_text *t, const struct sek_firewall *f,
         "-A SEKISHO-OUT -p udp --dport 53",
         "-A SEKISHO-OUT -p tcp --dport 53",
         "-A SEKISHO-IN -p udp --sport 53",
+        "-A SEKISHO-IN -p tcp --sport 53",
     };
     for (size_t i = 0; filter->names && i < sizeof names / sizeof names[0]; i++) {
         sek_text_puts(t, names[i]);
         ipt_queue(t, f, SEK_QUEUE_EXIT);
     }
-    if (filter->names) {
+    static const char *const looked[] = {"-p tcp --dport 443", "-p udp --dport 443",
+                                         "-p tcp -m multiport --dports 784,853,8853",
+                                         "-p udp -m multiport --dports 784,853,8853"};
+    for (size_t i = 0; i < 4; i++) {
+        if (!(i < 2 ? filter->names : filter->resolvers))
+            continue;
         sek_text_printf(t,
-                        "-A SEKISHO-OUT -p tcp --dport 443 -m connmark ! --mark %#x/%#x "
+                        "-A SEKISHO-OUT %s -m connmark ! --mark %#x/%#x "
                         "-m connbytes --connbytes 0:%d --connbytes-mode packets "
                         "--connbytes-dir original",
-                        SEK_MARK_SETTLED, SEK_MARK_MASK, FIRST_BYTES);
+                        looked[i], SEK_MARK_SETTLED, SEK_MARK_MASK, FIRST_BYTES);
         ipt_queue(t, f, SEK_QUEUE_EXIT);
     }
     if (filter->names || filter->urls) {

@@ -4,6 +4,7 @@
 #include "agent/filehash.h"
 #include "agent/guard/executed.h"
 #include "agent/guard/queue.h"
+#include "agent/guard/unlearned.h"
 #include "agent/settle.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -35,11 +36,14 @@
 #define SETTLE_AGAIN_US 30000000u
 #define SEK_GUARD_FDS   7 /* that the loop waits for, before the duties' */
 
-static void send_connect(void *arg, const struct sek_connect *connect)
+static void take_exit(void *arg, struct sek_exit_record *record)
 {
     struct sek_guard *g = arg;
+    if (record->unlearned && !sek_unlearned_record(g, record))
+        return;
     if (g->worker_fd >= 0)
-        sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, connect, sizeof *connect, -1);
+        sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, &record->connect,
+                         sizeof record->connect, -1);
 }
 
 /* The configured one, else where cgroup v2 is mounted. */
@@ -73,14 +77,14 @@ static void open_protection(struct sek_guard *g)
         sek_guard_part(g, SEK_STATE_NAMES, SEK_PROTECTION_FULL, "%s",
                        sek_queue_backend_name(g->firewall.backend));
     }
-    if (sek_exits_open(cgroup, send_connect, g, &g->exits, &fault))
+    if (sek_exits_open(cgroup, take_exit, g, &g->exits, &fault))
         sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
     else
         sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_FULL, "eBPF on cgroup %.120s", cgroup);
     if (sek_log_group_open(SEK_PROBE_GROUP, &g->probe_fd, &fault))
         sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_PARTIAL, "no probe log: %.130s",
                        fault.message);
-    for (int i = 0; i < SEK_STATE_LOCKDOWN; i++) {
+    for (int i = 0; i < SEK_STATE_UNLEARNED; i++) {
         if (g->state.part[i].level != SEK_PROTECTION_FULL)
             sek_warning("protection is not full: %s", g->state.part[i].why);
     }
@@ -177,6 +181,8 @@ static enum sek_error guard_open(struct sek_guard *g, struct sek_fault *fault)
     sek_guard_tamper_open(g);
     if (!sek_executed_open())
         sek_warning("short-lived programs may go unnamed: the kernel reports no executions");
+    if ((rc = sek_unlearned_open(g, fault)))
+        return rc;
     watch_packages(g);
     enum sek_error started = sek_guard_start_worker(g, fault);
     if (!started)
@@ -295,6 +301,7 @@ static void serve_time(struct sek_guard *g)
     if (g->worker > 0 && now - g->ping_sent >= PING_US) {
         g->ping_sent = now;
         sek_executed_drain(NULL);
+        sek_unlearned_tick(g);
         sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
         sek_guard_rules_time(g);
         sek_guard_send_state(g);
@@ -369,6 +376,7 @@ static void guard_close(struct sek_guard *g)
         sek_guard_rules_close(g);
         sek_firewall_close(&g->firewall);
     }
+    sek_unlearned_close(g);
     sek_exits_close(g->exits);
     sek_guard_tamper_close(g);
     sek_executed_close();

@@ -20,6 +20,8 @@ struct sek_guard {
     struct sek_filter filter; /* in force */
     struct sek_guard_state state;
     struct sek_spares spares; /* never blocked */
+    size_t listed[SEK_EXIT_LISTS]; /* prefixes in the kernel */
+    struct sek_unlearned *unlearned;
     int queue_fd[SEK_QUEUES], probe_fd, control_fd, lock_fd, signal_fd, watch_fd;
     pid_t worker, keeper, collector;
     int worker_fd;

@@ -4,8 +4,10 @@
 #include "agent/guard/guard.h"
 #include "agent/guard/answer.h"
 #include "agent/guard/diag.h"
+#include "agent/guard/learned.h"
 #include "agent/guard/process.h"
 #include "agent/guard/queue.h"
+#include "agent/guard/unlearned.h"
 #include "agent/inventory/sockets.h"
 #include "agent/uninstall.h"
 #include "lib/base/file.h"
@@ -98,17 +100,16 @@ static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
                        sek_queue_backend_name(g->firewall.backend), g->filter.port_count);
         sek_guard_part(g, SEK_STATE_NAMES, SEK_PROTECTION_FULL, "%s%s%s",
                        sek_queue_backend_name(g->firewall.backend),
-                       g->filter.names ? ", DNS and TLS names" : "",
+                       g->filter.names ? ", DNS, TLS and QUIC names" : "",
                        g->filter.urls ? ", HTTP addresses" : "");
     }
-    if (g->exits)
-        sek_exits_mode(g->exits, g->filter.exit_mode);
+    sek_unlearned_apply(g);
     if (old.inside_mode != g->filter.inside_mode || !same_keeper(&old, &g->filter))
         apply_inside(g, &old);
     sek_guard_send_state(g);
 }
 
-static void request_prefixes(struct sek_guard *g, int fd)
+static void request_prefixes(struct sek_guard *g, uint32_t which, int fd)
 {
     struct sek_fault fault;
     size_t len, kept = 0;
@@ -121,9 +122,13 @@ static void request_prefixes(struct sek_guard *g, int fd)
         if (list[i].bits && !sek_spares_cover(&g->spares, address, list[i].bits + (list[i].v6 ? 0u : 96u)))
             good[kept++] = list[i];
     }
-    if (good && g->exits && sek_exits_prefixes(g->exits, good, kept, &fault))
+    if (which >= SEK_EXIT_LISTS)
+        kept = 0;
+    else if (good && g->exits && sek_exits_list(g->exits, which, good, kept, &fault))
         sek_error_log("%s", fault.message);
-    g->state.prefixes = kept;
+    else
+        g->listed[which] = kept;
+    g->state.prefixes = g->listed[SEK_EXIT_INDICATORS] + g->listed[SEK_EXIT_ADDRESSES];
     free(good);
     if (list)
         munmap((void *)(uintptr_t)list, len);
@@ -213,6 +218,16 @@ static void request_window(struct sek_guard *g, const struct sek_window *window)
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static void request_listed(struct sek_guard *g, int fd)
+{
+    size_t len;
+    const char *text = sek_memory_map(fd, SEK_LEARNED_BYTES, &len);
+    if (text)
+        sek_unlearned_listed(g, text, len);
+    if (text)
+        munmap((void *)(uintptr_t)text, len);
+}
+
 void sek_guard_request(struct sek_guard *g, struct sek_message *m)
 {
     g->worker_seen = sek_clock_mono_us();
@@ -224,7 +239,7 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         request_filter(g, &m->filter);
         break;
     case SEK_MESSAGE_PREFIXES:
-        request_prefixes(g, m->fd);
+        request_prefixes(g, m->id, m->fd);
         break;
     case SEK_MESSAGE_BLOCK:
         request_block(g, &m->block);
@@ -257,6 +272,12 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         break;
     case SEK_MESSAGE_FIREWALL:
         sek_guard_rules_order(g, m->id, &m->firewall, m->fd);
+        break;
+    case SEK_MESSAGE_NAMED:
+        sek_unlearned_name(g, &m->named);
+        break;
+    case SEK_MESSAGE_LISTED:
+        request_listed(g, m->fd);
         break;
     default:
         break;

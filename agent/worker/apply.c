@@ -1,6 +1,8 @@
 /* Bundles and pushed indicators into force. Everything of a bundle is read and built first; only
  * when all of it is good does anything change. */
 #include "agent/worker/state.h"
+#include "agent/worker/addresses.h"
+#include "bpf/exit.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/file.h"
@@ -18,7 +20,7 @@
 struct prefix_list {
     struct sek_prefix *list;
     size_t count, cap;
-    uint64_t now_s;
+    uint64_t now_s, next_expiry;
 };
 
 static bool add_prefix(void *arg, const struct sek_reputation_hit *hit)
@@ -28,14 +30,27 @@ static bool add_prefix(void *arg, const struct sek_reputation_hit *hit)
         return true;
     if ((hit->expiry && hit->expiry <= p->now_s) || p->count == p->cap)
         return true;
+    if (hit->expiry && (!p->next_expiry || hit->expiry < p->next_expiry))
+        p->next_expiry = hit->expiry;
     struct sek_prefix *one = &p->list[p->count++];
     *one = (struct sek_prefix){
         .bits = hit->key[0],
         .v6 = hit->type == SEK_INDICATOR_IP6,
-        .ttl_s = hit->expiry ? (uint32_t)(hit->expiry - p->now_s) : 0,
     };
     memcpy(one->address, hit->key + 1, hit->key_len - 1u);
     return true;
+}
+
+static void hand_list(struct sek_worker *w, uint32_t which, const struct sek_prefix *list,
+                      size_t count)
+{
+    /* A memory file is not mapped when it is empty: an element that says nothing stands for that.
+     */
+    int fd = sek_memory_file("prefixes", list, (count ? count : 1) * sizeof *list);
+    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_PREFIXES, which, NULL, 0, fd))
+        sek_warning("prefix list not handed over");
+    if (fd >= 0)
+        close(fd);
 }
 
 void sek_worker_send_prefixes(struct sek_worker *w)
@@ -47,12 +62,35 @@ void sek_worker_send_prefixes(struct sek_worker *w)
     if (!p.list)
         return;
     sek_indicators_each(&w->indicators, add_prefix, &p);
-    int fd = sek_memory_file("prefixes", p.list, p.count * sizeof *p.list);
-    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_PREFIXES, 0, NULL, 0, fd))
-        sek_warning("prefix list not handed over");
-    if (fd >= 0)
-        close(fd);
+    w->prefixes_end_s = p.next_expiry;
+    hand_list(w, SEK_EXIT_INDICATORS, p.list, p.count);
     free(p.list);
+}
+
+void sek_worker_expire_prefixes(struct sek_worker *w)
+{
+    if (w->prefixes_end_s && w->prefixes_end_s <= sek_clock_wall_us() / 1000000u)
+        sek_worker_send_prefixes(w);
+}
+
+/* The long plain list: read, handed over, and not kept. F is NULL when there is none any more. */
+static enum sek_error apply_addresses(struct sek_worker *w, const struct sek_bundle_file *f,
+                                      struct sek_fault *fault)
+{
+    size_t cap = f ? sek_addresses_count(f->data, f->len) : 0, count = 0;
+    if (cap > SEK_ADDRESSES_LIMIT)
+        return sek_fail(fault, SEK_ELIMIT, "addresses: %zu lines, expected at most %u", cap,
+                        SEK_ADDRESSES_LIMIT);
+    struct sek_prefix *list = calloc(cap + 1, sizeof *list);
+    enum sek_error rc = !list ? sek_fail(fault, SEK_ENOMEM, "addresses: out of memory")
+                        : f   ? sek_addresses_parse(f->data, f->len, list, cap, &count, fault)
+                              : SEK_OK;
+    if (!rc)
+        hand_list(w, SEK_EXIT_ADDRESSES, list, count);
+    if (!rc)
+        w->address_count = count;
+    free(list);
+    return rc;
 }
 
 void sek_worker_refilter(struct sek_worker *w)
@@ -67,14 +105,25 @@ void sek_worker_refilter(struct sek_worker *w)
         .strict_scripts = w->policy.strict_scripts,
         .window_only = w->policy.window_only,
         .trust_packages = w->policy.trust_packages,
-        .names = domains != 0,
-        .urls = urls != 0,
+        .names = domains || w->policy.unlearned || w->policy.encrypted_dns || w->policy.quic ||
+                 sek_unsure_count(w->unsure),
+        .resolvers = w->policy.encrypted_dns != SEK_EXIT_ALLOW_ALL,
+        .unlearned = w->policy.unlearned,
+        .listeners = w->policy.unlearned == SEK_EXIT_LEARN ? SEK_EXIT_LEARN : w->policy.listeners,
+        .urls = urls || sek_unsure_count(w->unsure),
         .port_count = w->port_count,
     };
     memcpy(f.ports, w->ports, sizeof f.ports);
     memcpy(f.scopes, w->policy.scopes, sizeof f.scopes);
     w->probes.threshold = w->policy.entry_mode == SEK_MODE_OFF ? 0 : w->policy.probe_threshold;
     w->probes.window_us = w->policy.probe_window_s * 1000000ull;
+    const struct sek_outgoing_rules rules = {
+        .unsure = w->unsure,
+        .deny_unanswered = w->policy.deny_unanswered,
+        .encrypted_dns = w->policy.encrypted_dns,
+        .quic = w->policy.quic,
+    };
+    sek_outgoing_rules(w->outgoing, &rules);
     if (memcmp(&f, &w->filter, sizeof f) != 0) {
         w->filter = f;
         sek_worker_ask(w, SEK_MESSAGE_FILTER, 0, &f, sizeof f);
@@ -104,11 +153,11 @@ static void remember(const struct sek_bundle_file *f, char digest[65])
     snprintf(digest, 65, "%s", f ? f->sha256 : "");
 }
 
-static void hand_allowlist(struct sek_worker *w, const struct sek_bundle_file *f)
+static void hand_file(struct sek_worker *w, uint32_t type, const struct sek_bundle_file *f)
 {
-    int fd = sek_memory_file("allowlist", f->data, f->len);
-    if (fd >= 0 && sek_message_send(w->options->guard_fd, SEK_MESSAGE_ALLOWLIST, 0, NULL, 0, fd))
-        sek_warning("allowlist not handed over");
+    int fd = sek_memory_file(f->path, f->data, f->len);
+    if (fd >= 0 && sek_message_send(w->options->guard_fd, type, 0, NULL, 0, fd))
+        sek_warning("%s not handed over", f->path);
     if (fd >= 0)
         close(fd);
 }
@@ -192,6 +241,9 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     const struct sek_bundle_file *policy = sek_bundle_find(view, "policy.json");
     const struct sek_bundle_file *indicators = sek_bundle_find(view, "indicators.json");
     const struct sek_bundle_file *allowlist = sek_bundle_find(view, "allowlist");
+    const struct sek_bundle_file *addresses = sek_bundle_find(view, "addresses");
+    const struct sek_bundle_file *prefixes = sek_bundle_find(view, "indicators.prefixes");
+    const struct sek_bundle_file *destinations = sek_bundle_find(view, "destinations");
     struct sek_policy fresh;
     enum sek_error rc;
     bool lists = changed(indicators, w->indicators_digest);
@@ -205,13 +257,29 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         remember(indicators, w->indicators_digest);
     if ((rc = apply_patches(w, view, fault)))
         return rc;
+    if (changed(prefixes, w->unsure_digest) || (!prefixes && w->unsure_digest[0])) {
+        rc = sek_unsure_set(w->unsure, prefixes ? prefixes->data : "", prefixes ? prefixes->len : 0,
+                            fault);
+        if (rc)
+            return rc;
+        remember(prefixes, w->unsure_digest);
+    }
+    if (changed(addresses, w->addresses_digest) || (!addresses && w->addresses_digest[0])) {
+        if ((rc = apply_addresses(w, addresses, fault)))
+            return rc;
+        remember(addresses, w->addresses_digest);
+    }
     w->policy = fresh;
     if (lists) {
         sek_worker_send_prefixes(w);
         block_attackers(w);
     }
+    if (changed(destinations, w->destinations_digest)) {
+        hand_file(w, SEK_MESSAGE_LISTED, destinations);
+        remember(destinations, w->destinations_digest);
+    }
     if (changed(allowlist, w->allowlist_digest)) {
-        hand_allowlist(w, allowlist);
+        hand_file(w, SEK_MESSAGE_ALLOWLIST, allowlist);
         remember(allowlist, w->allowlist_digest);
     }
     sek_worker_refilter(w);
@@ -222,7 +290,8 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +
-                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6),
+                 sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6) +
+                 (uint32_t)w->address_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
     return SEK_OK;
@@ -285,7 +354,10 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
     static const struct {
         const char *file, *path;
     } files[] = {
+        {"addresses", "addresses"},
         {"allowlist", "allowlist"},
+        {"indicators.prefixes", "indicators.prefixes"},
+        {"destinations", "destinations"},
         {"patches.json", "devices/local/patches.json"},
         {"patches.rules", "devices/local/patches.rules"},
         {"patches.tests", "devices/local/patches.tests"},
@@ -339,11 +411,29 @@ static void block_addresses(struct sek_worker *w, json_t *list, bool add)
     }
 }
 
+/* Names and URLs of which the device holds prefixes come with the next bundle: pushed one by one, a
+ * list of a million would be held here as text after all. */
+static json_t *without_names(json_t *add)
+{
+    json_t *list = json_array(), *item;
+    size_t n;
+    json_array_foreach(add, n, item)
+    {
+        const char *type = json_string_value(json_object_get(item, "type"));
+        if (!type || (strcmp(type, "domain") != 0 && strcmp(type, "url") != 0))
+            json_array_append(list, item);
+    }
+    return list;
+}
+
 void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
 {
     struct sek_worker *w = arg;
     struct sek_fault fault;
-    if (sek_indicators_push(&w->indicators, add, remove, &fault)) {
+    json_t *kept = sek_unsure_count(w->unsure) ? without_names(add) : json_incref(add);
+    enum sek_error rc = sek_indicators_push(&w->indicators, kept, remove, &fault);
+    json_decref(kept);
+    if (rc) {
         sek_warning("pushed indicators refused: %s", fault.message);
         return;
     }
@@ -358,8 +448,8 @@ void sek_worker_indicators(void *arg, json_t *add, json_t *remove)
 
 json_t *sek_worker_maintenance(struct sek_worker *w, json_t *request)
 {
-    json_t *seconds = json_object_get(request, "seconds"), *updater =
-                                                               json_object_get(request, "updater");
+    json_t *seconds = json_object_get(request, "seconds"),
+           *updater = json_object_get(request, "updater");
     const char *path = json_string_value(updater);
     struct sek_window window = {.seconds = (uint32_t)json_integer_value(seconds)};
     if (!json_is_integer(seconds) || json_integer_value(seconds) < 0 ||

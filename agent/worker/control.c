@@ -63,17 +63,38 @@ static json_t *unlock(struct sek_worker *w, const json_t *request, struct buffer
     return NULL;
 }
 
+/* Names and URLs that only the manager can judge. */
+static json_t *reputation(const struct sek_worker *w)
+{
+    char why[160];
+    uint32_t count = sek_unsure_count(w->unsure);
+    snprintf(why, sizeof why, "%u hash prefixes; %s%s", count,
+             w->link_up ? "the manager is asked"
+                        : "the manager is away: answers kept, else policy, ",
+             w->link_up                  ? ""
+             : w->policy.deny_unanswered ? "deny"
+                                         : "allow");
+    return json_pack("{s:s, s:s, s:s}", "part", "exit: reputation", "level",
+                     !count       ? "absent"
+                     : w->link_up ? "full"
+                                  : "partial",
+                     "why",
+                     count ? why : "no hash prefixes in the bundle: only what it lists itself");
+}
+
 static json_t *protection(const struct sek_worker *w)
 {
-    static const char *const names[SEK_STATES] = {"entry", "address sets", "exit: addresses",
-                                                  "exit: names and URLs", "lockdown",
-                                                  "self-protection", "firewall", "integrity", "logs", "malware"};
+    static const char *const names[SEK_STATES] = {
+        "entry",         "address sets",    "exit: addresses", "exit: names and URLs",
+        "exit: default", "lockdown",        "self-protection", "firewall",
+        "integrity",     "logs",            "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     json_t *list = json_array();
     for (int i = 0; i < SEK_STATES; i++)
         json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "part", names[i], "level",
                                               levels[w->guard.part[i].level % 3], "why",
                                               w->guard.part[i].why));
+    json_array_append_new(list, reputation(w));
     json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "part", "worker sandbox", "level",
                                           w->landlock ? "full" : "partial", "why",
                                           w->landlock ? "own user, seccomp, Landlock"
@@ -104,22 +125,27 @@ static json_t *counters(const struct sek_worker *w)
 
 static json_t *policy(const struct sek_worker *w)
 {
+    static const char *const unlearned[] = {"allow", "learn", "detect", "deny"}; /* SEK_EXIT_... */
     json_t *scopes = json_array();
     for (int i = 0; i < SEK_POLICY_SCOPES && w->policy.scopes[i][0]; i++)
         json_array_append_new(scopes, json_string(w->policy.scopes[i]));
-    json_t *out = json_pack("{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s}, s:{s:s, s:o, s:s, s:s, s:s, s:s}}", "version",
-                     (json_int_t)w->policy.version, "entry", "mode",
-                     sek_mode_name(w->policy.entry_mode), "probe_threshold",
-                     (int)w->policy.probe_threshold, "probe_window_s",
-                     (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
-                     "exit", "mode", sek_mode_name(w->policy.exit_mode), "inside", "mode",
-                     sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes, "inline",
-                     w->filter.inline_code == SEK_INLINE_DENY     ? "deny"
-                     : w->filter.inline_code == SEK_INLINE_DETECT ? "detect"
-                                                                  : "allow",
-                     "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
-                     w->filter.window_only ? "window" : "always", "packages",
-                     w->filter.trust_packages ? "trust" : "ignore");
+    json_t *out = json_pack(
+        "{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:o, s:s, s:s, "
+        "s:s, s:s}}",
+        "version", (json_int_t)w->policy.version, "entry", "mode",
+        sek_mode_name(w->policy.entry_mode), "probe_threshold", (int)w->policy.probe_threshold,
+        "probe_window_s", (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
+        "exit", "mode", sek_mode_name(w->policy.exit_mode), "default",
+        unlearned[w->policy.unlearned & 3], "listeners", unlearned[w->policy.listeners & 3],
+        "encrypted_dns", unlearned[w->policy.encrypted_dns & 3], "quic",
+        unlearned[w->policy.quic & 3], "unanswered", w->policy.deny_unanswered ? "deny" : "allow",
+        "inside", "mode", sek_lockdown_mode_name(w->filter.inside_mode), "scopes", scopes, "inline",
+        w->filter.inline_code == SEK_INLINE_DENY     ? "deny"
+        : w->filter.inline_code == SEK_INLINE_DETECT ? "detect"
+                                                     : "allow",
+        "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
+        w->filter.window_only ? "window" : "always", "packages",
+        w->filter.trust_packages ? "trust" : "ignore");
     json_object_set_new(out, "firewall", json_pack("{s:s}", "mode",
                                                    sek_ruleset_modes[w->policy.firewall_mode]));
     static const char *const duties[SEK_DUTIES] = {"integrity", "logs", "malware"};

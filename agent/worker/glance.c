@@ -6,7 +6,8 @@
 
 #define RECORD_HANDSHAKE 22
 #define CLIENT_HELLO     1
-#define HELLO_LIMIT      16384
+#define EXTENSION_NAME   0
+#define EXTENSION_ECH    0xfe0d /* RFC 9849 */
 #define HEAD_LIMIT       16384
 
 /* The handshake bytes of the records in DATA, joined into OUT. */
@@ -24,8 +25,8 @@ static uint32_t join_records(const uint8_t *data, uint32_t len, uint8_t *out, bo
             return used;
         }
         struct sek_bytes part = sek_reader_bytes(&r, size < left ? size : left);
-        if (part.len > HELLO_LIMIT - used)
-            part.len = HELLO_LIMIT - used;
+        if (part.len > SEK_HELLO_LIMIT - used)
+            part.len = SEK_HELLO_LIMIT - used;
         memcpy(out + used, part.data, part.len);
         used += part.len;
     }
@@ -50,17 +51,15 @@ static bool server_name(struct sek_reader *extension, char name[SEK_NAME_SIZE])
     return false;
 }
 
-enum sek_glance sek_glance_tls(const uint8_t *data, uint32_t len, char name[SEK_NAME_SIZE])
+enum sek_glance sek_glance_hello(const uint8_t *data, uint32_t len, char name[SEK_NAME_SIZE],
+                                 bool *ech)
 {
-    static uint8_t hello[HELLO_LIMIT];
-    bool is_tls;
-    uint32_t have = join_records(data, len, hello, &is_tls);
-    if (!is_tls)
-        return SEK_GLANCE_NONE;
-    struct sek_reader r = sek_reader_make(hello, have);
+    enum sek_glance seen = SEK_GLANCE_NONE;
+    *ech = false;
+    struct sek_reader r = sek_reader_make(data, len);
     uint8_t type = sek_reader_u8(&r);
     uint32_t size = sek_reader_u24(&r);
-    if (!r.failed && (type != CLIENT_HELLO || size > HELLO_LIMIT - 4))
+    if (!r.failed && (type != CLIENT_HELLO || size > SEK_HELLO_LIMIT - 4))
         return SEK_GLANCE_NONE;
     if (r.failed || sek_reader_left(&r) < size)
         return SEK_GLANCE_MORE;
@@ -72,10 +71,21 @@ enum sek_glance sek_glance_tls(const uint8_t *data, uint32_t len, char name[SEK_
     while (sek_reader_left(&extensions) >= 4) {
         uint16_t kind = sek_reader_u16(&extensions);
         struct sek_reader one = sek_reader_sub(&extensions, sek_reader_u16(&extensions));
-        if (kind == 0 && server_name(&one, name))
-            return SEK_GLANCE_FOUND;
+        if (kind == EXTENSION_NAME && seen == SEK_GLANCE_NONE && server_name(&one, name))
+            seen = SEK_GLANCE_FOUND;
+        *ech = *ech || kind == EXTENSION_ECH;
     }
-    return SEK_GLANCE_NONE;
+    return seen;
+}
+
+enum sek_glance sek_glance_tls(const uint8_t *data, uint32_t len, char name[SEK_NAME_SIZE],
+                               bool *ech)
+{
+    static uint8_t hello[SEK_HELLO_LIMIT];
+    bool is_tls;
+    uint32_t have = join_records(data, len, hello, &is_tls);
+    *ech = false;
+    return is_tls ? sek_glance_hello(hello, have, name, ech) : SEK_GLANCE_NONE;
 }
 
 bool sek_glance_is_request(const uint8_t *data, uint32_t len)

@@ -17,7 +17,26 @@ enum sek_glance {
 
 /* TLS: the server name of a ClientHello (RFC 6066), over several records if need be. NAME is
  * NUL-terminated. */
-enum sek_glance sek_glance_tls(const uint8_t *data, uint32_t len, char name[SEK_NAME_SIZE]);
+enum sek_glance sek_glance_tls(const uint8_t *data, uint32_t len, char name[SEK_NAME_SIZE],
+                               bool *ech);
+/* The same of handshake bytes without records. *ECH: it has an encrypted ClientHello (or what looks
+ * like one), so that the name may be another's. */
+enum sek_glance sek_glance_hello(const uint8_t *data, uint32_t len, char name[SEK_NAME_SIZE],
+                                 bool *ech);
+
+#define SEK_HELLO_LIMIT 16384 /* bytes of a ClientHello */
+
+/* The ClientHello of a QUIC flow, as far as it came. */
+struct sek_quic_stream {
+    uint32_t whole; /* bytes from the begin on without a gap */
+    uint8_t data[SEK_HELLO_LIMIT];
+    uint8_t seen[SEK_HELLO_LIMIT / 8]; /* a bit for each byte of DATA */
+};
+/* The frames of a decrypted Initial packet, added to STREAM. */
+void sek_glance_quic_frames(struct sek_quic_stream *stream, const uint8_t *plain, uint32_t len);
+/* One datagram of the client, added to STREAM. NONE: no Initial packet in it can be read. */
+enum sek_glance sek_glance_quic(struct sek_quic_stream *stream, const uint8_t *data, uint32_t len,
+                                char name[SEK_NAME_SIZE], bool *ech);
 
 struct sek_glance_http {
     struct sek_bytes host;   /* may be empty */

@@ -16,6 +16,8 @@ void sek_names_add(struct sek_names *n, const uint8_t address[16], const char *n
     memcpy(n->entries[at].address, address, 16);
     n->entries[at].until_us = now_us + keep * 1000000u;
     snprintf(n->entries[at].name, sizeof n->entries[at].name, "%s", name);
+    if (n->added)
+        n->added(n->arg, address, name, ttl_s);
 }
 
 const char *sek_names_find(const struct sek_names *n, const uint8_t address[16], uint64_t now_us)

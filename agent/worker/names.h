@@ -14,6 +14,9 @@ struct sek_names {
         char name[80];
     } entries[SEK_NAMES];
     unsigned next;
+    /* Told of each address, when not NULL. */
+    void (*added)(void *arg, const uint8_t address[16], const char *name, uint32_t ttl_s);
+    void *arg;
 };
 
 void sek_names_add(struct sek_names *n, const uint8_t address[16], const char *name, uint32_t ttl_s,

@@ -2,8 +2,10 @@
 #include "agent/worker/policy.h"
 #include "agent/worker/duties.h"
 #include "lib/firewall/ruleset.h"
+#include "bpf/exit.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +130,63 @@ static enum sek_error check_firewall(const json_t *section, uint8_t *mode, struc
     return rc;
 }
 
+/* The words of the section "exit" and the value that each stands for. */
+struct exit_word {
+    const char *name;
+    size_t offset; /* of the uint8_t in struct sek_policy */
+    struct {
+        const char *word;
+        uint8_t value;
+    } words[4];
+};
+
+static const struct exit_word exit_words[] = {
+    {"default",
+     offsetof(struct sek_policy, unlearned),
+     {{"allow", SEK_EXIT_ALLOW_ALL},
+      {"learn", SEK_EXIT_LEARN},
+      {"detect", SEK_EXIT_NOTE},
+      {"deny", SEK_EXIT_DENY}}},
+    {"unanswered", offsetof(struct sek_policy, deny_unanswered), {{"allow", 0}, {"deny", 1}}},
+    {"encrypted_dns",
+     offsetof(struct sek_policy, encrypted_dns),
+     {{"allow", SEK_EXIT_ALLOW_ALL}, {"detect", SEK_EXIT_NOTE}, {"deny", SEK_EXIT_DENY}}},
+    {"quic",
+     offsetof(struct sek_policy, quic),
+     {{"allow", SEK_EXIT_ALLOW_ALL}, {"detect", SEK_EXIT_NOTE}, {"deny", SEK_EXIT_DENY}}},
+    {"listeners",
+     offsetof(struct sek_policy, listeners),
+     {{"allow", SEK_EXIT_ALLOW_ALL}, {"detect", SEK_EXIT_NOTE}, {"deny", SEK_EXIT_DENY}}},
+};
+
+static enum sek_error parse_exit_word(struct sek_policy *p, json_t *exit, const struct exit_word *e,
+                                      struct sek_fault *fault)
+{
+    json_t *value = json_object_get(exit, e->name);
+    const char *word = json_string_value(value);
+    char expected[64] = "";
+    if (!value)
+        return SEK_OK;
+    for (size_t i = 0; i < 4 && e->words[i].word; i++) {
+        if (word && !strcmp(word, e->words[i].word)) {
+            *((uint8_t *)p + e->offset) = e->words[i].value;
+            return SEK_OK;
+        }
+        snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%s%s",
+                 i ? ", " : "", e->words[i].word);
+    }
+    return sek_fail(fault, SEK_EINVAL, "policy.json: exit.%s: found '%.20s', expected one of %s",
+                    e->name, word ? word : "no text", expected);
+}
+
+static enum sek_error parse_exit(struct sek_policy *p, json_t *exit, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    for (size_t i = 0; !rc && i < sizeof exit_words / sizeof exit_words[0]; i++)
+        rc = parse_exit_word(p, exit, &exit_words[i], fault);
+    return rc;
+}
+
 enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t len,
                                 struct sek_fault *fault)
 {
@@ -145,6 +204,7 @@ enum sek_error sek_policy_parse(struct sek_policy *p, const char *text, size_t l
         rc = sek_fail(fault, SEK_EINVAL, "policy.json: expected an object");
     else if (!(rc = parse_mode(entry, "entry", &fresh.entry_mode, fault)) &&
              !(rc = parse_mode(exit, "exit", &fresh.exit_mode, fault)) &&
+             !(rc = parse_exit(&fresh, exit, fault)) &&
              !(rc = parse_number(entry, "probe_threshold", 0, 10000, &fresh.probe_threshold,
                                  fault)) &&
              !(rc =

@@ -50,7 +50,11 @@ static const char *protocol_reason(const struct sek_outgoing_hit *hit)
         "DNS query for a listed domain",
         "TLS connection to a listed domain",
         "HTTP request for a listed address",
+        "QUIC connection to a listed domain",
+        "", /* has a reason of its own */
     };
+    if (hit->reason)
+        return hit->reason;
     return hit->answer ? "DNS answer leads to a listed domain" : reasons[hit->protocol];
 }
 
@@ -69,12 +73,16 @@ static void write_indicator(struct sek_text *t, const struct sek_reputation_hit 
 
 static void write_protocol(struct sek_text *t, const struct sek_outgoing_hit *hit)
 {
-    static const char *const objects[] = {"dns", "tls", "http"};
-    static const char *const names[] = {"rrname", "sni", "hostname"};
+    static const char *const objects[] = {"dns", "tls", "http", "quic"};
+    static const char *const names[] = {"rrname", "sni", "hostname", "sni"};
+    if (hit->protocol == SEK_OUTGOING_OTHER)
+        return;
     sek_json_open(t, objects[hit->protocol], '{');
     sek_json_str(t, names[hit->protocol], hit->name);
     if (hit->protocol == SEK_OUTGOING_HTTP)
         sek_json_str(t, "url", hit->url);
+    if (hit->ech)
+        sek_json_bool(t, "ech", true);
     sek_json_close(t, '}');
 }
 
@@ -113,7 +121,8 @@ void sek_worker_report_outgoing(struct sek_worker *w, const struct sek_outgoing_
     sek_event_begin(&p->text, "exit", blocked ? "blocked" : "detected");
     sek_event_endpoints(&p->text, &hit->endpoints);
     sek_json_str(&p->text, "reason", protocol_reason(hit));
-    write_indicator(&p->text, &hit->indicator);
+    if (!hit->reason)
+        write_indicator(&p->text, &hit->indicator);
     write_protocol(&p->text, hit);
     w->counters.exit_blocked += blocked;
     sek_worker_ask(w, SEK_MESSAGE_WHO, p->id, &hit->endpoints, sizeof hit->endpoints);
@@ -136,19 +145,41 @@ void sek_worker_expire_pending(struct sek_worker *w)
     }
 }
 
+static const char *connect_reason(const struct sek_connect *c)
+{
+    static const char *const reasons[SEK_WHYS] = {
+        [SEK_WHY_LISTED] = "connection to a listed address",
+        [SEK_WHY_LEARNED] = "learned",
+        [SEK_WHY_UNKNOWN_PROGRAM] = "nothing was learned for this program",
+        [SEK_WHY_CHANGED_PROGRAM] = "the program has changed since it was learned",
+        [SEK_WHY_UNKNOWN_DESTINATION] = "this program has not learned this destination",
+        [SEK_WHY_UNKNOWN_PORT] = "this program has not learned to bind this port",
+        [SEK_WHY_NOT_KNOWN_YET] = "the program was not known yet; permitted from now on",
+        [SEK_WHY_TABLE_FULL] = "not learned: the table is full",
+    };
+    if (c->why == SEK_WHY_LISTED && c->hook == SEK_EXIT_ON_PACKET)
+        return "packet to a listed address";
+    return reasons[c->why < SEK_WHYS ? c->why : SEK_WHY_LISTED];
+}
+
 void sek_worker_report_connect(struct sek_worker *w, const struct sek_connect *c)
 {
     struct sek_text t = {0};
     struct sek_reputation_hit hit;
-    const char *name = sek_names_find(&w->names, c->endpoints.target, sek_clock_mono_us());
-    sek_event_begin(&t, "exit", c->blocked ? "blocked" : "detected");
+    static const char *const hooks[] = {"", "connect", "sendmsg", "packet", "bind", "socket"};
+    const char *name = memchr(c->name, '\0', sizeof c->name) && c->name[0]
+                           ? c->name
+                           : sek_names_find(&w->names, c->endpoints.target, sek_clock_mono_us());
+    sek_event_begin(&t, "exit",
+                    c->blocked                  ? "blocked"
+                    : c->why == SEK_WHY_LEARNED ? "allowed"
+                                                : "detected");
     sek_event_endpoints(&t, &c->endpoints);
-    sek_json_str(&t, "reason",
-                 c->hook == SEK_EXIT_ON_PACKET ? "packet to a listed address"
-                                               : "connection to a listed address");
-    if (name)
+    sek_json_str(&t, "reason", connect_reason(c));
+    sek_json_str(&t, "operation", hooks[c->hook <= SEK_EXIT_ON_SOCKET ? c->hook : 0]);
+    if (name && c->hook != SEK_EXIT_ON_BIND)
         sek_json_str(&t, "name", name);
-    if (sek_indicators_address(&w->indicators, c->endpoints.target, &hit))
+    if (c->why == SEK_WHY_LISTED && sek_indicators_address(&w->indicators, c->endpoints.target, &hit))
         write_indicator(&t, &hit);
     sek_event_process(&t, &c->process);
     sek_event_end(&t);
@@ -247,9 +278,10 @@ void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper)
 /* The manager gets a status when something in it changed. */
 void sek_worker_status(struct sek_worker *w)
 {
-    static const char *const parts[SEK_STATES] = {"entry", "block", "exit_address", "exit_names",
-                                                  "lockdown", "self_protection", "firewall", "integrity", "logs",
-                                                  "malware"};
+    static const char *const parts[SEK_STATES] = {
+        "entry",    "block",           "exit_address", "exit_names", "exit_unlearned",
+        "lockdown", "self_protection", "firewall",     "integrity",  "logs",
+        "malware"};
     static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;
     if (!w->client)

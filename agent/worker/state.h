@@ -18,12 +18,20 @@
 
 #include <event2/event.h>
 
+#define SEK_HELD    32 /* packets that wait for the manager's answer */
 #define SEK_PENDING 32 /* events that wait for their process to be named */
 
 struct sek_pending {
     uint32_t id; /* 0: free */
     uint64_t since_us;
     struct sek_text text;
+};
+
+struct sek_held {
+    uint32_t id;
+    uint32_t len;
+    uint8_t *data; /* the packet; NULL: free */
+    uint64_t since_us;
 };
 
 struct sek_worker_counters {
@@ -39,6 +47,11 @@ struct sek_worker {
     char client_fault[200];
     struct sek_entry *entry;
     struct sek_outgoing *outgoing;
+    struct sek_unsure *unsure;
+    struct sek_held held[SEK_HELD];
+    struct event *hold_timer;
+    json_t *question; /* under way, or NULL */
+    unsigned save_in;
     struct sek_indicators indicators;
     struct sek_names names;
     struct sek_probes probes;
@@ -52,6 +65,11 @@ struct sek_worker {
     char patches_digest[65];
     char indicators_digest[65];
     char allowlist_digest[65];
+    char addresses_digest[65];
+    char unsure_digest[65];
+    char destinations_digest[65];
+    size_t address_count;    /* in the long plain list */
+    uint64_t prefixes_end_s; /* when the first listed prefix is past its time; 0: never */
     struct sek_port ports[SEK_FILTER_PORTS];
     uint16_t port_count;
     struct sek_filter filter; /* as last sent to the guard */
@@ -81,6 +99,17 @@ struct sek_worker {
 void sek_worker_ask(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
                     uint32_t len);
 
+/* worker.c: what is said of a packet of the exit queue, reported and carried out. */
+void sek_worker_outgoing(struct sek_worker *w, uint32_t id, const struct sek_outgoing_result *r);
+void sek_worker_flush(struct sek_worker *w);
+
+/* held.c */
+enum sek_error sek_worker_hold_open(struct sek_worker *w, struct sek_fault *fault);
+/* Keep the packet's verdict back and ask the manager. */
+void sek_worker_hold(struct sek_worker *w, uint32_t id, const uint8_t *packet, uint32_t len);
+/* Write changed answers to the disk; once in a while, or NOW. */
+void sek_worker_save_answers(struct sek_worker *w, bool now);
+
 /* apply.c */
 enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
                                  struct sek_fault *fault);
@@ -89,6 +118,8 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
 void sek_worker_indicators(void *arg, json_t *add, json_t *remove);
 void sek_worker_refilter(struct sek_worker *w);
 void sek_worker_send_prefixes(struct sek_worker *w);
+/* Send again without what has expired, when something has. */
+void sek_worker_expire_prefixes(struct sek_worker *w);
 
 /* A maintenance window of lockdown: {"seconds":N,"updater":PATH}, 0 ends it. The answer is
  * {"maintenance":SECONDS} or {"error":TEXT}. */

@@ -34,7 +34,7 @@ static void send_patiently(struct sek_worker *w, uint32_t type, uint32_t id, con
         sek_warning("the guard does not answer");
 }
 
-static void flush_verdicts(struct sek_worker *w)
+void sek_worker_flush(struct sek_worker *w)
 {
     if (w->verdict_count)
         send_patiently(w, SEK_MESSAGE_VERDICTS, 0, w->verdicts,
@@ -47,14 +47,14 @@ static void flush_verdicts(struct sek_worker *w)
 void sek_worker_ask(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
                     uint32_t len)
 {
-    flush_verdicts(w);
+    sek_worker_flush(w);
     send_patiently(w, type, id, data, len);
 }
 
 static void add_verdict(struct sek_worker *w, uint32_t id, uint8_t queue, bool drop, bool settled)
 {
     if (w->verdict_count == SEK_VERDICTS)
-        flush_verdicts(w);
+        sek_worker_flush(w);
     w->verdicts[w->verdict_count++] =
         (struct sek_verdict){.id = id, .queue = queue, .drop = drop, .settled = settled};
 }
@@ -86,20 +86,28 @@ static void refuse_outgoing(struct sek_worker *w, const struct sek_outgoing_resu
     }
 }
 
+void sek_worker_outgoing(struct sek_worker *w, uint32_t id, const struct sek_outgoing_result *r)
+{
+    if (r->hit)
+        sek_worker_report_outgoing(w, &r->what, r->drop);
+    add_verdict(w, id, SEK_QUEUE_EXIT, r->drop, r->settled);
+    if (r->hit && r->drop)
+        refuse_outgoing(w, r);
+}
+
 static void take_outgoing(void *arg, const struct sek_queued *q)
 {
     static struct sek_outgoing_result r;
     struct sek_worker *w = arg;
     w->counters.packets++;
-    r.drop = r.hit = r.settled = false;
+    r.drop = r.hit = r.settled = r.hold = false;
     if (q->data)
         sek_outgoing_packet(w->outgoing, &w->indicators, &w->names, q->data, q->len,
                             w->policy.exit_mode == SEK_MODE_PREVENT, sek_clock_mono_us(), &r);
-    if (r.hit)
-        sek_worker_report_outgoing(w, &r.what, r.drop);
-    add_verdict(w, q->id, SEK_QUEUE_EXIT, r.drop, r.settled);
-    if (r.hit && r.drop)
-        refuse_outgoing(w, &r);
+    if (r.hold)
+        sek_worker_hold(w, q->id, q->data, q->len);
+    else
+        sek_worker_outgoing(w, q->id, &r);
 }
 
 static void take_refused(void *arg, const struct sek_queued *q)
@@ -120,7 +128,7 @@ static void read_packets(struct sek_worker *w, int fd,
             break;
         sek_packets_parse(buffer, (uint32_t)n, each, w);
     }
-    flush_verdicts(w);
+    sek_worker_flush(w);
 }
 
 static void on_entry(evutil_socket_t fd, short what, void *arg)
@@ -139,6 +147,18 @@ static void on_probe(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     read_packets(arg, fd, take_refused);
+}
+
+/* The guard permits by name, and learns names from us. */
+static void tell_name(void *arg, const uint8_t address[16], const char *name, uint32_t ttl_s)
+{
+    struct sek_worker *w = arg;
+    struct sek_named named = {.ttl_s = ttl_s};
+    if (!w->filter.unlearned)
+        return;
+    memcpy(named.address, address, 16);
+    snprintf(named.name, sizeof named.name, "%s", name);
+    sek_worker_ask(w, SEK_MESSAGE_NAMED, 0, &named, sizeof named);
 }
 
 /* --- the guard's messages -------------------------------------------------------------------- */
@@ -250,6 +270,7 @@ static void on_link(void *arg, bool up)
     struct sek_worker *w = arg;
     w->link_up = up;
     sek_worker_firewall_link(w, up);
+    sek_unsure_online(w->unsure, up);
     sek_info("link to the manager is %s", up ? "up" : "down");
 }
 
@@ -281,6 +302,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     sek_worker_expire_pending(w);
+    sek_worker_expire_prefixes(w);
+    sek_worker_save_answers(w, false);
     if (w->settle_in && --w->settle_in == 0) {
         sek_settle();
         w->settle_in = SETTLE_AGAIN_S;
@@ -339,6 +362,8 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     if (!w->base || !w->entry || !w->outgoing)
         return sek_fail(fault, SEK_ENOMEM, "worker: out of memory");
     sek_policy_default(&w->policy);
+    w->names.added = tell_name;
+    w->names.arg = w;
     w->local_inside = 0xff;
     memset(&w->filter, 0xff, sizeof w->filter); /* the first one is sent, whatever it says */
     if ((rc = watch(w, o->guard_fd, on_guard, fault)) ||
@@ -346,7 +371,7 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
         (rc = watch(w, o->queue_fd[SEK_QUEUE_EXIT], on_exit_queue, fault)) ||
         (rc = watch(w, o->probe_fd, on_probe, fault)) || (rc = sek_control_open(w, fault)))
         return rc;
-    if ((rc = open_link(w, folder, fault)))
+    if ((rc = sek_worker_hold_open(w, fault)) || (rc = open_link(w, folder, fault)))
         return rc;
     sek_worker_refilter(w);
     const struct timeval second = {1, 0};
@@ -373,6 +398,7 @@ int sek_worker_run(const struct sek_worker_options *options)
         sek_warning("no manager: %s", w.client_fault);
     w.settle_in = SETTLE_S;
     event_base_dispatch(w.base);
+    sek_worker_save_answers(&w, true);
     sek_client_close(w.client);
     return 0;
 }

@@ -33,7 +33,7 @@ struct sek_bundle_view {
 /* The file at PATH, or NULL. */
 const struct sek_bundle_file *sek_bundle_find(const struct sek_bundle_view *view, const char *path);
 
-#define SEK_BUNDLE_FILE_LIMIT  (16u << 20) /* bytes of one target */
+#define SEK_BUNDLE_FILE_LIMIT  (24u << 20) /* bytes of one target */
 #define SEK_BUNDLE_TOTAL_LIMIT (48u << 20) /* bytes of all targets */
 
 struct sek_bundle_store;

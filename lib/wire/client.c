@@ -23,6 +23,7 @@
 #define BATCH_BYTES     (256u << 10)
 #define BATCH_RECORDS   500
 #define PUSH_SILENCE_S  40.0
+#define ANSWER_S        5.0 /* to a question */
 #define BACKOFF_FIRST   200 /* ms */
 #define BACKOFF_LAST    5000
 #define PUSH_LINE_LIMIT (4u << 20)
@@ -33,7 +34,9 @@ struct sek_client {
     char *state, *device, *tenant, *prefix;
     struct event_base *base;
     SSL_CTX *tls;
-    struct sek_http *push, *requests;
+    struct sek_http *push, *requests, *questions;
+    void (*on_answer)(void *arg, const json_t *answer);
+    void *answer_arg;
     struct event *reconnect, *work;
     unsigned backoff_ms;
     bool up, offline;
@@ -437,6 +440,8 @@ static enum sek_error open_links(struct sek_client *c, const char *host, int por
         rc = sek_http_open(c->base, c->tls, host, port, &c->push, fault);
     if (!rc)
         rc = sek_http_open(c->base, c->tls, host, port, &c->requests, fault);
+    if (!rc)
+        rc = sek_http_open(c->base, c->tls, host, port, &c->questions, fault);
     return rc;
 }
 
@@ -484,6 +489,7 @@ void sek_client_close(struct sek_client *c)
         return;
     sek_http_close(c->push);
     sek_http_close(c->requests);
+    sek_http_close(c->questions);
     SSL_CTX_free(c->tls);
     if (c->reconnect)
         event_free(c->reconnect);
@@ -546,6 +552,45 @@ enum sek_error sek_client_inventory(struct sek_client *c, json_t *inventory,
 {
     enum sek_error rc = sek_inventory_set(&c->inventory, inventory, fault);
     wake(c);
+    return rc;
+}
+
+static void on_question_answer(void *arg, const struct sek_http_answer *answer)
+{
+    struct sek_client *c = arg;
+    json_t *doc = answer->status == 200 ? json_loadb(answer->body, answer->len, 0, NULL) : NULL;
+    c->on_answer(c->answer_arg, doc);
+    json_decref(doc);
+}
+
+enum sek_error sek_client_ask(struct sek_client *c, const char *what, const json_t *body,
+                              void (*on_answer)(void *arg, const json_t *answer), void *arg,
+                              struct sek_fault *fault)
+{
+    char path[512];
+    if (!c->up)
+        return sek_fail(fault, SEK_ESTATE, "%s: the link is down", what);
+    char *text = json_dumps(body, JSON_COMPACT);
+    if (!text)
+        return sek_fail(fault, SEK_ENOMEM, "%s: out of memory", what);
+    snprintf(path, sizeof path, "%s/%s", c->prefix, what);
+    struct sek_http_request request = {.method = "POST",
+                                       .path = path,
+                                       .body = text,
+                                       .len = strlen(text),
+                                       .content_type = "application/json",
+                                       .timeout_s = ANSWER_S,
+                                       .on_done = on_question_answer,
+                                       .arg = c};
+    enum sek_error rc = sek_http_busy(c->questions)
+                            ? sek_fail(fault, SEK_ESTATE, "%s: a question is under way", what)
+                            : SEK_OK;
+    if (!rc) {
+        c->on_answer = on_answer;
+        c->answer_arg = arg;
+        rc = sek_http_send(c->questions, &request, fault);
+    }
+    free(text);
     return rc;
 }
 

@@ -80,6 +80,13 @@ enum sek_error sek_client_event(struct sek_client *client, const char *event, si
 enum sek_error sek_client_inventory(struct sek_client *client, json_t *inventory,
                                     struct sek_fault *fault);
 
+/* Ask WHAT ("reputation") of the manager with the JSON object BODY, on a connection of its own that
+ * does not wait behind events; ON_ANSWER gets the parsed answer, or NULL when there was none within
+ * 5 s. SEK_ESTATE: a question is under way, or the link is down. */
+enum sek_error sek_client_ask(struct sek_client *client, const char *what, const json_t *body,
+                              void (*on_answer)(void *arg, const json_t *answer), void *arg,
+                              struct sek_fault *fault);
+
 /* Merge the members of STATUS (borrowed object, e.g. {"lockdown":"enforce","uptime_s":12}) into
  * the device's status report and send it; bundle version and faults are added by the library. */
 enum sek_error sek_client_status(struct sek_client *client, json_t *status,

@@ -59,8 +59,9 @@ const char sek_store_schema[] =
     " doc TEXT NOT NULL, PRIMARY KEY(tenant, size)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS indicators(tenant TEXT NOT NULL, type TEXT NOT NULL,"
     " value TEXT NOT NULL, source TEXT NOT NULL, confidence INTEGER NOT NULL,"
-    " expiry INTEGER NOT NULL, reason TEXT NOT NULL, created INTEGER NOT NULL,"
+    " expiry INTEGER NOT NULL, reason TEXT NOT NULL, created INTEGER NOT NULL, hash BLOB,"
     " PRIMARY KEY(tenant, type, value)) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS indicators_hash ON indicators(tenant, hash);"
     "CREATE TABLE IF NOT EXISTS policies(tenant TEXT PRIMARY KEY, version INTEGER NOT NULL,"
     " doc TEXT NOT NULL);"
     "CREATE TABLE IF NOT EXISTS rules(tenant TEXT NOT NULL, name TEXT NOT NULL,"
@@ -87,5 +88,6 @@ const struct sek_store_step sek_store_steps[] = {
      "ALTER TABLE allowlist RENAME TO allowlist_before; CREATE TABLE allowlist" ALLOWLIST ";"
      "INSERT INTO allowlist SELECT tenant, '', sha256, note FROM allowlist_before;"
      "DROP TABLE allowlist_before;"},
+    {"indicators", "hash", "ALTER TABLE indicators ADD COLUMN hash BLOB;"},
     {NULL, NULL, NULL},
 };

@@ -1,4 +1,4 @@
-/* objects: agent/worker/packets.c agent/worker/outgoing.c agent/worker/indicators.c agent/worker/names.c agent/worker/glance.c agent/worker/glance_dns.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
+/* objects: agent/worker/packets.c agent/worker/outgoing.c agent/worker/resolvers.c agent/worker/unsure.c agent/worker/indicators.c agent/worker/names.c agent/worker/glance.c agent/worker/glance_quic.c agent/worker/glance_dns.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
 /* Netlink messages from the queues, and the packets in them. */
 #include "agent/worker/outgoing.h"
 #include "agent/worker/packets.h"

@@ -72,6 +72,8 @@ EOF
     fail "the agent did not start"
 }
 agent() { "$AGENT" --config "$T/agent.yaml" "$@"; }
+# Wait until `doctor` says TEXT: the kernel's part comes into force a moment after the policy.
+says() { ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q '$1'" || fail "doctor does not say: $1"; }
 EVENTS=$T/state/link/events.ndjson
 # Wait up to 10 s until COMMAND succeeds: services of a test begin in their own time.
 ready() { for i in $(seq 100); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }

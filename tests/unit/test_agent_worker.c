@@ -1,4 +1,4 @@
-/* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/duties_check.c agent/section.c agent/integrity/options.c agent/logs/options.c agent/malware/options.c agent/worker/packets.c */
+/* objects: agent/message.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/filehash.c agent/settle.c agent/worker/glance.c agent/worker/glance_dns.c agent/worker/outgoing.c agent/worker/indicators.c agent/worker/names.c agent/worker/probes.c agent/worker/policy.c agent/worker/duties_check.c agent/section.c agent/integrity/options.c agent/logs/options.c agent/malware/options.c agent/worker/packets.c agent/worker/glance_quic.c agent/worker/resolvers.c agent/worker/unsure.c */
 /* The worker's parts: message framing, glances at hostile bytes, outgoing checks, probes, policy.
  */
 #include <setjmp.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/message.h"
@@ -20,6 +21,10 @@
 #include "agent/worker/packets.h"
 #include "agent/worker/policy.h"
 #include "agent/worker/probes.h"
+#include "bpf/exit.h"
+#include "lib/base/encode.h"
+#include "lib/reputation/expressions.h"
+#include "lib/reputation/prefixes.h"
 
 static void a_message_arrives_whole_and_a_misshapen_one_is_refused(void **state)
 {
@@ -90,12 +95,13 @@ static void a_server_name_is_found_however_the_hello_is_cut(void **state)
     (void)state;
     uint8_t data[600];
     char name[SEK_NAME_SIZE];
+    bool ech;
     uint32_t len = hello("www.evil.example", data);
-    assert_int_equal(sek_glance_tls(data, len, name), SEK_GLANCE_FOUND);
+    assert_int_equal(sek_glance_tls(data, len, name, &ech), SEK_GLANCE_FOUND);
     assert_string_equal(name, "www.evil.example");
     for (uint32_t n = 1; n < len; n++)
-        assert_int_equal(sek_glance_tls(data, n, name), SEK_GLANCE_MORE);
-    assert_int_equal(sek_glance_tls((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name),
+        assert_int_equal(sek_glance_tls(data, n, name, &ech), SEK_GLANCE_MORE);
+    assert_int_equal(sek_glance_tls((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name, &ech),
                      SEK_GLANCE_NONE);
     /* The same hello in two records. */
     uint8_t split[700];
@@ -105,7 +111,7 @@ static void a_server_name_is_found_however_the_hello_is_cut(void **state)
     memcpy(split + 25, data, 5);
     split[29] = (uint8_t)(len - 25);
     memcpy(split + 30, data + 25, len - 25);
-    assert_int_equal(sek_glance_tls(split, len + 5, name), SEK_GLANCE_FOUND);
+    assert_int_equal(sek_glance_tls(split, len + 5, name, &ech), SEK_GLANCE_FOUND);
     assert_string_equal(name, "www.evil.example");
 }
 
@@ -228,6 +234,86 @@ static void a_listed_name_in_two_segments_is_dropped_and_stays_dropped(void **st
     sek_indicators_free(&indicators);
 }
 
+/* The device holds the prefix of evil.example, and the link is up. */
+static struct sek_unsure *unsure(json_t **reply)
+{
+    uint8_t digest[32], *set;
+    char text[64], hash[65];
+    size_t len;
+    struct sek_unsure *u = sek_unsure_new();
+    assert_true(sek_expression_hash("domain", "evil.example", digest));
+    const uint32_t prefix = sek_expression_prefix(digest);
+    assert_int_equal(sek_prefixes_build(&prefix, 1, &set, &len, NULL), SEK_OK);
+    sek_base64url_encode(set, len, text);
+    assert_int_equal(sek_unsure_set(u, text, strlen(text), NULL), SEK_OK);
+    free(set);
+    sek_hex_encode(digest, 32, hash);
+    *reply = json_pack("{s:[{s:s, s:s}], s:i, s:i}", "hashes", "hash", hash, "reason", "C&C",
+                       "lifetime_s", 60, "negative_s", 60);
+    sek_unsure_online(u, true);
+    return u;
+}
+
+static void a_packet_waits_for_the_answer_and_is_judged_by_it(void **state)
+{
+    (void)state;
+    static struct sek_outgoing_result r;
+    static struct sek_names names;
+    struct sek_indicators indicators = {0};
+    struct sek_outgoing *o = sek_outgoing_new();
+    json_t *reply, *question;
+    struct sek_outgoing_rules rules = {.unsure = unsure(&reply)};
+    sek_outgoing_rules(o, &rules);
+    uint8_t data[600], packet[800];
+    uint32_t len = hello("cc.evil.example", data);
+    uint32_t size = tcp(packet, 443, 100, 0x18, data, len);
+    sek_outgoing_packet(o, &indicators, &names, packet, size, true, 2, &r);
+    assert_true(r.hold && !r.drop && !r.hit);
+    /* The same again, because the kernel grew impatient: it must not slip through. */
+    sek_outgoing_packet(o, &indicators, &names, packet, size, true, 3, &r);
+    assert_true(r.drop && !r.hit && !r.hold);
+    question = sek_unsure_question(rules.unsure);
+    sek_unsure_answer(rules.unsure, question, reply, 1);
+    sek_outgoing_again(o, &indicators, &names, packet, size, true, false, 4, &r);
+    assert_true(r.hold); /* an answer of 1970 is none any more */
+    sek_unsure_answer(rules.unsure, question, reply, (uint64_t)time(NULL));
+    sek_outgoing_again(o, &indicators, &names, packet, size, true, false, 5, &r);
+    assert_true(r.hit && r.drop);
+    assert_string_equal(r.what.indicator.reason, "C&C");
+    json_decref(question);
+    json_decref(reply);
+    sek_unsure_free(rules.unsure);
+    sek_outgoing_free(o);
+}
+
+static void without_an_answer_the_policy_decides(void **state)
+{
+    (void)state;
+    static struct sek_outgoing_result r;
+    static struct sek_names names;
+    struct sek_indicators indicators = {0};
+    uint8_t data[600], packet[800];
+    uint32_t len = hello("cc.evil.example", data);
+    for (int deny = 0; deny < 2; deny++) {
+        json_t *reply;
+        struct sek_outgoing *o = sek_outgoing_new();
+        struct sek_outgoing_rules rules = {.unsure = unsure(&reply), .deny_unanswered = deny};
+        sek_outgoing_rules(o, &rules);
+        uint32_t size = tcp(packet, 443, 100, 0x18, data, len);
+        sek_outgoing_packet(o, &indicators, &names, packet, size, true, 2, &r);
+        assert_true(r.hold);
+        sek_outgoing_again(o, &indicators, &names, packet, size, true, true, 3, &r);
+        assert_int_equal(r.drop, deny);
+        assert_int_equal(r.settled, !deny);
+        assert_false(r.hold);
+        if (deny)
+            assert_non_null(strstr(r.what.reason, "did not answer"));
+        json_decref(reply);
+        sek_unsure_free(rules.unsure);
+        sek_outgoing_free(o);
+    }
+}
+
 static void many_ports_make_an_attacker_and_one_port_does_not(void **state)
 {
     (void)state;
@@ -249,14 +335,24 @@ static void a_policy_with_a_wrong_field_is_refused_and_changes_nothing(void **st
     struct sek_fault fault;
     sek_policy_default(&p);
     const char good[] = "{\"version\":4,\"entry\":{\"mode\":\"detect\",\"probe_threshold\":9},"
+                        "\"exit\":{\"default\":\"deny\",\"listeners\":\"detect\","
+                        "\"encrypted_dns\":\"deny\",\"quic\":\"detect\",\"unanswered\":\"deny\"},"
                         "\"inside\":{\"mode\":\"enforce\",\"scopes\":[\"/opt\"]}}";
     assert_int_equal(sek_policy_parse(&p, good, sizeof good - 1, &fault), SEK_OK);
     assert_int_equal(p.entry_mode, SEK_MODE_DETECT);
     assert_int_equal(p.exit_mode, SEK_MODE_PREVENT);
+    assert_int_equal(p.unlearned, SEK_EXIT_DENY);
+    assert_int_equal(p.listeners, SEK_EXIT_NOTE);
+    assert_int_equal(p.encrypted_dns, SEK_EXIT_DENY);
+    assert_int_equal(p.quic, SEK_EXIT_NOTE);
+    assert_int_equal(p.deny_unanswered, 1);
     assert_int_equal(p.inside_mode, SEK_LOCKDOWN_ENFORCE);
     assert_string_equal(p.scopes[0], "/opt");
     static const char *const bad[] = {"{\"entry\":{\"mode\":\"on\"}}",
                                       "{\"entry\":{\"probe_threshold\":-1}}",
+                                      "{\"exit\":{\"default\":\"maybe\"}}",
+                                      "{\"exit\":{\"quic\":7}}",
+                                      "{\"exit\":{\"listeners\":\"learn\"}}",
                                       "{\"inside\":{\"scopes\":[\"relative\"]}}", "[", "7"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(sek_policy_parse(&p, bad[i], strlen(bad[i]), &fault), SEK_EINVAL);
@@ -296,6 +392,8 @@ int main(void)
         cmocka_unit_test(a_dns_answer_gives_names_and_addresses_and_loops_end),
         cmocka_unit_test(a_listed_name_in_two_segments_is_dropped_and_stays_dropped),
         cmocka_unit_test(many_ports_make_an_attacker_and_one_port_does_not),
+        cmocka_unit_test(a_packet_waits_for_the_answer_and_is_judged_by_it),
+        cmocka_unit_test(without_an_answer_the_policy_decides),
         cmocka_unit_test(a_policy_with_a_wrong_field_is_refused_and_changes_nothing),
         cmocka_unit_test(damaged_netlink_is_skipped),
     };

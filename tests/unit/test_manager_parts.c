@@ -32,6 +32,10 @@ static void a_wrong_policy_field_is_named_with_what_is_expected(void **state)
         {"{\"entry\":{\"probe_threshold\":0}}", "\"entry.probe_threshold\": a number from 1"},
         {"{\"inside\":{\"scopes\":[\"usr\"]}}", "\"inside.scopes[0]\": an absolute path"},
         {"{\"exit\":{\"speed\":1}}", "\"exit.speed\": no such field"},
+        {"{\"exit\":{\"default\":\"block\"}}",
+         "\"exit.default\": \"block\", one of allow, learn, detect, deny"},
+        {"{\"exit\":{\"destinations\":[\"* 443/tcp a.example\"]}}",
+         "\"exit.destinations[0]\": SHA256 PORT/PROTOCOL DESTINATION PATH"},
         {"{\"exits\":{}}", "\"exits\": no such field"},
         {"{\"exit\":3}", "\"exit\": an object expected"},
     };
