@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#define SEK_LEASES 1024 /* open files at most */
+#define SEK_LEASES 3000 /* open files at most */
 
 enum sek_lease { SEK_LEASE_TAKEN, SEK_LEASE_WRITER, SEK_LEASE_NONE };
 

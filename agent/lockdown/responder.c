@@ -25,6 +25,16 @@
 
 #define SWEEP_MS 60000
 
+#define DATA_MAX  (256u << 10) /* bytes of a data file whose verdict is worth caching */
+#define DATA_SEEN 2048         /* data files that are remembered as opened before */
+#define DATA_KEPT 3            /* how often one is kept: a file that is written again and again is not */
+
+/* A data file that was opened before. */
+struct seen {
+    uint64_t device, inode;
+    unsigned kept;
+};
+
 struct responder {
     const struct sek_responder_options *options;
     struct sek_lockdown_shared *shared;
@@ -33,6 +43,7 @@ struct responder {
     struct sek_interpreters interpreters;
     int signal_fd;
     bool in_window; /* at the last question */
+    struct seen seen[DATA_SEEN];
 };
 
 /* What is known of the file and the opener of one event. */
@@ -221,6 +232,31 @@ static void approve(struct responder *r, const struct question *q)
         sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
 }
 
+/* May a data file be ignored from now on? Only when its content is registered as well: an interpreter
+ * may open it next, and nobody would be asked. So small files that are opened again and again (the
+ * headers that a compiler reads) are registered in learn mode, and cost nothing afterwards. */
+static bool keep_data(struct responder *r, struct question *q)
+{
+    uint64_t h = (q->st.st_ino ^ q->st.st_dev << 32) * 0x9e3779b97f4a7c15u;
+    struct seen *s = &r->seen[(h >> 40) % DATA_SEEN];
+    if (q->st.st_size > DATA_MAX)
+        return false;
+    if (s->inode != q->st.st_ino || s->device != q->st.st_dev) {
+        *s = (struct seen){.device = q->st.st_dev, .inode = q->st.st_ino};
+        return false;
+    }
+    if (s->kept == DATA_KEPT)
+        return false;
+    q->lease = sek_lease_take(q->fd);
+    if (q->lease != SEK_LEASE_TAKEN)
+        return false;
+    bool registered = is_registered(r, q);
+    if (!registered && r->shared->mode == SEK_LOCKDOWN_LEARN)
+        registered = learn(r, q, SEK_LOCKDOWN_LEARNED);
+    s->kept = registered ? s->kept + 1 : DATA_KEPT;
+    return registered;
+}
+
 /* True: allow. *KEEP is set when the file may be ignored from now on. Data files are the most:
  * nothing is asked of /proc for them but who opens. */
 static bool judge_open(struct responder *r, struct question *q, bool *keep)
@@ -231,8 +267,10 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
     q->kind = sek_file_kind_fd(q->fd);
     bool runs = q->exec || q->kind == SEK_FILE_ELF || is_script(r, q);
     bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
-    if (!runs && !tracked && q->st.st_size > 0)
+    if (!runs && !tracked && q->st.st_size > 0) {
+        *keep = keep_data(r, q);
         return true;
+    }
     q->lease = sek_lease_take(q->fd);
     if (!runs && !tracked && q->lease != SEK_LEASE_WRITER)
         return true; /* an empty file that is read */

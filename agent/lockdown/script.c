@@ -6,8 +6,10 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define L(letter) (1ull << ((letter) - 'a'))
@@ -156,6 +158,28 @@ const char *sek_script_word(const struct sek_interpreter *in, const char *words,
     return NULL;
 }
 
+/* The number of a descriptor that WORD names, or -1: these paths lead through /proc, where "self"
+ * would be the one who looks. */
+static long descriptor_named(const char *word)
+{
+    static const char *const prefixes[] = {"/dev/fd/", "/proc/self/fd/"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t len = strlen(prefixes[i]);
+        if (!strncmp(word, prefixes[i], len) && word[len] >= '0' && word[len] <= '9')
+            return strtol(word + len, NULL, 10);
+    }
+    return strcmp(word, "/dev/stdin") ? -1 : 0;
+}
+
+static bool is_descriptor(pid_t pid, long number, const struct stat *file)
+{
+    char path[64];
+    struct statx st;
+    snprintf(path, sizeof path, "/proc/%d/fd/%ld", (int)pid, number);
+    return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) &&
+           st.stx_ino == file->st_ino && makedev(st.stx_dev_major, st.stx_dev_minor) == file->st_dev;
+}
+
 /* Does WORD, as the process PID sees it, name the file? The interpreter has just opened it, so its
  * path is in the kernel's cache: only that is looked at, because a file system made by the opener
  * (FUSE) could let a real lookup wait. What is not in the cache counts as the script. */
@@ -166,6 +190,8 @@ static bool names_file(pid_t pid, const char *word, const struct stat *file)
     struct stat st;
     if (!strcmp(word, "-"))
         return false;
+    if (descriptor_named(word) >= 0)
+        return is_descriptor(pid, descriptor_named(word), file);
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, *word == '/' ? "root" : "cwd");
     int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
