@@ -413,19 +413,11 @@ void sek_bundles_close(struct sek_bundles *b)
     free(b);
 }
 
-static bool take_stored_policy(void *arg, const struct sek_row *row)
-{
-    size_t len;
-    const char *text = row->text(row, 0, &len);
-    *(json_t **)arg = json_loadb(text, len, 0, NULL);
-    return false;
-}
-
 int64_t sek_policy_number(struct sek_manager *m, const char *tenant, const char *section,
                           const char *field, int64_t fallback)
 {
     json_t *policy = NULL;
-    sek_store_each(m->store, take_stored_policy, &policy, NULL, "SELECT doc FROM policies WHERE tenant=?",
+    sek_store_each(m->store, take_policy, &policy, NULL, "SELECT doc FROM policies WHERE tenant=?",
                    "s", tenant);
     const json_t *value = json_object_get(json_object_get(policy, section), field);
     int64_t number = json_is_integer(value) ? json_integer_value(value) : fallback;
