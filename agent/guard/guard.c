@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PING_US         5000000u
+#define PING_US         2000000u
 #define SILENCE_US      10000000u /* of the worker, then it is replaced */
 #define HEALTHY_US      30000000u
 #define SETTLE_US       1000000u /* after the package database changed */
@@ -304,8 +304,7 @@ static void serve_time(struct sek_guard *g)
         sek_unlearned_tick(g);
         sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
         sek_guard_rules_time(g);
-        if (memcmp(&g->state, &g->state_sent, sizeof g->state) != 0)
-            sek_guard_send_state(g);
+        sek_guard_send_state(g);
     }
     if (g->worker > 0 && now - g->worker_seen > SILENCE_US) {
         sek_error_log("the worker has not answered for %u s", SILENCE_US / 1000000u);

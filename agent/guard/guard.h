@@ -18,7 +18,7 @@ struct sek_guard {
     struct sek_firewall firewall;
     struct sek_exits *exits;
     struct sek_filter filter; /* in force */
-    struct sek_guard_state state, state_sent; /* as it is, and as the worker knows it */
+    struct sek_guard_state state;
     struct sek_spares spares; /* never blocked */
     size_t listed[SEK_EXIT_LISTS]; /* prefixes in the kernel */
     struct sek_unlearned *unlearned;

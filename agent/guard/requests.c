@@ -40,9 +40,8 @@ void sek_guard_part(struct sek_guard *g, int part, enum sek_protection level, co
 
 void sek_guard_send_state(struct sek_guard *g)
 {
-    if (g->worker_fd >= 0 &&
-        !sek_message_send(g->worker_fd, SEK_MESSAGE_STATE, 0, &g->state, sizeof g->state, -1))
-        g->state_sent = g->state;
+    if (g->worker_fd >= 0)
+        sek_message_send(g->worker_fd, SEK_MESSAGE_STATE, 0, &g->state, sizeof g->state, -1);
 }
 
 /* --- the requests ---------------------------------------------------------------------------- */

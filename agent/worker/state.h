@@ -81,7 +81,7 @@ struct sek_worker {
     struct sek_verdict verdicts[SEK_VERDICTS];
     unsigned verdict_count;
     uint64_t started_us;
-    unsigned settle_in; /* ticks until memory is given back */
+    unsigned settle_in; /* seconds until memory is given back */
     json_t *last_status;
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
     struct sek_worker_duties duties;

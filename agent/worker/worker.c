@@ -19,9 +19,8 @@
 
 #define BURST           32 /* datagrams taken from one socket before the others have their turn */
 #define INVENTORY_LIMIT (64u << 20)
-#define TICK_S          5
-#define SETTLE_TICKS    1 /* after a burst of work */
-#define SETTLE_AGAIN    6
+#define SETTLE_S        2 /* after a burst of work */
+#define SETTLE_AGAIN_S  30
 
 static void send_patiently(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
                            uint32_t len)
@@ -181,7 +180,7 @@ static void take_inventory(struct sek_worker *w, int fd)
         else
             memcpy(w->inventory, digest, sizeof digest);
         json_decref(inventory);
-        w->settle_in = SETTLE_TICKS;
+        w->settle_in = SETTLE_S;
     }
     munmap(text, len);
 }
@@ -307,7 +306,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     sek_worker_save_answers(w, false);
     if (w->settle_in && --w->settle_in == 0) {
         sek_settle();
-        w->settle_in = SETTLE_AGAIN;
+        w->settle_in = SETTLE_AGAIN_S;
     }
 }
 
@@ -375,9 +374,9 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     if ((rc = sek_worker_hold_open(w, fault)) || (rc = open_link(w, folder, fault)))
         return rc;
     sek_worker_refilter(w);
-    const struct timeval interval = {TICK_S, 0};
+    const struct timeval second = {1, 0};
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-    return w->tick && !event_add(w->tick, &interval) ? SEK_OK
+    return w->tick && !event_add(w->tick, &second) ? SEK_OK
                                                    : sek_fail(fault, SEK_ENOMEM, "out of memory");
 }
 
@@ -397,7 +396,7 @@ int sek_worker_run(const struct sek_worker_options *options)
     }
     if (!w.client)
         sek_warning("no manager: %s", w.client_fault);
-    w.settle_in = SETTLE_TICKS;
+    w.settle_in = SETTLE_S;
     event_base_dispatch(w.base);
     sek_worker_save_answers(&w, true);
     sek_client_close(w.client);

@@ -12,12 +12,13 @@ check() { # ARCH TRIPLET QEMU
     out=${BUILD:?}/$1
     make -s -C "$here" ARCH="$1" BUILD="$out" sysroot 2>/dev/null || { echo "no packages for $1 to be had"; return; }
     make -s -C "$here" -j"$(nproc)" ARCH="$1" BUILD="$out" agent unit >"$out/log" 2>&1 || { tail -5 "$out/log"; bad=1; return; }
-    mount -t tmpfs tmpfs /tmp
-    for test in "$out"/tests/test_*; do
+    # The build may itself lie below /tmp.
+    mount --bind "$out" /mnt && mount -t tmpfs tmpfs /tmp
+    for test in /mnt/tests/test_*; do
         case $test in *.d | */test_agent_malware) continue ;; esac
-        "$3" -L "$out/sysroot" "$test" >"$out/log" 2>&1 || { grep -a "FAILED" "$out/log"; echo "FAILED: $1 $(basename "$test")"; bad=1; }
+        "$3" -L /mnt/sysroot "$test" >/mnt/log 2>&1 || { grep -a "FAILED" /mnt/log; echo "FAILED: $1 $(basename "$test")"; bad=1; }
     done
-    umount /tmp
+    umount /tmp /mnt
     done="$done $1"
 }
 check arm64 aarch64-linux-gnu qemu-aarch64-static
