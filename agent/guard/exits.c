@@ -1,6 +1,7 @@
 /* After loading, only the map, link and ring descriptors are kept: libbpf's object would hold its
  * ELF and type data in memory for nothing. */
 #include "agent/guard/exits.h"
+#include "agent/ebpf.h"
 #include "agent/guard/offsets.h"
 #include "agent/guard/process.h"
 #include "agent/guard/ranges.h"
@@ -89,11 +90,6 @@ static enum sek_error attach(struct sek_exits *exits, struct exit *skel, int cgr
     return SEK_OK;
 }
 
-static int keep(const struct bpf_map *map)
-{
-    return fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 3);
-}
-
 /* A network namespace made by ip-netns, and many containers, have a /sys without the cgroup tree:
  * then the tree is mounted for ourselves only, attached nowhere, and PATH is found in it. */
 int sek_exits_cgroup(const char *path)
@@ -119,14 +115,6 @@ int sek_exits_cgroup(const char *path)
         break;
     }
     return fd;
-}
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-    (void)level;
-    (void)format;
-    (void)args;
-    return 0;
 }
 
 /* With the offsets that name programs; without, where the kernel does not let us use them. */
@@ -161,20 +149,20 @@ enum sek_error sek_exits_open(const char *cgroup,
     memset(exits->links, -1, sizeof exits->links);
     exits->on_record = on_record;
     exits->arg = arg;
-    libbpf_set_print(quiet);
+    sek_ebpf_quiet();
     skel = load(exits);
     if (!skel) {
         rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF: the kernel does not load the programs: %s",
                       strerror(errno));
         goto done;
     }
-    exits->lists4 = keep(skel->maps.lists4);
-    exits->lists6 = keep(skel->maps.lists6);
-    exits->programs = keep(skel->maps.programs);
-    exits->learned = keep(skel->maps.learned);
-    exits->addresses = keep(skel->maps.addresses);
-    exits->owners = keep(skel->maps.owners);
-    exits->settings = keep(skel->maps.settings);
+    exits->lists4 = sek_ebpf_keep(bpf_map__fd(skel->maps.lists4));
+    exits->lists6 = sek_ebpf_keep(bpf_map__fd(skel->maps.lists6));
+    exits->programs = sek_ebpf_keep(bpf_map__fd(skel->maps.programs));
+    exits->learned = sek_ebpf_keep(bpf_map__fd(skel->maps.learned));
+    exits->addresses = sek_ebpf_keep(bpf_map__fd(skel->maps.addresses));
+    exits->owners = sek_ebpf_keep(bpf_map__fd(skel->maps.owners));
+    exits->settings = sek_ebpf_keep(bpf_map__fd(skel->maps.settings));
     exits->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_record, exits, NULL);
     if (!exits->ring)
         rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));

@@ -1,6 +1,7 @@
 /* The list's places are compared with what the files are now, so that an updated program keeps its
  * number. */
 #include "agent/guard/programs.h"
+#include "agent/ebpf.h"
 #include "agent/guard/exits.h"
 #include "bpf/program.h"
 #include "bpf/program.skel.h"
@@ -20,20 +21,12 @@ struct sek_programs {
     struct sek_program_key keys[SEK_PROGRAMS]; /* inode 0: none */
 };
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-    (void)level;
-    (void)format;
-    (void)args;
-    return 0;
-}
-
 enum sek_error sek_programs_open(const char *cgroup, struct sek_programs **out,
                                  struct sek_fault *fault)
 {
     struct sek_programs *p = calloc(1, sizeof *p);
     int fd = sek_exits_cgroup(cgroup);
-    libbpf_set_print(quiet);
+    sek_ebpf_quiet();
     struct program *skel = p ? program__open_and_load() : NULL;
     enum sek_error rc = SEK_OK;
     *out = NULL;

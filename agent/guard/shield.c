@@ -1,5 +1,6 @@
 /* BPF LSM programs, a mark in the state folder, a timer that the clock cancels, control groups. */
 #include "agent/guard/shield.h"
+#include "agent/ebpf.h"
 #include "bpf/shield.skel.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
@@ -39,21 +40,6 @@ static int take_event(void *arg, void *data, size_t size)
     return 0;
 }
 
-static enum sek_error attach(struct sek_shield *s, struct shield *skel, struct sek_fault *fault)
-{
-    struct bpf_program *program;
-    bpf_object__for_each_program(program, skel->obj)
-    {
-        struct bpf_link *link = s->link_count < LINKS ? bpf_program__attach(program) : NULL;
-        if (!link)
-            return sek_fail(fault, SEK_EUNSUPPORTED, "eBPF %s: cannot attach: %s",
-                            bpf_program__name(program), strerror(errno));
-        s->links[s->link_count++] = fcntl(bpf_link__fd(link), F_DUPFD_CLOEXEC, 3);
-        bpf_link__destroy(link);
-    }
-    return SEK_OK;
-}
-
 /* The state folder, and this process as the first of its own. */
 static enum sek_error fill(struct sek_shield *s, struct shield *skel, const char *state,
                            struct sek_fault *fault)
@@ -65,7 +51,7 @@ static enum sek_error fill(struct sek_shield *s, struct shield *skel, const char
         return sek_fail(fault, SEK_EIO, "%s: %s", state, strerror(errno));
     const struct sek_shield_folder folder = {
         .inode = st.st_ino, .device = major(st.st_dev) << 20 | minor(st.st_dev)};
-    s->own = fcntl(bpf_map__fd(skel->maps.own), F_DUPFD_CLOEXEC, 3);
+    s->own = sek_ebpf_keep(bpf_map__fd(skel->maps.own));
     if (bpf_map_update_elem(s->own, &pid, &one, BPF_ANY) ||
         bpf_map_update_elem(bpf_map__fd(skel->maps.folder), &zero, &folder, BPF_ANY))
         return sek_fail(fault, SEK_EIO, "eBPF maps: %s", strerror(errno));
@@ -86,7 +72,7 @@ enum sek_error sek_shield_open(const char *state, struct sek_shield **out, struc
     s->own = -1;
     enum sek_error rc = fill(s, skel, state, fault);
     if (!rc)
-        rc = attach(s, skel, fault);
+        rc = sek_ebpf_attach(skel->obj, s->links, LINKS, &s->link_count, fault);
     shield__destroy(skel);
     if (rc)
         sek_shield_close(s);

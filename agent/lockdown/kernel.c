@@ -1,6 +1,7 @@
 /* Loads the programs. Afterwards only descriptors of maps, links and the ring are kept: libbpf's
  * object would hold its ELF and type data in memory for nothing. */
 #include "agent/lockdown/kernel.h"
+#include "agent/ebpf.h"
 #include "bpf/lockdown.skel.h"
 #include "lib/base/file.h"
 
@@ -26,14 +27,6 @@ struct sek_kernel_guard {
     void (*on_event)(void *arg, const struct sek_guard_event *event);
     void *arg;
 };
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-    (void)level;
-    (void)format;
-    (void)args;
-    return 0;
-}
 
 static int take_event(void *arg, void *data, size_t size)
 {
@@ -73,37 +66,14 @@ static struct lockdown *load(bool lsm)
     return NULL;
 }
 
-static int keep(int fd)
-{
-    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
-}
-
-static enum sek_error attach(struct sek_kernel_guard *g, struct lockdown *skel,
-                             struct sek_fault *fault)
-{
-    struct bpf_program *program;
-    bpf_object__for_each_program(program, skel->obj)
-    {
-        if (!bpf_program__autoload(program) || g->link_count == LINKS)
-            continue;
-        struct bpf_link *link = bpf_program__attach(program);
-        if (!link)
-            return sek_fail(fault, SEK_EUNSUPPORTED, "eBPF %s: cannot attach: %s",
-                            bpf_program__name(program), strerror(errno));
-        g->links[g->link_count++] = keep(bpf_link__fd(link));
-        bpf_link__destroy(link);
-    }
-    return SEK_OK;
-}
-
 static void keep_maps(struct sek_kernel_guard *g, const struct lockdown *skel)
 {
-    g->devices = keep(bpf_map__fd(skel->maps.devices));
-    g->mounts = keep(bpf_map__fd(skel->maps.mounts));
-    g->programs = keep(bpf_map__fd(skel->maps.programs));
-    g->tasks = keep(bpf_map__fd(skel->maps.tasks));
-    g->approved = keep(bpf_map__fd(skel->maps.approved));
-    g->settings = keep(bpf_map__fd(skel->maps.settings));
+    g->devices = sek_ebpf_keep(bpf_map__fd(skel->maps.devices));
+    g->mounts = sek_ebpf_keep(bpf_map__fd(skel->maps.mounts));
+    g->programs = sek_ebpf_keep(bpf_map__fd(skel->maps.programs));
+    g->tasks = sek_ebpf_keep(bpf_map__fd(skel->maps.tasks));
+    g->approved = sek_ebpf_keep(bpf_map__fd(skel->maps.approved));
+    g->settings = sek_ebpf_keep(bpf_map__fd(skel->maps.settings));
     g->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_event, g, NULL);
 }
 
@@ -119,7 +89,7 @@ static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct 
     g->lsm = lsm;
     keep_maps(g, skel);
     enum sek_error rc =
-        g->ring ? attach(g, skel, fault)
+        g->ring ? sek_ebpf_attach(skel->obj, g->links, LINKS, &g->link_count, fault)
                 : sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
     lockdown__destroy(skel);
     if (rc)
@@ -133,7 +103,7 @@ static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct 
 enum sek_error sek_kernel_guard_open(struct sek_kernel_guard **out, struct sek_fault *fault)
 {
     *out = NULL;
-    libbpf_set_print(quiet);
+    sek_ebpf_quiet();
     if (runs_lsm() && !open_with(true, out, fault))
         return SEK_OK;
     return open_with(false, out, fault);
