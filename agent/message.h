@@ -28,6 +28,7 @@ enum sek_message_type {
     SEK_MESSAGE_UNINSTALL, /* struct sek_unlock: the digest that it must have, of the bundle */
     SEK_MESSAGE_NAMED,     /* struct sek_named: a DNS answer */
     SEK_MESSAGE_LISTED,    /* memory file: the policy's destinations, a learned table */
+    SEK_MESSAGE_SYNC,      /* nothing: answered by SYNCED when all before it is carried out */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
     SEK_MESSAGE_CONNECT,   /* struct sek_connect: the kernel met a listed address */
@@ -39,6 +40,7 @@ enum sek_message_type {
     SEK_MESSAGE_FINDING,   /* id: enum sek_duty; an event of that duty, JSON */
     SEK_MESSAGE_FIREWALL_DONE, /* struct sek_firewall_answer: to the order with the same id, or (id 0)
                                   what came about by itself */
+    SEK_MESSAGE_SYNCED,        /* id as in SYNC */
     SEK_MESSAGE_UNLOCKED,      /* id as in UNLOCK; struct sek_unlocked */
     SEK_MESSAGE_TYPES
 };

@@ -86,7 +86,7 @@ enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fau
     }
     close(pair[1]);
     g->worker_fd = pair[0];
-    g->worker_started = g->worker_seen = sek_clock_mono_us();
+    g->worker_started = g->worker_seen = g->ping_sent = sek_clock_mono_us();
     g->restart_at = 0;
     if (g->worker < 0)
         return sek_fail(fault, SEK_EIO, "fork: %s", strerror(errno));
@@ -94,6 +94,7 @@ enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fau
         struct sek_keeper_command c = {SEK_KEEPER_OWN, g->worker, ""};
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
+    memset(&g->told, 0xff, sizeof g->told); /* it knows nothing yet */
     sek_guard_send_state(g);
     return SEK_OK;
 }

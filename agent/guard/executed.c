@@ -79,8 +79,9 @@ static void find_recent(struct sek_process *wanted)
     }
 }
 
-void sek_executed_drain(struct sek_process *process)
+unsigned sek_executed_drain(struct sek_process *process)
 {
+    unsigned count = 0;
     struct fanotify_event_metadata events[64];
     struct sek_process *wanted = process && !process->path[0] ? process : NULL;
     ssize_t n;
@@ -89,10 +90,12 @@ void sek_executed_drain(struct sek_process *process)
         for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n)) {
             if (e->fd < 0)
                 continue;
+            count++;
             take(e, wanted);
             close(e->fd);
         }
     }
     if (wanted)
         find_recent(wanted);
+    return count;
 }

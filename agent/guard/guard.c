@@ -28,13 +28,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PING_US         2000000u
-#define SILENCE_US      10000000u /* of the worker, then it is replaced */
+#define BEAT_US         10000000u /* the worker is asked, which has until the next beat to answer */
+#define BUSY_US         2000000u  /* between two looks at executions while there are many */
+#define BUSY_EXECUTIONS 500       /* between two looks */
 #define HEALTHY_US      30000000u
 #define SETTLE_US       1000000u /* after the package database changed */
 #define RESTART_MAX_US  10000000u
 #define SETTLE_AGAIN_US 30000000u
-#define SEK_GUARD_FDS   7 /* that the loop waits for, before the duties' */
+#define HELD_MS         100 /* while a duty holds something back, or is to be started again */
+#define SEK_GUARD_FDS   8 /* that the loop waits for, before the duties' */
 
 static void take_exit(void *arg, struct sek_exit_record *record)
 {
@@ -251,6 +253,7 @@ static void serve_records(struct sek_guard *g)
             g->state.lockdown_asked = u.counters[0];
             g->state.lockdown_denied = u.counters[1];
             g->state.lockdown_learned = u.counters[2];
+            sek_guard_state_soon(g);
         } else if (n >= 2 && u.text[0] == '\1') {
             bool programs = u.text[1] != 'n', lsm = u.text[1] == 'l';
             sek_guard_part(g, SEK_STATE_LOCKDOWN,
@@ -294,31 +297,60 @@ static void serve_packages(struct sek_guard *g)
         g->inventory_at = soon;
 }
 
-static void serve_time(struct sek_guard *g)
+/* What nothing wakes us for. */
+static void serve_beat(struct sek_guard *g, uint64_t now)
 {
-    struct sek_fault fault;
-    uint64_t now = sek_clock_mono_us();
-    if (g->worker > 0 && now - g->ping_sent >= PING_US) {
-        g->ping_sent = now;
-        sek_executed_drain(NULL);
-        sek_unlearned_tick(g);
-        sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
-        sek_guard_rules_time(g);
-        sek_guard_send_state(g);
-    }
-    if (g->worker > 0 && now - g->worker_seen > SILENCE_US) {
-        sek_error_log("the worker has not answered for %u s", SILENCE_US / 1000000u);
-        g->worker_seen = now;
+    g->beat_at = now + BEAT_US;
+    if (g->worker > 0 && g->worker_seen < g->ping_sent) {
+        sek_error_log("the worker has not answered for %u s", BEAT_US / 1000000u);
         kill(g->worker, SIGKILL);
+    } else if (g->worker > 0) {
+        g->ping_sent = now;
+        sek_message_send(g->worker_fd, SEK_MESSAGE_PING, 0, NULL, 0, -1);
     }
-    if (g->restart_at && now >= g->restart_at && sek_guard_start_worker(g, &fault))
-        sek_error_log("%s", fault.message);
-    if (now >= g->inventory_at)
-        sek_guard_collect_inventory(g);
     if (now >= g->settle_at) {
         g->settle_at = now + SETTLE_AGAIN_US;
         sek_settle();
     }
+}
+
+static void serve_time(struct sek_guard *g)
+{
+    struct sek_fault fault;
+    uint64_t now = sek_clock_mono_us();
+    bool beat = now >= g->beat_at;
+    if (beat)
+        serve_beat(g, now);
+    if (now >= g->executed_at)
+        g->executed_at =
+            now + (sek_executed_drain(NULL) > BUSY_EXECUTIONS ? BUSY_US : BEAT_US);
+    sek_unlearned_time(g, beat);
+    sek_guard_rules_time(g, beat);
+    if (beat || (g->state_at && now >= g->state_at))
+        sek_guard_send_state(g);
+    if (g->restart_at && now >= g->restart_at && sek_guard_start_worker(g, &fault))
+        sek_error_log("%s", fault.message);
+    if (now >= g->inventory_at)
+        sek_guard_collect_inventory(g);
+}
+
+/* Milliseconds until something is due. Executions are drained with the beat, unless there are many. */
+static int wait_time(const struct sek_guard *g)
+{
+    uint64_t now = sek_clock_mono_us();
+    const uint64_t dues[] = {
+        g->beat_at,
+        g->executed_at,
+        g->state_at ? g->state_at : UINT64_MAX,
+        g->restart_at ? g->restart_at : UINT64_MAX,
+        g->inventory_at,
+        sek_unlearned_due(g),
+        sek_guard_rules_due(g),
+    };
+    uint64_t due = UINT64_MAX;
+    for (size_t i = 0; i < sizeof dues / sizeof dues[0]; i++)
+        due = dues[i] < due ? dues[i] : due;
+    return due <= now ? 0 : (int)((due - now) / 1000u) + 1;
 }
 
 static void guard_loop(struct sek_guard *g)
@@ -332,10 +364,12 @@ static void guard_loop(struct sek_guard *g)
             {.fd = g->watch_fd, .events = POLLIN},
             {.fd = sek_shield_fd(g->shield), .events = POLLIN},
             {.fd = g->clock_fd, .events = POLLIN},
+            {.fd = sek_unlearned_fd(g), .events = POLLIN},
             [SEK_GUARD_FDS] = {.fd = -1},
         };
         bool held = sek_duties_poll(g, wait + SEK_GUARD_FDS);
-        poll(wait, SEK_GUARD_FDS + SEK_DUTIES, g->restart_at || held ? 100 : (int)(PING_US / 1000));
+        int most = wait_time(g);
+        poll(wait, SEK_GUARD_FDS + SEK_DUTIES, held && most > HELD_MS ? HELD_MS : most);
         /* The short-lived first: who connected may be gone soon. */
         if (wait[2].revents)
             sek_exits_serve(g->exits);
@@ -347,6 +381,8 @@ static void guard_loop(struct sek_guard *g)
             serve_packages(g);
         if (wait[5].revents || wait[6].revents)
             sek_guard_tamper_serve(g);
+        if (wait[7].revents)
+            sek_unlearned_serve(g);
         sek_duties_serve(g);
         struct signalfd_siginfo info;
         while (read(g->signal_fd, &info, sizeof info) == sizeof info) {

@@ -18,7 +18,7 @@ struct sek_guard {
     struct sek_firewall firewall;
     struct sek_exits *exits;
     struct sek_filter filter; /* in force */
-    struct sek_guard_state state;
+    struct sek_guard_state state, told; /* as it is, and as the worker knows it */
     struct sek_spares spares; /* never blocked */
     size_t listed[SEK_EXIT_LISTS]; /* prefixes in the kernel */
     struct sek_unlearned *unlearned;
@@ -27,7 +27,8 @@ struct sek_guard {
     int worker_fd;
     int keeper_fd, record_fd; /* commands to the keeper; records from it */
     uint64_t ping_sent, worker_seen, worker_started, restart_at; /* us, monotonic */
-    uint64_t inventory_at, settle_at;
+    uint64_t beat_at, executed_at, inventory_at, settle_at; /* when it is time, the same clock */
+    uint64_t state_at;                                      /* 0: nothing waits to be told */
     unsigned failures; /* of the worker, one after the other */
     struct sek_shield *shield; /* NULL: this kernel has none */
     int clock_fd;
@@ -36,7 +37,7 @@ struct sek_guard {
     struct {
         struct sek_programs *programs; /* NULL: this kernel has none, or no rule names a program */
         bool in_force, pending;
-        unsigned beats;       /* since the surroundings were looked at */
+        uint64_t look_at;     /* us, monotonic; while PENDING */
         char environment[65]; /* what the rules were loaded for */
         char digest[65];      /* of those in force */
         char expired[65];     /* of those that were not confirmed in time */
@@ -59,7 +60,9 @@ void sek_guard_tamper_close(struct sek_guard *g);
 void sek_guard_rules_open(struct sek_guard *g);
 void sek_guard_rules_order(struct sek_guard *g, uint32_t id, const struct sek_firewall_order *order,
                            int fd);
-void sek_guard_rules_time(struct sek_guard *g);
+/* When sek_guard_rules_time has something to do; UINT64_MAX: at the next beat. */
+uint64_t sek_guard_rules_due(const struct sek_guard *g);
+void sek_guard_rules_time(struct sek_guard *g, bool beat);
 void sek_guard_rules_close(struct sek_guard *g);
 /* The cgroup that exit control and rules about programs cover. */
 const char *sek_guard_cgroup(const struct sek_settings *settings);
@@ -76,7 +79,11 @@ void sek_guard_child_begin(const char *name, const int *keep, size_t count);
 
 /* guard_requests.c: what the worker may ask for. */
 void sek_guard_request(struct sek_guard *g, struct sek_message *m);
+/* Tell the worker, when it does not know it yet. */
 void sek_guard_send_state(struct sek_guard *g);
+/* The same within two seconds. */
+void sek_guard_state_soon(struct sek_guard *g);
+/* Changes a row of doctor, and tells the worker soon. */
 void sek_guard_part(struct sek_guard *g, int part, enum sek_protection level, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

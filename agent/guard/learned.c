@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define LINE_LIMIT 1024
 
@@ -78,12 +79,19 @@ static bool read_name(const char *word, struct sek_permission *p)
     return len > (star ? 2u : 0u);
 }
 
+/* One prefix has one form, whichever of its addresses a person wrote. */
+static void clear_host(struct sek_permission *p)
+{
+    for (unsigned bit = p->bits; bit < 128; bit++)
+        p->address[bit / 8] &= (uint8_t)~(0x80u >> bit % 8);
+}
+
 static bool read_destination(char *word, struct sek_permission *p)
 {
     char *end;
-    if (!strcmp(word, "any"))
+    if (!strcasecmp(word, "any"))
         return true;
-    if (!strcmp(word, "listen")) {
+    if (!strcasecmp(word, "listen")) {
         p->protocol |= SEK_EXIT_LISTEN;
         return p->protocol != SEK_EXIT_LISTEN;
     }
@@ -95,10 +103,22 @@ static bool read_destination(char *word, struct sek_permission *p)
         unsigned long bits = slash ? strtoul(slash + 1, &end, 10) : v4 ? 32 : 128;
         if (slash && (slash[1] < '0' || slash[1] > '9' || *end))
             return false;
+        if (bits > (v4 ? 32u : 128u))
+            return false;
         p->bits = (uint8_t)(bits + (v4 ? 96 : 0));
-        return bits <= (v4 ? 32u : 128u);
+        clear_host(p);
+        return true;
     }
     return !slash && read_name(word, p);
+}
+
+bool sek_permission_path(const char *path)
+{
+    for (; *path; path++) {
+        if ((unsigned char)*path < ' ')
+            return false;
+    }
+    return true;
 }
 
 static bool read_program(const char *digest, const char *path, struct sek_permission *p)
@@ -106,7 +126,7 @@ static bool read_program(const char *digest, const char *path, struct sek_permis
     p->any_content = !strcmp(digest, "*");
     if (!p->any_content && (strlen(digest) != 64 || !sek_hex_decode(digest, p->digest, 32)))
         return false;
-    if (strlen(path) >= sizeof p->path || (*path != '/' && strcmp(path, "*") != 0) ||
+    if (!sek_permission_path(path) || strlen(path) >= sizeof p->path || (*path != '/' && strcmp(path, "*") != 0) ||
         (!strcmp(path, "*") && !p->any_content))
         return false;
     memcpy(p->path, path, strlen(path) + 1);
@@ -127,7 +147,7 @@ static const char *read_line(char *line, struct sek_permission *p)
     }
     at += strspn(at, " \t");
     if (!read_program(words[0], at, p))
-        return "SHA256 or * first, and an absolute path or * last";
+        return "SHA256 or * first, and an absolute path without control characters or * last";
     if (!read_port(words[1], p))
         return "PORT/PROTOCOL, as 443/tcp or any/any";
     if (!read_destination(words[2], p))

@@ -51,6 +51,8 @@ enum sek_error sek_learned_add(struct sek_learned *t, const struct sek_permissio
 /* Remove what names the program with this path; returns how many. */
 size_t sek_learned_forget(struct sek_learned *t, const char *path);
 
+/* Can PATH stand in the table? Not with control characters: lines are what is written. */
+bool sek_permission_path(const char *path);
 /* "tcp", "udp", "raw", "any" or a number, without SEK_EXIT_LISTEN; OUT holds 8 bytes. */
 void sek_protocol_text(uint8_t protocol, char *out);
 /* Is P for the program with this path and content? */

@@ -28,20 +28,32 @@
 
 #define PREFIX_LIMIT    (96u << 20) /* bytes of a prefix list */
 #define ALLOWLIST_LIMIT (16u << 20)
+#define STATE_US        2000000u /* at most from a change to the worker's knowing */
 
 void sek_guard_part(struct sek_guard *g, int part, enum sek_protection level, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
+    memset(&g->state.part[part], 0, sizeof g->state.part[part]);
     g->state.part[part].level = (uint8_t)level;
     vsnprintf(g->state.part[part].why, sizeof g->state.part[part].why, fmt, ap);
     va_end(ap);
+    if (memcmp(&g->state.part[part], &g->told.part[part], sizeof g->state.part[part]) != 0)
+        sek_guard_state_soon(g);
+}
+
+void sek_guard_state_soon(struct sek_guard *g)
+{
+    if (!g->state_at)
+        g->state_at = sek_clock_mono_us() + STATE_US;
 }
 
 void sek_guard_send_state(struct sek_guard *g)
 {
-    if (g->worker_fd >= 0)
-        sek_message_send(g->worker_fd, SEK_MESSAGE_STATE, 0, &g->state, sizeof g->state, -1);
+    g->state_at = 0;
+    if (g->worker_fd >= 0 && memcmp(&g->state, &g->told, sizeof g->state) != 0 &&
+        !sek_message_send(g->worker_fd, SEK_MESSAGE_STATE, 0, &g->state, sizeof g->state, -1))
+        g->told = g->state;
 }
 
 /* --- the requests ---------------------------------------------------------------------------- */
@@ -252,6 +264,9 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         break;
     case SEK_MESSAGE_ANSWER:
         sek_answer_send(&m->answer);
+        break;
+    case SEK_MESSAGE_SYNC:
+        sek_message_send(g->worker_fd, SEK_MESSAGE_SYNCED, m->id, NULL, 0, -1);
         break;
     case SEK_MESSAGE_ALLOWLIST:
         request_allowlist(g, m->fd);

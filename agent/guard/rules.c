@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #define RETRY_US   600000000u /* before rules that nobody confirmed are tried again */
-#define LOOK_BEATS 5 /* of the guard's two seconds, between two looks at the surroundings */
+#define PENDING_US 1000000u   /* between two looks while rules wait for their confirmation */
 
 static struct sek_confirm confirm_of(const struct sek_guard *g)
 {
@@ -57,7 +57,7 @@ static void take_state(struct sek_guard *g, const struct sek_confirm_status *s)
     char why[120];
     g->rules.in_force = s->confirmed || s->pending;
     g->rules.pending = s->pending;
-    g->rules.beats = 0;
+    g->rules.look_at = s->pending ? sek_clock_mono_us() + PENDING_US : UINT64_MAX;
     g->state.firewall_pending = s->pending && s->origin == SEK_ORIGIN_POLICY;
     memcpy(g->rules.digest, s->digest, sizeof g->rules.digest);
     memcpy(g->rules.environment, s->environment, sizeof g->rules.environment);
@@ -217,10 +217,15 @@ void sek_guard_rules_order(struct sek_guard *g, uint32_t id, const struct sek_fi
     sek_guard_send_state(g);
 }
 
-/* Also without the agent's doing may rules change: the waiting process brings old ones back. */
-void sek_guard_rules_time(struct sek_guard *g)
+uint64_t sek_guard_rules_due(const struct sek_guard *g)
 {
-    if (g->rules.pending || (g->rules.in_force && ++g->rules.beats >= LOOK_BEATS))
+    return g->rules.pending ? g->rules.look_at : UINT64_MAX;
+}
+
+/* Also without the agent's doing may rules change: the waiting process brings old ones back. */
+void sek_guard_rules_time(struct sek_guard *g, bool beat)
+{
+    if (g->rules.pending ? sek_clock_mono_us() >= g->rules.look_at : g->rules.in_force && beat)
         look(g);
 }
 

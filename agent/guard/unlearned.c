@@ -4,9 +4,8 @@
  * answers gave the name, each for the answer's time. While learning, the kernel holds no permission
  * and tells of everything: a name that comes to share a known address is to be learned too. */
 #include "agent/guard/unlearned.h"
-#include "agent/guard/learned.h"
 #include "agent/guard/process.h"
-#include "agent/worker/names.h"
+#include "agent/guard/unlearned_files.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -16,34 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #define PROGRAMS    1024
 #define LEARN_NAMES 4 /* of one address */
 #define TTL_LEAST   60
-#define TTL_MOST    86400
+#define WRITE_US    2000000u  /* from the first that is learned to the writing of the table */
+#define NAMES_US    30000000u /* the same for names */
+#define LOOK_US     100000u   /* after something happened to a watched file */
+#define AGAIN_US    1000000u  /* the file that takes its place may come later */
 #define TTL_GRACE   2 /* seconds more than the answer says, for programs that are slow to connect */
-#define NAMES_BYTES (64u << 10)
-#define NAMES_US    30000000u /* between two writings */
-
-struct known {
-    char path[256];
-    uint8_t digest[32];
-    uint32_t number;
-    struct sek_exit_file file; /* at PATH when it was read; zero: met as a process only */
-};
-
-struct sek_unlearned {
-    char learned_path[512], listed_path[512], mode_path[512], names_path[512];
-    struct sek_learned learned, listed;
-    struct known *known;
-    size_t known_count;
-    uint32_t next_number;
-    struct sek_names names;
-    bool dirty, in_force, learning, names_changed;
-    uint64_t names_at; /* when they were written last, us */
-    struct stat read;  /* of the learned file, as last read or written */
-};
 
 /* --- into the kernel ------------------------------------------------------------------------- */
 
@@ -83,7 +65,7 @@ static void put(struct sek_guard *g, uint32_t number, const struct sek_permissio
 }
 
 /* Every permission of both tables that is for the program. */
-static void put_program(struct sek_guard *g, const struct known *k)
+static void put_program(struct sek_guard *g, const struct sek_known_program *k)
 {
     const struct sek_learned *const tables[] = {&g->unlearned->learned, &g->unlearned->listed};
     for (size_t t = 0; t < 2; t++) {
@@ -95,7 +77,7 @@ static void put_program(struct sek_guard *g, const struct known *k)
     }
 }
 
-static struct known *find_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
+static struct sek_known_program *find_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
 {
     for (size_t i = 0; i < u->known_count; i++) {
         if (!strcmp(u->known[i].path, path) && !memcmp(u->known[i].digest, digest, 32))
@@ -104,11 +86,11 @@ static struct known *find_known(struct sek_unlearned *u, const char *path, const
     return NULL;
 }
 
-static struct known *make_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
+static struct sek_known_program *make_known(struct sek_unlearned *u, const char *path, const uint8_t *digest)
 {
     if (u->known_count == PROGRAMS)
         return NULL;
-    struct known *k = &u->known[u->known_count++];
+    struct sek_known_program *k = &u->known[u->known_count++];
     snprintf(k->path, sizeof k->path, "%s", path);
     memcpy(k->digest, digest, 32);
     k->number = u->next_number++;
@@ -116,7 +98,16 @@ static struct known *make_known(struct sek_unlearned *u, const char *path, const
     return k;
 }
 
-/* The program that is at PATH now. */
+/* The folder of the tables. Watches of files are added as these become known. */
+static void watch(struct sek_unlearned *u)
+{
+    if (u->watch_fd >= 0)
+        close(u->watch_fd);
+    u->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    inotify_add_watch(u->watch_fd, u->folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE);
+}
+
+/* The program that is at PATH now. A file that another replaces loses a link, which is heard. */
 static void know_file(struct sek_guard *g, const char *path)
 {
     struct sek_unlearned *u = g->unlearned;
@@ -127,12 +118,14 @@ static void know_file(struct sek_guard *g, const char *path)
         return;
     if (!fstat(fd, &st) && S_ISREG(st.st_mode)) {
         sek_process_digest(fd, digest);
-        struct known *k = find_known(u, path, digest);
+        struct sek_known_program *k = find_known(u, path, digest);
         if (!k && (k = make_known(u, path, digest)))
             put_program(g, k);
         if (k) {
             k->file = sek_exits_file(&st);
             sek_exits_program(g->exits, &k->file, k->number);
+            inotify_add_watch(u->watch_fd, path,
+                              IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF);
         }
     }
     close(fd);
@@ -173,6 +166,7 @@ static void renew(struct sek_guard *g)
     const struct sek_learned *const tables[] = {&u->learned, &u->listed};
     uint32_t first = u->next_number;
     u->known_count = 0;
+    watch(u);
     sek_exits_begin(g->exits);
     put_fixed(g);
     for (size_t t = 0; t < 2; t++) {
@@ -185,142 +179,6 @@ static void renew(struct sek_guard *g)
     }
     sek_exits_forget_programs(g->exits, first);
     sek_exits_sweep(g->exits);
-}
-
-/* --- files ----------------------------------------------------------------------------------- */
-
-/* A file that is not there is an empty table. */
-static enum sek_error read_table(const char *path, struct sek_learned *t, struct sek_fault *fault)
-{
-    struct sek_learned fresh = {0};
-    char *text = NULL;
-    size_t len;
-    enum sek_error rc = sek_file_read(path, SEK_LEARNED_BYTES, &text, &len, fault);
-    if (!rc)
-        rc = sek_learned_parse(&fresh, path, text, len, fault);
-    else if (rc == SEK_ENOTFOUND)
-        rc = SEK_OK;
-    free(text);
-    if (rc) {
-        sek_learned_free(&fresh);
-        return rc;
-    }
-    sek_learned_free(t);
-    sek_learned_resolve(&fresh);
-    *t = fresh;
-    return SEK_OK;
-}
-
-static bool edited(const struct sek_unlearned *u, struct stat *st)
-{
-    if (stat(u->learned_path, st))
-        memset(st, 0, sizeof *st);
-    return st->st_ino != u->read.st_ino || st->st_mtim.tv_sec != u->read.st_mtim.tv_sec ||
-           st->st_mtim.tv_nsec != u->read.st_mtim.tv_nsec || st->st_size != u->read.st_size;
-}
-
-/* What a person wrote wins; what was learned within the last moments is learned again when it is
- * met. True: the table is another one. */
-static bool take_edits(struct sek_unlearned *u)
-{
-    struct sek_fault fault;
-    struct stat st;
-    struct sek_learned mine = u->learned;
-    if (!edited(u, &st))
-        return false;
-    u->read = st;
-    u->learned = (struct sek_learned){0};
-    if (read_table(u->learned_path, &u->learned, &fault)) {
-        sek_error_log("%s; the table before it stays in force", fault.message);
-        u->learned = mine;
-        return false;
-    }
-    sek_learned_free(&mine);
-    u->dirty = false;
-    return true;
-}
-
-static void write_learned(struct sek_unlearned *u)
-{
-    struct sek_fault fault;
-    struct sek_text out = {0};
-    sek_text_puts(&out, "# SHA256 PORT/PROTOCOL DESTINATION PATH; see sekisho-agent(8), exit\n");
-    sek_learned_write(&u->learned, &out);
-    if (sek_file_replace(u->learned_path, out.data, out.len, 0600, &fault))
-        sek_error_log("%s", fault.message);
-    else if (stat(u->learned_path, &u->read))
-        memset(&u->read, 0, sizeof u->read);
-    sek_text_free(&out);
-    u->dirty = false;
-}
-
-/* What was in force holds again from the next start on, before the policy arrives. */
-static void write_mode(const struct sek_guard *g)
-{
-    char text[32];
-    struct sek_fault fault;
-    int n = snprintf(text, sizeof text, "%u %u %u\n", g->filter.exit_mode, g->filter.unlearned,
-                     g->filter.listeners);
-    if (sek_file_replace(g->unlearned->mode_path, text, (size_t)n, 0600, &fault))
-        sek_warning("%s", fault.message);
-}
-
-static void read_mode(struct sek_guard *g)
-{
-    unsigned mode, unlearned, listeners;
-    char *text;
-    size_t len;
-    if (sek_file_read(g->unlearned->mode_path, 64, &text, &len, NULL))
-        return;
-    if (sscanf(text, "%u %u %u", &mode, &unlearned, &listeners) == 3 && mode <= SEK_MODE_PREVENT &&
-        unlearned <= SEK_EXIT_DENY && listeners <= SEK_EXIT_DENY) {
-        g->filter.exit_mode = (uint8_t)mode;
-        g->filter.unlearned = (uint8_t)unlearned;
-        g->filter.listeners = (uint8_t)listeners;
-    }
-    free(text);
-}
-
-/* Names with the seconds that they still hold: programs remember addresses longer than an agent
- * runs. */
-static void write_names(struct sek_unlearned *u, uint64_t now)
-{
-    struct sek_text out = {0};
-    struct sek_fault fault;
-    uint64_t wall_s = sek_clock_wall_us() / 1000000u;
-    for (unsigned i = 0; i < SEK_NAMES; i++) {
-        char address[46];
-        if (u->names.entries[i].until_us <= now)
-            continue;
-        sek_address_text(u->names.entries[i].address, address);
-        sek_text_printf(
-            &out, "%llu %s %s\n",
-            (unsigned long long)(wall_s + (u->names.entries[i].until_us - now) / 1000000u), address,
-            u->names.entries[i].name);
-    }
-    if (sek_file_replace(u->names_path, out.data ? out.data : "", out.len, 0600, &fault))
-        sek_warning("%s", fault.message);
-    sek_text_free(&out);
-    u->names_changed = false;
-    u->names_at = now;
-}
-
-static void read_names(struct sek_unlearned *u)
-{
-    char *text, address[46], name[80];
-    size_t len;
-    uint64_t wall_s = sek_clock_wall_us() / 1000000u, now = sek_clock_mono_us();
-    unsigned long long until;
-    uint8_t bytes[16];
-    int used;
-    if (sek_file_read(u->names_path, NAMES_BYTES, &text, &len, NULL))
-        return;
-    for (const char *at = text; sscanf(at, "%llu %45s %79s%n", &until, address, name, &used) == 3;
-         at += used) {
-        if (until > wall_s && until - wall_s <= TTL_MOST && sek_address_parse(address, bytes))
-            sek_names_add(&u->names, bytes, name, (uint32_t)(until - wall_s), now);
-    }
-    free(text);
 }
 
 /* --- records --------------------------------------------------------------------------------- */
@@ -340,7 +198,7 @@ static bool is_same_program(const struct sek_exit_record *r)
     const struct sek_process *p = &r->connect.process;
     size_t len = strlen(p->path);
     snprintf(link, sizeof link, "/proc/%d/exe", (int)p->pid);
-    if (p->path[0] != '/' || strchr(p->path, '\n') || !memcmp(p->digest, none, 32) ||
+    if (p->path[0] != '/' || !sek_permission_path(p->path) || !memcmp(p->digest, none, 32) ||
         (len > 10 && !strcmp(p->path + len - 10, " (deleted)")) ||
         (stat(link, &st) && stat(p->path, &st)))
         return false;
@@ -425,7 +283,8 @@ static uint8_t learn(struct sek_guard *g, const struct sek_exit_record *r, uint8
         enum sek_error rc = sek_learned_add(&u->learned, &p);
         if (rc == SEK_ELIMIT || rc == SEK_ENOMEM)
             return SEK_WHY_TABLE_FULL;
-        u->dirty = true;
+        if (!u->write_at)
+            u->write_at = sek_clock_mono_us() + WRITE_US;
         why = SEK_WHY_LEARNED;
     }
     return why;
@@ -442,7 +301,7 @@ bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *r)
     protocol |= listens ? SEK_EXIT_LISTEN : 0;
     const char *name = listens ? NULL : name_of(u, r->connect.endpoints.target);
     bool same = is_same_program(r);
-    struct known *k = same ? find_known(u, process->path, process->digest) : NULL;
+    struct sek_known_program *k = same ? find_known(u, process->path, process->digest) : NULL;
     bool permitted = same && is_permitted(u, r, name, protocol);
     bool learns = same && g->filter.unlearned == SEK_EXIT_LEARN;
     uint8_t why = learns                                           ? learn(g, r, protocol)
@@ -478,13 +337,14 @@ void sek_unlearned_name(struct sek_guard *g, const struct sek_named *named)
     if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != strlen(name))
         return;
     uint32_t ttl = named->ttl_s < TTL_LEAST  ? TTL_LEAST
-                   : named->ttl_s > TTL_MOST ? TTL_MOST
+                   : named->ttl_s > SEK_NAMED_MOST_S ? SEK_NAMED_MOST_S
                                              : named->ttl_s;
     const char *had = name_of(u, named->address);
     if (u->learning && (!had || strcmp(had, name) != 0))
         sek_exits_news(g->exits); /* who just connected to the address may mean this name now */
     sek_names_add(&u->names, named->address, name, ttl, sek_clock_mono_us());
-    u->names_changed = true;
+    if (!u->names_at)
+        u->names_at = sek_clock_mono_us() + NAMES_US;
     const struct sek_learned *const tables[] = {&u->learned, &u->listed};
     for (size_t t = 0; t < 2 && !u->learning; t++) {
         for (size_t i = 0; i < tables[t]->count; i++) {
@@ -558,7 +418,7 @@ static void apply(struct sek_guard *g, bool first)
     if (u)
         u->learning = g->filter.unlearned == SEK_EXIT_LEARN;
     if (u && !first)
-        write_mode(g);
+        sek_unlearned_write_mode(g);
     if (g->exits)
         sek_exits_set(g->exits, g->filter.exit_mode, wanted ? g->filter.unlearned : 0,
                       wanted ? g->filter.listeners : 0);
@@ -570,46 +430,82 @@ void sek_unlearned_apply(struct sek_guard *g)
     apply(g, false);
 }
 
-void sek_unlearned_tick(struct sek_guard *g)
+int sek_unlearned_fd(const struct sek_guard *g)
+{
+    return g->unlearned ? g->unlearned->watch_fd : -1;
+}
+
+void sek_unlearned_serve(struct sek_guard *g)
 {
     struct sek_unlearned *u = g->unlearned;
-    struct stat st;
+    char buffer[4096];
+    while (read(u->watch_fd, buffer, sizeof buffer) > 0)
+        ;
+    if (!u->look_at)
+        u->look_at = sek_clock_mono_us() + LOOK_US;
+    u->look_again = true;
+}
+
+uint64_t sek_unlearned_due(const struct sek_guard *g)
+{
+    const struct sek_unlearned *u = g->unlearned;
+    uint64_t due = UINT64_MAX;
+    if (u && u->write_at)
+        due = u->write_at;
+    if (u && u->names_at && u->names_at < due)
+        due = u->names_at;
+    if (u && u->look_at && u->look_at < due)
+        due = u->look_at;
+    return due;
+}
+
+static void look(struct sek_guard *g)
+{
+    struct sek_unlearned *u = g->unlearned;
+    if (sek_unlearned_take_edits(u) && u->in_force)
+        renew(g);
+    if (u->in_force)
+        know_replaced(g);
+    u->look_at = u->look_again ? sek_clock_mono_us() + AGAIN_US : 0;
+    u->look_again = false;
+}
+
+void sek_unlearned_time(struct sek_guard *g, bool beat)
+{
+    struct sek_unlearned *u = g->unlearned;
+    uint64_t now = sek_clock_mono_us();
     if (!u)
         return;
-    if (edited(u, &st) && take_edits(u) && u->in_force)
-        renew(g);
-    if (u->dirty)
-        write_learned(u);
-    uint64_t now = sek_clock_mono_us();
-    if (u->names_changed && now - u->names_at >= NAMES_US)
-        write_names(u, now);
-    if (u->in_force) {
-        know_replaced(g);
+    bool looks = beat || (u->look_at && u->look_at <= now);
+    bool writes = u->write_at && u->write_at <= now;
+    if (looks)
+        look(g); /* first: what a person wrote wins */
+    if (writes && u->write_at)
+        sek_unlearned_write(u);
+    if (u->names_at && u->names_at <= now)
+        sek_unlearned_write_names(u);
+    if (beat && u->in_force)
         sek_exits_sweep(g->exits);
+    if (looks || writes)
         say_state(g);
-    }
 }
 
 enum sek_error sek_unlearned_open(struct sek_guard *g, struct sek_fault *fault)
 {
-    char folder[500];
     struct sek_unlearned *u = calloc(1, sizeof *u);
-    snprintf(folder, sizeof folder, "%s/exit", g->settings->state);
-    enum sek_error rc = sek_make_folder(folder, 0700, fault);
+    enum sek_error rc = u ? sek_unlearned_folder(u, g->settings->state, fault) : SEK_OK;
     if (!u || rc || !(u->known = calloc(PROGRAMS, sizeof *u->known))) {
         free(u);
         return rc ? rc : sek_fail(fault, SEK_ENOMEM, "exit: out of memory");
     }
+    u->watch_fd = -1;
     u->next_number = SEK_EXIT_FIRST_PROGRAM;
-    snprintf(u->learned_path, sizeof u->learned_path, "%s/learned", folder);
-    snprintf(u->listed_path, sizeof u->listed_path, "%s/listed", folder);
-    snprintf(u->mode_path, sizeof u->mode_path, "%s/mode", folder);
-    snprintf(u->names_path, sizeof u->names_path, "%s/names", folder);
     g->unlearned = u;
-    take_edits(u);
-    read_names(u);
-    read_mode(g);
-    if (read_table(u->listed_path, &u->listed, fault))
+    watch(u);
+    sek_unlearned_take_edits(u);
+    sek_unlearned_read_names(u);
+    sek_unlearned_read_mode(g);
+    if (sek_unlearned_read(u->listed_path, &u->listed, fault))
         sek_error_log("%s", fault->message);
     apply(g, true);
     return SEK_OK;
@@ -620,10 +516,12 @@ void sek_unlearned_close(struct sek_guard *g)
     struct sek_unlearned *u = g->unlearned;
     if (!u)
         return;
-    if (u->dirty)
-        write_learned(u);
-    if (u->names_changed)
-        write_names(u, sek_clock_mono_us());
+    if (u->write_at)
+        sek_unlearned_write(u);
+    if (u->names_at)
+        sek_unlearned_write_names(u);
+    if (u->watch_fd >= 0)
+        close(u->watch_fd);
     sek_learned_free(&u->learned);
     sek_learned_free(&u->listed);
     free(u->known);

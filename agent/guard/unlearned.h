@@ -17,7 +17,12 @@ bool sek_unlearned_record(struct sek_guard *g, struct sek_exit_record *record);
 void sek_unlearned_name(struct sek_guard *g, const struct sek_named *named);
 /* The policy's permissions: the text of a learned table. */
 void sek_unlearned_listed(struct sek_guard *g, const char *text, size_t len);
-/* Now and then: write what was learned, read what was edited, drop what is past its time. */
-void sek_unlearned_tick(struct sek_guard *g);
+/* Somebody changed a table or a known program: readable then. -1: nothing is watched. */
+int sek_unlearned_fd(const struct sek_guard *g);
+void sek_unlearned_serve(struct sek_guard *g);
+/* When sek_unlearned_time has something to do, us, monotonic; UINT64_MAX: at the next beat. */
+uint64_t sek_unlearned_due(const struct sek_guard *g);
+/* Write what was learned, read what was edited; with BEAT also drop what is past its time. */
+void sek_unlearned_time(struct sek_guard *g, bool beat);
 
 #endif

@@ -16,6 +16,7 @@
 
 #define ATTACKERS        256 /* of a bundle that are put into the block sets */
 #define STANDALONE_FILES 64
+#define EXPIRY_US        60000000u
 
 struct prefix_list {
     struct sek_prefix *list;
@@ -53,6 +54,15 @@ static void hand_list(struct sek_worker *w, uint32_t which, const struct sek_pre
         close(fd);
 }
 
+/* The wall clock may be set: it is asked again after a minute at the latest. */
+static void wait_for_expiry(struct sek_worker *w)
+{
+    uint64_t now = sek_clock_wall_us(), end = w->prefixes_end_s * 1000000u;
+    uint64_t wait = end > now ? end - now : 0;
+    if (end)
+        sek_worker_due(w, SEK_DUE_PREFIXES, wait > EXPIRY_US ? EXPIRY_US : wait);
+}
+
 void sek_worker_send_prefixes(struct sek_worker *w)
 {
     struct prefix_list p = {.now_s = sek_clock_wall_us() / 1000000u};
@@ -65,12 +75,15 @@ void sek_worker_send_prefixes(struct sek_worker *w)
     w->prefixes_end_s = p.next_expiry;
     hand_list(w, SEK_EXIT_INDICATORS, p.list, p.count);
     free(p.list);
+    wait_for_expiry(w);
 }
 
 void sek_worker_expire_prefixes(struct sek_worker *w)
 {
     if (w->prefixes_end_s && w->prefixes_end_s <= sek_clock_wall_us() / 1000000u)
         sek_worker_send_prefixes(w);
+    else
+        wait_for_expiry(w);
 }
 
 /* The long plain list: read, handed over, and not kept. F is NULL when there is none any more. */
@@ -286,15 +299,27 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     hand_uninstall(w, device_file(view, "uninstall"));
     sek_worker_take_duties(w, view);
     sek_worker_firewall_policy(w, json_object_get(w->duties.policy, "firewall"));
-    w->settle_in = 2;
-    sek_info("bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
+    sek_worker_due(w, SEK_DUE_SETTLE, SEK_SETTLE_US);
+    snprintf(w->in_force, sizeof w->in_force,
+             "bundle %llu in force: %u rules on %u ports, %u addresses, %u names, %u URLs",
              (unsigned long long)view->version, sek_entry_rules(w->entry), w->port_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_IP4) +
                  sek_indicators_count(&w->indicators, SEK_INDICATOR_IP6) +
                  (uint32_t)w->address_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
+    sek_worker_ask(w, SEK_MESSAGE_SYNC, ++w->bundles, NULL, 0);
     return SEK_OK;
+}
+
+void sek_worker_in_force(struct sek_worker *w, uint32_t id)
+{
+    if (id != w->bundles || !w->in_force[0])
+        return;
+    sek_info("%s", w->in_force);
+    w->in_force[0] = '\0';
+    if (w->client)
+        sek_client_confirm(w->client);
 }
 
 struct standalone {

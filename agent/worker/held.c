@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define HOLD_US 300000u
-#define SAVE_S  10 /* between two writings of the answers */
+#define SAVE_US 10000000u /* from an answer to its being on the disk */
 
 static void answers_path(const struct sek_worker *w, char path[512])
 {
@@ -41,12 +41,19 @@ static void resolve_all(struct sek_worker *w, bool last)
 
 static void ask(struct sek_worker *w);
 
-static void on_answer(void *arg, const json_t *answer)
+/* ANSWER is NULL when there is none. */
+static void take_answer(struct sek_worker *w, const json_t *answer)
 {
-    struct sek_worker *w = arg;
     sek_unsure_answer(w->unsure, w->question, answer, sek_clock_wall_us() / 1000000u);
     json_decref(w->question);
     w->question = NULL;
+    sek_worker_due(w, SEK_DUE_ANSWERS, SAVE_US);
+}
+
+static void on_answer(void *arg, const json_t *answer)
+{
+    struct sek_worker *w = arg;
+    take_answer(w, answer);
     resolve_all(w, false);
     ask(w); /* what came up meanwhile */
 }
@@ -58,9 +65,7 @@ static void ask(struct sek_worker *w)
         return;
     if (w->client && !sek_client_ask(w->client, "reputation", w->question, on_answer, w, &fault))
         return;
-    sek_unsure_answer(w->unsure, w->question, NULL, sek_clock_wall_us() / 1000000u);
-    json_decref(w->question);
-    w->question = NULL;
+    take_answer(w, NULL);
 }
 
 static void wait_for(struct sek_worker *w, uint64_t us)
@@ -127,13 +132,10 @@ enum sek_error sek_worker_hold_open(struct sek_worker *w, struct sek_fault *faul
     return SEK_OK;
 }
 
-void sek_worker_save_answers(struct sek_worker *w, bool now)
+void sek_worker_save_answers(struct sek_worker *w)
 {
     struct sek_fault fault;
     char path[512];
-    if (!now && ++w->save_in < SAVE_S)
-        return;
-    w->save_in = 0;
     char *text = sek_unsure_save(w->unsure);
     answers_path(w, path);
     if (text && sek_file_replace(path, text, strlen(text), 0600, &fault))

@@ -118,6 +118,6 @@ json_t *sek_worker_patch_test(struct sek_worker *w, const char *id)
                      : json_pack("{s:O, s:O}", "tests", tests, "untested", untested);
     json_decref(tests);
     json_decref(untested);
-    w->settle_in = 2; /* an engine was made and freed */
+    sek_worker_due(w, SEK_DUE_SETTLE, SEK_SETTLE_US); /* an engine was made and freed */
     return out;
 }

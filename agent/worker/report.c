@@ -111,6 +111,7 @@ static struct sek_pending *take_pending(struct sek_worker *w)
         send_pending(w, oldest, NULL);
     oldest->id = ++w->next_id ? w->next_id : ++w->next_id;
     oldest->since_us = sek_clock_mono_us();
+    sek_worker_due(w, SEK_DUE_PENDING, PENDING_US);
     return oldest;
 }
 
@@ -140,8 +141,11 @@ void sek_worker_expire_pending(struct sek_worker *w)
 {
     uint64_t now = sek_clock_mono_us();
     for (int i = 0; i < SEK_PENDING; i++) {
-        if (w->pending[i].id && now - w->pending[i].since_us > PENDING_US)
+        const struct sek_pending *p = &w->pending[i];
+        if (p->id && now - p->since_us >= PENDING_US)
             send_pending(w, &w->pending[i], NULL);
+        else if (p->id)
+            sek_worker_due(w, SEK_DUE_PENDING, PENDING_US - (now - p->since_us));
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef SEK_AGENT_WORKER_STATE_H
 #define SEK_AGENT_WORKER_STATE_H
 
+#include "agent/worker/dues.h"
 #include "agent/worker/duties.h"
 #include "agent/worker/entry.h"
 #include "agent/worker/indicators.h"
@@ -20,6 +21,8 @@
 
 #define SEK_HELD    32 /* packets that wait for the manager's answer */
 #define SEK_PENDING 32 /* events that wait for their process to be named */
+
+#define SEK_SETTLE_US 2000000u /* from a burst of work to giving memory back */
 
 struct sek_pending {
     uint32_t id; /* 0: free */
@@ -42,7 +45,7 @@ struct sek_worker_counters {
 struct sek_worker {
     const struct sek_worker_options *options;
     struct event_base *base;
-    struct event *tick;
+    struct sek_dues dues;
     struct sek_client *client; /* NULL: not enrolled */
     char client_fault[200];
     struct sek_entry *entry;
@@ -51,7 +54,6 @@ struct sek_worker {
     struct sek_held held[SEK_HELD];
     struct event *hold_timer;
     json_t *question; /* under way, or NULL */
-    unsigned save_in;
     struct sek_indicators indicators;
     struct sek_names names;
     struct sek_probes probes;
@@ -81,7 +83,8 @@ struct sek_worker {
     struct sek_verdict verdicts[SEK_VERDICTS];
     unsigned verdict_count;
     uint64_t started_us;
-    unsigned settle_in; /* seconds until memory is given back */
+    char in_force[200]; /* what is said of the last bundle when the guard has carried it out; "" */
+    uint32_t bundles;   /* handed to the guard since the start */
     json_t *last_status;
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
     struct sek_worker_duties duties;
@@ -107,8 +110,8 @@ void sek_worker_flush(struct sek_worker *w);
 enum sek_error sek_worker_hold_open(struct sek_worker *w, struct sek_fault *fault);
 /* Keep the packet's verdict back and ask the manager. */
 void sek_worker_hold(struct sek_worker *w, uint32_t id, const uint8_t *packet, uint32_t len);
-/* Write changed answers to the disk; once in a while, or NOW. */
-void sek_worker_save_answers(struct sek_worker *w, bool now);
+/* Write changed answers to the disk. */
+void sek_worker_save_answers(struct sek_worker *w);
 
 /* apply.c */
 enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
@@ -118,6 +121,8 @@ enum sek_error sek_worker_standalone(struct sek_worker *w, struct sek_fault *fau
 void sek_worker_indicators(void *arg, json_t *add, json_t *remove);
 void sek_worker_refilter(struct sek_worker *w);
 void sek_worker_send_prefixes(struct sek_worker *w);
+/* The guard has carried out what it was handed up to bundle ID. */
+void sek_worker_in_force(struct sek_worker *w, uint32_t id);
 /* Send again without what has expired, when something has. */
 void sek_worker_expire_prefixes(struct sek_worker *w);
 

@@ -18,9 +18,8 @@
 #include <unistd.h>
 
 #define BURST           32 /* datagrams taken from one socket before the others have their turn */
+#define STATUS_US       1000000u /* from a change to its being reported */
 #define INVENTORY_LIMIT (64u << 20)
-#define SETTLE_S        2 /* after a burst of work */
-#define SETTLE_AGAIN_S  30
 
 static void send_patiently(struct sek_worker *w, uint32_t type, uint32_t id, const void *data,
                            uint32_t len)
@@ -68,6 +67,8 @@ static void take_entry(void *arg, const struct sek_queued *q)
     w->counters.packets++;
     if (q->data) {
         sek_patch_ports_see(&w->patch_ports, q->data, q->len);
+        if (w->patch_ports.changed)
+            sek_worker_due(w, SEK_DUE_STATUS, STATUS_US);
         drop = sek_entry_packet(w->entry, q->data, q->len, w->policy.entry_mode == SEK_MODE_PREVENT,
                                 sek_clock_wall_us());
     }
@@ -180,7 +181,7 @@ static void take_inventory(struct sek_worker *w, int fd)
         else
             memcpy(w->inventory, digest, sizeof digest);
         json_decref(inventory);
-        w->settle_in = SETTLE_S;
+        sek_worker_due(w, SEK_DUE_SETTLE, SEK_SETTLE_US);
     }
     munmap(text, len);
 }
@@ -206,6 +207,9 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
     switch (m->type) {
     case SEK_MESSAGE_PING:
         sek_worker_ask(w, SEK_MESSAGE_ALIVE, 0, NULL, 0);
+        if (w->in_force[0]) /* the answer was lost among too many messages */
+            sek_worker_ask(w, SEK_MESSAGE_SYNC, w->bundles, NULL, 0);
+        sek_worker_beat(w);
         break;
     case SEK_MESSAGE_CONNECT:
         sek_worker_report_connect(w, &m->connect);
@@ -224,6 +228,9 @@ static void take_message(struct sek_worker *w, struct sek_message *m)
         break;
     case SEK_MESSAGE_FINDING:
         sek_worker_finding(w, m->id, (const char *)m->data, m->len);
+        break;
+    case SEK_MESSAGE_SYNCED:
+        sek_worker_in_force(w, m->id);
         break;
     case SEK_MESSAGE_UNLOCKED:
         m->unlocked.text[sizeof m->unlocked.text - 1] = '\0';
@@ -296,20 +303,6 @@ static void on_command(void *arg, json_t *command)
     }
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
-{
-    struct sek_worker *w = arg;
-    (void)fd;
-    (void)what;
-    sek_worker_expire_pending(w);
-    sek_worker_expire_prefixes(w);
-    sek_worker_save_answers(w, false);
-    if (w->settle_in && --w->settle_in == 0) {
-        sek_settle();
-        w->settle_in = SETTLE_AGAIN_S;
-    }
-}
-
 static enum sek_error watch(struct sek_worker *w, int fd, event_callback_fn callback,
                             struct sek_fault *fault)
 {
@@ -321,7 +314,7 @@ static enum sek_error watch(struct sek_worker *w, int fd, event_callback_fn call
 
 static enum sek_error open_link(struct sek_worker *w, const char *folder, struct sek_fault *fault)
 {
-    const struct sek_client_options options = {.state = folder};
+    const struct sek_client_options options = {.state = folder, .confirms = true};
     const struct sek_client_callbacks callbacks = {
         .on_bundle = sek_worker_bundle,
         .on_indicators = sek_worker_indicators,
@@ -366,7 +359,7 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     w->names.arg = w;
     w->local_inside = 0xff;
     memset(&w->filter, 0xff, sizeof w->filter); /* the first one is sent, whatever it says */
-    if ((rc = watch(w, o->guard_fd, on_guard, fault)) ||
+    if ((rc = sek_worker_dues_open(w, fault)) || (rc = watch(w, o->guard_fd, on_guard, fault)) ||
         (rc = watch(w, o->queue_fd[SEK_QUEUE_ENTRY], on_entry, fault)) ||
         (rc = watch(w, o->queue_fd[SEK_QUEUE_EXIT], on_exit_queue, fault)) ||
         (rc = watch(w, o->probe_fd, on_probe, fault)) || (rc = sek_control_open(w, fault)))
@@ -374,10 +367,7 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     if ((rc = sek_worker_hold_open(w, fault)) || (rc = open_link(w, folder, fault)))
         return rc;
     sek_worker_refilter(w);
-    const struct timeval second = {1, 0};
-    w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
-    return w->tick && !event_add(w->tick, &second) ? SEK_OK
-                                                   : sek_fail(fault, SEK_ENOMEM, "out of memory");
+    return SEK_OK;
 }
 
 int sek_worker_run(const struct sek_worker_options *options)
@@ -396,9 +386,9 @@ int sek_worker_run(const struct sek_worker_options *options)
     }
     if (!w.client)
         sek_warning("no manager: %s", w.client_fault);
-    w.settle_in = SETTLE_S;
+    sek_worker_due(&w, SEK_DUE_SETTLE, SEK_SETTLE_US);
     event_base_dispatch(w.base);
-    sek_worker_save_answers(&w, true);
+    sek_worker_save_answers(&w);
     sek_client_close(w.client);
     return 0;
 }

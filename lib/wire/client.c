@@ -39,7 +39,8 @@ struct sek_client {
     void *answer_arg;
     struct event *reconnect, *work;
     unsigned backoff_ms;
-    bool up, offline;
+    bool up, offline, confirms;
+    bool unconfirmed; /* a bundle was taken and is not said to be in force yet */
     struct sek_text line; /* of the push stream, not yet whole */
     struct sek_spool *spool;
     char prev[SEK_SHA256_HEX];
@@ -104,8 +105,10 @@ static enum sek_error apply_bundle(struct sek_client *c, struct sek_bundle_candi
 {
     const struct sek_bundle_view *view = sek_bundle_candidate_view(candidate);
     enum sek_error rc = SEK_OK;
-    if (view->version != sek_bundle_store_version(c->bundles) && c->callbacks.on_bundle)
+    if (view->version != sek_bundle_store_version(c->bundles) && c->callbacks.on_bundle) {
         rc = c->callbacks.on_bundle(c->callbacks.arg, view, fault);
+        c->unconfirmed = c->confirms && !rc;
+    }
     return rc ? rc : sek_bundle_store_commit(c->bundles, candidate, fault);
 }
 
@@ -128,7 +131,8 @@ static void take_bundle(struct sek_client *c, const char *body, size_t len)
     if (rc)
         sek_warning("bundle refused, version %llu stays in force: %s",
                     (unsigned long long)sek_bundle_store_version(c->bundles), fault.message);
-    report_bundle(c, offered, rc ? &fault : NULL);
+    if (rc || !c->unconfirmed)
+        report_bundle(c, offered, rc ? &fault : NULL);
     sek_bundle_candidate_free(candidate);
     json_decref(doc);
 }
@@ -461,6 +465,7 @@ enum sek_error sek_client_open(struct event_base *base, const struct sek_client_
     c->callbacks = *callbacks;
     c->now_us = options->now_us ? options->now_us : sek_clock_wall_us;
     c->offline = options->offline;
+    c->confirms = options->confirms;
     c->backoff_ms = BACKOFF_FIRST;
     c->reconnect = evtimer_new(base, on_reconnect, c);
     c->work = evtimer_new(base, on_work, c);
@@ -602,6 +607,15 @@ enum sek_error sek_client_status(struct sek_client *c, json_t *status, struct se
     c->status_wanted = true;
     wake(c);
     return SEK_OK;
+}
+
+void sek_client_confirm(struct sek_client *c)
+{
+    if (!c->unconfirmed)
+        return;
+    c->unconfirmed = false;
+    report_bundle(c, 0, NULL);
+    wake(c);
 }
 
 void sek_client_reconnect(struct sek_client *c)

@@ -41,6 +41,8 @@ struct sek_client_options {
     uint64_t spool_limit;      /* bytes on disk for unsent events; 0: 32 MiB */
     uint64_t (*now_us)(void);  /* wall clock for expiry checks; NULL: sek_clock_wall_us */
     bool offline;              /* never connect: spool and last good bundle only */
+    bool confirms;             /* a good return of on_bundle means "taken"; the manager is told that
+                                  the bundle is in force after sek_client_confirm */
 };
 
 /* Enrol once. URL is the manager's REST address ("https://10.0.0.1:8443"), TOKEN the one-time
@@ -91,6 +93,9 @@ enum sek_error sek_client_ask(struct sek_client *client, const char *what, const
  * the device's status report and send it; bundle version and faults are added by the library. */
 enum sek_error sek_client_status(struct sek_client *client, json_t *status,
                                  struct sek_fault *fault);
+
+/* The last bundle that on_bundle took is in force. Nothing happens when that was said already. */
+void sek_client_confirm(struct sek_client *client);
 
 /* End the held connection and open it again: on_link says whether the manager is reached now. Not from
  * within a callback of the client. */
