@@ -1,5 +1,6 @@
 /* Event records, and the one form in which the agent keeps addresses. */
 #include "agent/event.h"
+#include "lib/packet/packet.h"
 #include "agent/lockdown/judge.h"
 #include "bpf/lockdown.h"
 #include "lib/base/clock.h"
@@ -31,6 +32,15 @@ void sek_address_text(const uint8_t address[16], char *out)
     bool v4 = sek_address_is4(address);
     if (!inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address + 12 : address, out, INET6_ADDRSTRLEN))
         *out = '\0';
+}
+
+void sek_endpoints_of_packet(const struct sek_packet *p, struct sek_endpoints *e)
+{
+    sek_address_map(p->src.bytes, p->ip_version == 4, e->source);
+    sek_address_map(p->dst.bytes, p->ip_version == 4, e->target);
+    e->source_port = p->src_port;
+    e->target_port = p->dst_port;
+    e->protocol = p->proto;
 }
 
 bool sek_address_parse(const char *text, uint8_t address[16])

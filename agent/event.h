@@ -25,6 +25,9 @@ struct sek_endpoints {
     uint8_t protocol;
 };
 
+struct sek_packet;
+void sek_endpoints_of_packet(const struct sek_packet *p, struct sek_endpoints *e);
+
 void sek_event_begin(struct sek_text *t, const char *type, const char *action);
 void sek_event_end(struct sek_text *t);
 void sek_event_endpoints(struct sek_text *t, const struct sek_endpoints *e);

@@ -36,6 +36,7 @@ static const struct {
     [SEK_MESSAGE_UNLOCKED] = {sizeof(struct sek_unlocked), 1, false, false},
     [SEK_MESSAGE_NAMED] = {sizeof(struct sek_named), 1, true, false},
     [SEK_MESSAGE_LISTED] = {0, 0, true, true},
+    [SEK_MESSAGE_JUDGE] = {sizeof(struct sek_judge), 1, true, false},
     [SEK_MESSAGE_SYNC] = {0, 0, true, false},
     [SEK_MESSAGE_SYNCED] = {0, 0, false, false},
     [SEK_MESSAGE_PING] = {0, 0, false, false},

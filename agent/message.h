@@ -28,6 +28,7 @@ enum sek_message_type {
     SEK_MESSAGE_UNINSTALL, /* struct sek_unlock: the digest that it must have, of the bundle */
     SEK_MESSAGE_NAMED,     /* struct sek_named: a DNS answer */
     SEK_MESSAGE_LISTED,    /* memory file: the policy's destinations, a learned table */
+    SEK_MESSAGE_JUDGE,     /* struct sek_judge: is a packet's target listed? Its verdict is given */
     SEK_MESSAGE_SYNC,      /* nothing: answered by SYNCED when all before it is carried out */
     /* guard to worker */
     SEK_MESSAGE_PING,      /* nothing */
@@ -57,6 +58,12 @@ struct sek_verdict {
     uint8_t drop;
     uint8_t settled; /* exit: let the rest of this connection pass without asking */
     uint8_t unused;
+};
+
+/* A packet of the exit queue from a socket without a verdict of its own (neither TCP nor UDP). */
+struct sek_judge {
+    struct sek_endpoints endpoints;
+    uint32_t id; /* the kernel's packet id */
 };
 
 struct sek_port {
@@ -228,6 +235,7 @@ struct sek_message {
         struct sek_tamper tamper;
         struct sek_named named;
         struct sek_connect connect;
+        struct sek_judge judge;
         struct sek_process process;
         struct sek_lockdown_record lockdown;
         struct sek_guard_state state;

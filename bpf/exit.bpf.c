@@ -3,9 +3,11 @@
  * Where the policy denies by default, the same happens for what the program has not learned, and
  * for ports that it binds.
  *
- * connect4/6 and sendmsg4/6 give the verdict and remember who owns the socket; the egress program
- * is the backstop for what passes them by (raw sockets, connections older than their listing). A
- * program is known by the file that its process runs, found at offsets that user space reads from
+ * connect4/6 and sendmsg4/6 give the verdict and remember who owns the socket. What passes them by
+ * costs other traffic nothing: sockets that are neither TCP nor UDP are born with a mark, and only
+ * packets with that mark are queued and judged; connections older than their listing are looked for
+ * when the list comes. Where packets cannot be queued, the egress program looks at each. A program
+ * is known by the file that its process runs, found at offsets that user space reads from
  * the kernel's own type data. */
 #include <linux/bpf.h>
 #include <linux/in.h>
@@ -386,16 +388,21 @@ int exit_bind6(struct bpf_sock_addr *ctx)
     return bound(ctx, (const __u8 *)words);
 }
 
-/* connect() of other protocols passes no program: whether such a socket may be is asked instead. */
+/* connect() of other protocols passes no program: their packets are marked, and whether such a
+ * socket may be is asked instead. */
 SEC("cgroup/sock_create")
 int exit_socket(struct bpf_sock *ctx)
 {
     __u32 zero = 0;
     __u8 none[16] = {};
     struct sek_exit_settings *s = bpf_map_lookup_elem(&settings, &zero);
-    if (!s || !s->mode || s->unlearned == SEK_EXIT_ALLOW_ALL ||
-        (ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
+    if ((ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP) ||
         (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP))
+        return ALLOW;
+    __u32 mark = (ctx->mark & ~SEK_MARK_MASK) | SEK_MARK_RAW;
+    asm volatile("" : "+r"(mark)); /* the verifier takes a store of the whole word only */
+    ctx->mark = mark;
+    if (!s || !s->mode || s->unlearned == SEK_EXIT_ALLOW_ALL)
         return ALLOW;
     return judge_unlearned(s, s->unlearned, none, 0, SEK_EXIT_RAW, SEK_EXIT_ON_SOCKET, 0);
 }
@@ -428,35 +435,53 @@ static __always_inline void report_packet(struct __sk_buff *skb, const __u8 *map
     bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 }
 
+/* The target of a packet, IPv4-mapped for IPv4; its family and protocol. False: not IP. */
+static __always_inline int packet_target(struct __sk_buff *skb, __u8 *mapped, int *v4,
+                                         __u8 *protocol)
+{
+    *v4 = skb->protocol == bpf_htons(ETH_P_IP);
+    if (*v4) {
+        struct iphdr ip;
+        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip))
+            return 0;
+        map4(mapped, ip.daddr);
+        *protocol = ip.protocol;
+    } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+        struct ipv6hdr ip;
+        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip))
+            return 0;
+        __builtin_memcpy(mapped, &ip.daddr, 16);
+        *protocol = ip.nexthdr;
+    } else {
+        return 0;
+    }
+    return !loopback(mapped, *v4);
+}
+
 SEC("cgroup_skb/egress")
 int exit_egress(struct __sk_buff *skb)
 {
     __u32 zero = 0;
     __u8 mapped[16], protocol;
+    int v4;
     struct sek_exit_settings *s = bpf_map_lookup_elem(&settings, &zero);
-    int v4 = skb->protocol == bpf_htons(ETH_P_IP);
-    if (!s || !s->mode)
-        return ALLOW;
-    if (v4) {
-        struct iphdr ip;
-        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip))
-            return ALLOW;
-        map4(mapped, ip.daddr);
-        protocol = ip.protocol;
-    } else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-        struct ipv6hdr ip;
-        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip))
-            return ALLOW;
-        __builtin_memcpy(mapped, &ip.daddr, 16);
-        protocol = ip.nexthdr;
-    } else {
-        return ALLOW;
-    }
-    if (loopback(mapped, v4) || !listed(s, mapped, v4))
+    if (!s || !s->mode || !s->filled || !packet_target(skb, mapped, &v4, &protocol) ||
+        !listed(s, mapped, v4))
         return ALLOW;
     int blocked = s->mode == SEK_EXIT_PREVENT;
     report_packet(skb, mapped, protocol, blocked);
     return blocked ? DENY : ALLOW;
+}
+
+/* Not attached: user space asks with a packet whose target it wants to know about. */
+SEC("cgroup_skb/egress")
+int exit_listed(struct __sk_buff *skb)
+{
+    __u32 zero = 0;
+    __u8 mapped[16], protocol;
+    int v4;
+    struct sek_exit_settings *s = bpf_map_lookup_elem(&settings, &zero);
+    return s && packet_target(skb, mapped, &v4, &protocol) && listed(s, mapped, v4) ? DENY : ALLOW;
 }
 
 char LICENSE[] SEC("license") = "GPL";

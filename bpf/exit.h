@@ -5,6 +5,11 @@
 
 #include <linux/types.h>
 
+/* Marks of the agent on packets and sockets; the other bits belong to others. */
+#define SEK_MARK_MASK    0x00ff0000u
+#define SEK_MARK_SETTLED 0x005e0000u /* the rest of this connection passes unseen */
+#define SEK_MARK_RAW     0x005d0000u /* of a socket that is neither TCP nor UDP */
+
 enum { SEK_EXIT_DETECT = 1, SEK_EXIT_PREVENT = 2 };
 enum {
     SEK_EXIT_ON_CONNECT = 1,

@@ -8,10 +8,14 @@
 #include "bpf/exit.h"
 #include "bpf/exit.skel.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -20,10 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROGRAMS 8
+#define PROGRAMS 7
 
 struct sek_exits {
-    int links[PROGRAMS];
+    int links[PROGRAMS], cgroup, egress, egress_link, asked;
     int lists4, lists6, addresses, owners, settings, programs, learned;
     bool identity; /* the kernel's programs know who calls */
     struct sek_exit_settings now;
@@ -75,7 +79,6 @@ static enum sek_error attach(struct sek_exits *exits, struct exit *skel, int cgr
         {skel->progs.exit_connect6, BPF_CGROUP_INET6_CONNECT},
         {skel->progs.exit_sendmsg4, BPF_CGROUP_UDP4_SENDMSG},
         {skel->progs.exit_sendmsg6, BPF_CGROUP_UDP6_SENDMSG},
-        {skel->progs.exit_egress, BPF_CGROUP_INET_EGRESS},
         {skel->progs.exit_bind4, BPF_CGROUP_INET4_BIND},
         {skel->progs.exit_bind6, BPF_CGROUP_INET6_BIND},
         {skel->progs.exit_socket, BPF_CGROUP_INET_SOCK_CREATE},
@@ -147,6 +150,8 @@ enum sek_error sek_exits_open(const char *cgroup,
         goto done;
     }
     memset(exits->links, -1, sizeof exits->links);
+    exits->egress_link = -1;
+    exits->cgroup = fd;
     exits->on_record = on_record;
     exits->arg = arg;
     sek_ebpf_quiet();
@@ -163,6 +168,8 @@ enum sek_error sek_exits_open(const char *cgroup,
     exits->addresses = sek_ebpf_keep(bpf_map__fd(skel->maps.addresses));
     exits->owners = sek_ebpf_keep(bpf_map__fd(skel->maps.owners));
     exits->settings = sek_ebpf_keep(bpf_map__fd(skel->maps.settings));
+    exits->egress = sek_ebpf_keep(bpf_program__fd(skel->progs.exit_egress));
+    exits->asked = sek_ebpf_keep(bpf_program__fd(skel->progs.exit_listed));
     exits->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_record, exits, NULL);
     if (!exits->ring)
         rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
@@ -170,7 +177,7 @@ enum sek_error sek_exits_open(const char *cgroup,
         rc = attach(exits, skel, fd, fault);
 done:
     exit__destroy(skel);
-    if (fd >= 0)
+    if (!exits && fd >= 0)
         close(fd);
     if (rc && exits)
         sek_exits_close(exits);
@@ -189,7 +196,8 @@ void sek_exits_close(struct sek_exits *exits)
     }
     ring_buffer__free(exits->ring);
     const int maps[] = {exits->lists4,   exits->lists6,   exits->addresses, exits->owners,
-                        exits->settings, exits->programs, exits->learned};
+                        exits->settings, exits->programs, exits->learned, exits->egress,
+                        exits->asked,    exits->cgroup,   exits->egress_link};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++) {
         if (maps[i] > 0)
             close(maps[i]);
@@ -221,6 +229,46 @@ void sek_exits_set(struct sek_exits *exits, uint8_t mode, uint32_t unlearned, ui
     exits->now.unlearned = unlearned;
     exits->now.listeners = listeners;
     write_settings(exits);
+}
+
+enum sek_error sek_exits_each_packet(struct sek_exits *exits, struct sek_fault *fault)
+{
+    if (exits->egress_link >= 0)
+        return SEK_OK;
+    exits->egress_link = bpf_link_create(exits->egress, exits->cgroup, BPF_CGROUP_INET_EGRESS, NULL);
+    return exits->egress_link >= 0
+               ? SEK_OK
+               : sek_fail(fault, SEK_EUNSUPPORTED, "eBPF on packets: cannot attach to the cgroup: %s",
+                          strerror(errno));
+}
+
+bool sek_exits_listed(const struct sek_exits *exits, const uint8_t address[16])
+{
+    struct {
+        struct ethhdr link;
+        union {
+            struct iphdr v4;
+            struct ipv6hdr v6;
+        };
+    } __attribute__((packed)) packet = {0};
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = &packet, .data_size_in = sizeof packet,
+                .repeat = 1);
+    bool v4 = sek_address_is4(address);
+    packet.link.h_proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6);
+    if (v4) {
+        packet.v4.version = 4;
+        packet.v4.ihl = 5;
+        memcpy(&packet.v4.daddr, address + 12, 4);
+    } else {
+        packet.v6.version = 6;
+        memcpy(&packet.v6.daddr, address, 16);
+    }
+    return exits->now.filled && !bpf_prog_test_run_opts(exits->asked, &options) && !options.retval;
+}
+
+uint8_t sek_exits_mode(const struct sek_exits *exits)
+{
+    return (uint8_t)exits->now.mode;
 }
 
 /* A map of the table's size takes the place of the one before in one step. */

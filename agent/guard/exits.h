@@ -35,6 +35,13 @@ enum sek_error sek_exits_list(struct sek_exits *exits, uint32_t which,
 /* Block one address for TTL_S seconds; 0 ends the block. */
 enum sek_error sek_exits_block(struct sek_exits *exits, const uint8_t address[16], uint32_t ttl_s,
                                struct sek_fault *fault);
+/* Is ADDRESS on a list, or blocked? */
+bool sek_exits_listed(const struct sek_exits *exits, const uint8_t address[16]);
+/* 0: off, SEK_EXIT_DETECT or SEK_EXIT_PREVENT. */
+uint8_t sek_exits_mode(const struct sek_exits *exits);
+/* Look at each packet that leaves, too: what comes from sockets without a mark (SEK_MARK_RAW) is
+ * judged nowhere else. Costs all traffic a little. */
+enum sek_error sek_exits_each_packet(struct sek_exits *exits, struct sek_fault *fault);
 /* The process that connected the socket with this COOKIE; 0: not known. */
 int32_t sek_exits_owner(const struct sek_exits *exits, uint64_t cookie);
 

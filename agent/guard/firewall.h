@@ -1,24 +1,22 @@
 /* Everything the agent puts into the kernel's packet filter, and takes out again: its own table
- * `inet sekisho` (block sets, marks, the probe log) through the nft program, and the queueing of
- * packets. Where nft's `queue` is missing in the kernel, queueing is done by the NFQUEUE target of
- * iptables-nft, in own chains of the mangle table. Each change is one atomic transaction. */
+ * `inet sekisho` (block sets, the probe log, the queueing of packets), through the nft program. Where
+ * nft's `queue` is missing in the kernel, the NFQUEUE target takes its place. A packet that concerns
+ * nobody passes one chain in each direction at the most, and none where there is nothing to look
+ * for; connections are not tracked. Each change is one atomic transaction. */
 #ifndef SEK_AGENT_FIREWALL_H
 #define SEK_AGENT_FIREWALL_H
 
 #include "agent/message.h"
 
-/* Marks that the agent sets on connections; the other bits belong to others. */
-#define SEK_MARK_MASK    0x00ff0000u
-#define SEK_MARK_SETTLED 0x005e0000u
-
 #define SEK_PROBE_GROUP 4023 /* NFLOG group of refused connection attempts */
 
-enum sek_queue_backend { SEK_BACKEND_NONE, SEK_BACKEND_NFT, SEK_BACKEND_IPTABLES };
+enum sek_queue_backend { SEK_BACKEND_NONE, SEK_BACKEND_NFT, SEK_BACKEND_TARGET };
 
 struct sek_firewall {
     enum sek_queue_backend backend;
-    bool table;            /* `inet sekisho` is there */
-    bool chains4, chains6; /* iptables chains are there */
+    bool table;               /* `inet sekisho` is there */
+    bool input, output;       /* its chains are there */
+    uint64_t blocked_until;   /* us, monotonic: the last block ends; 0: none */
     uint16_t queue[SEK_QUEUES];
     bool closed[SEK_QUEUES]; /* packets are dropped, not passed, while nobody serves the queue */
 };
@@ -30,9 +28,12 @@ void sek_firewall_close(struct sek_firewall *f);
 /* Which packets are queued from now on. Connections that are open stay open. */
 enum sek_error sek_firewall_apply(struct sek_firewall *f, const struct sek_filter *filter,
                                   struct sek_fault *fault);
-/* Drop all packets from and to ADDRESS for TTL_S seconds; 0: end it. */
-enum sek_error sek_firewall_block(struct sek_firewall *f, const uint8_t address[16], uint32_t ttl_s,
+/* Drop all packets from and to ADDRESS for TTL_S seconds; 0: end it. FILTER as last applied. */
+enum sek_error sek_firewall_block(struct sek_firewall *f, const struct sek_filter *filter,
+                                  const uint8_t address[16], uint32_t ttl_s,
                                   struct sek_fault *fault);
+/* Once in a while: what nobody needs any more goes. */
+void sek_firewall_time(struct sek_firewall *f, const struct sek_filter *filter);
 const char *sek_queue_backend_name(enum sek_queue_backend backend);
 
 /* Run PROGRAM with ARGV and INPUT on its standard input; its messages go into FAULT. */

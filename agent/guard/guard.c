@@ -3,6 +3,7 @@
 #include "agent/guard/shield.h"
 #include "agent/filehash.h"
 #include "agent/guard/executed.h"
+#include "agent/guard/passed.h"
 #include "agent/guard/queue.h"
 #include "agent/guard/unlearned.h"
 #include "agent/settle.h"
@@ -38,14 +39,18 @@
 #define HELD_MS         100 /* while a duty holds something back, or is to be started again */
 #define SEK_GUARD_FDS   8 /* that the loop waits for, before the duties' */
 
-static void take_exit(void *arg, struct sek_exit_record *record)
+void sek_guard_exit(struct sek_guard *g, struct sek_exit_record *record)
 {
-    struct sek_guard *g = arg;
     if (record->unlearned && !sek_unlearned_record(g, record))
         return;
     if (g->worker_fd >= 0)
         sek_message_send(g->worker_fd, SEK_MESSAGE_CONNECT, 0, &record->connect,
                          sizeof record->connect, -1);
+}
+
+static void take_exit(void *arg, struct sek_exit_record *record)
+{
+    sek_guard_exit(arg, record);
 }
 
 /* The configured one, else where cgroup v2 is mounted. */
@@ -65,14 +70,14 @@ static void open_protection(struct sek_guard *g)
 {
     struct sek_fault fault;
     const char *cgroup = sek_guard_cgroup(g->settings);
-    if (sek_firewall_open(&g->firewall, &fault))
+    if (sek_firewall_open(&g->firewall, &fault) && !g->firewall.table)
         sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
     else
         sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_FULL, "nft table inet sekisho");
     if (g->firewall.backend == SEK_BACKEND_NONE) {
         for (int i = 0; i < 2; i++)
             sek_guard_part(g, i ? SEK_STATE_NAMES : SEK_STATE_ENTRY, SEK_PROTECTION_ABSENT,
-                           "neither nft's queue nor iptables-nft's NFQUEUE works");
+                           "neither nft's queue nor the NFQUEUE target works");
     } else {
         sek_guard_part(g, SEK_STATE_ENTRY, SEK_PROTECTION_FULL, "%s, no patched port",
                        sek_queue_backend_name(g->firewall.backend));
@@ -83,6 +88,7 @@ static void open_protection(struct sek_guard *g)
         sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_ABSENT, "%.150s", fault.message);
     else
         sek_guard_part(g, SEK_STATE_ADDRESS, SEK_PROTECTION_FULL, "eBPF on cgroup %.120s", cgroup);
+    sek_passed_open(g);
     if (sek_log_group_open(SEK_PROBE_GROUP, &g->probe_fd, &fault))
         sek_guard_part(g, SEK_STATE_BLOCK, SEK_PROTECTION_PARTIAL, "no probe log: %.130s",
                        fault.message);
@@ -326,6 +332,8 @@ static void serve_time(struct sek_guard *g)
             now + (sek_executed_drain(NULL) > BUSY_EXECUTIONS ? BUSY_US : BEAT_US);
     sek_unlearned_time(g, beat);
     sek_guard_rules_time(g, beat);
+    if (beat)
+        sek_firewall_time(&g->firewall, &g->filter);
     if (beat || (g->state_at && now >= g->state_at))
         sek_guard_send_state(g);
     if (g->restart_at && now >= g->restart_at && sek_guard_start_worker(g, &fault))

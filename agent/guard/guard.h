@@ -29,6 +29,12 @@ struct sek_guard {
     uint64_t ping_sent, worker_seen, worker_started, restart_at; /* us, monotonic */
     uint64_t beat_at, executed_at, inventory_at, settle_at; /* when it is time, the same clock */
     uint64_t state_at;                                      /* 0: nothing waits to be told */
+    struct {
+        uint8_t target[16]; /* of the raw packet that was told last */
+        uint64_t told_us;
+        uint64_t cookies[64]; /* of connections that were told and go on, in detect mode */
+        unsigned next;
+    } passed;
     unsigned failures; /* of the worker, one after the other */
     struct sek_shield *shield; /* NULL: this kernel has none */
     int clock_fd;
@@ -44,6 +50,9 @@ struct sek_guard {
         uint64_t expired_at;  /* us, monotonic */
     } rules;
 };
+
+/* Tell the worker of a connection, or of what was not learned. */
+void sek_guard_exit(struct sek_guard *g, struct sek_exit_record *record);
 
 enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fault *fault);
 

@@ -1,13 +1,17 @@
-/* Netlink messages of nfnetlink_queue and nfnetlink_log, built with libmnl. */
+/* Netlink messages of nfnetlink_queue, nfnetlink_log and (one rule) nf_tables, built with libmnl. */
 #include "agent/guard/queue.h"
+#include "bpf/exit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netfilter/xt_NFQUEUE.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,15 +31,10 @@ static struct nlmsghdr *begin(char *buffer, uint8_t subsystem, uint8_t type, uin
     return h;
 }
 
-/* Send with NLM_F_ACK and wait for the kernel's word. */
-static enum sek_error send_checked(int fd, struct nlmsghdr *h, const char *what,
-                                   struct sek_fault *fault)
+/* Wait for the kernel's word. */
+static enum sek_error await_answer(int fd, const char *what, struct sek_fault *fault)
 {
     char answer[4096];
-    h->nlmsg_flags |= NLM_F_ACK;
-    h->nlmsg_seq = 1;
-    if (send(fd, h, h->nlmsg_len, 0) < 0)
-        return sek_fail(fault, SEK_EIO, "%s: %s", what, strerror(errno));
     for (;;) {
         ssize_t n = recv(fd, answer, sizeof answer, 0);
         const struct nlmsghdr *a = (void *)answer;
@@ -48,6 +47,16 @@ static enum sek_error send_checked(int fd, struct nlmsghdr *h, const char *what,
             return sek_fail(fault, SEK_EIO, "%s: %s", what, strerror(-error->error));
         return SEK_OK;
     }
+}
+
+static enum sek_error send_checked(int fd, struct nlmsghdr *h, const char *what,
+                                   struct sek_fault *fault)
+{
+    h->nlmsg_flags |= NLM_F_ACK;
+    h->nlmsg_seq = 1;
+    if (send(fd, h, h->nlmsg_len, 0) < 0)
+        return sek_fail(fault, SEK_EIO, "%s: %s", what, strerror(errno));
+    return await_answer(fd, what, fault);
 }
 
 static int netfilter_socket(void)
@@ -118,14 +127,60 @@ enum sek_error sek_log_group_open(uint16_t number, int *fd, struct sek_fault *fa
     return rc;
 }
 
-void sek_queue_verdict(int fd, uint16_t number, const struct sek_verdict *v, uint32_t mark)
+void sek_queue_verdict(int fd, uint16_t number, const struct sek_verdict *v)
 {
     char buffer[256];
     struct nlmsghdr *h = begin(buffer, NFNL_SUBSYS_QUEUE, NFQNL_MSG_VERDICT, number);
-    struct nfqnl_msg_verdict_hdr verdict = {htonl(v->drop ? NF_DROP : NF_ACCEPT), htonl(v->id)};
+    bool settled = v->settled && !v->drop;
+    uint32_t what = v->drop ? NF_DROP : settled ? NF_REPEAT : NF_ACCEPT;
+    struct nfqnl_msg_verdict_hdr verdict = {htonl(what), htonl(v->id)};
     mnl_attr_put(h, NFQA_VERDICT_HDR, sizeof verdict, &verdict);
-    if (mark && !v->drop)
-        mnl_attr_put_u32(h, NFQA_MARK, htonl(mark));
+    if (settled)
+        mnl_attr_put_u32(h, NFQA_MARK, htonl(SEK_MARK_SETTLED));
     while (send(fd, h, h->nlmsg_len, 0) < 0 && errno == EINTR)
         ;
+}
+
+/* --- the NFQUEUE target in a rule ------------------------------------------------------------ */
+
+static void put_target(struct nlmsghdr *h, uint16_t number, bool bypass)
+{
+    const struct xt_NFQ_info_v3 info = {number, 1, bypass ? NFQ_FLAG_BYPASS : 0};
+    uint64_t aligned[(sizeof info + 7) / 8] = {0};
+    memcpy(aligned, &info, sizeof info);
+    struct nlattr *all = mnl_attr_nest_start(h, NFTA_RULE_EXPRESSIONS);
+    struct nlattr *one = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
+    mnl_attr_put_strz(h, NFTA_EXPR_NAME, "target");
+    struct nlattr *data = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
+    mnl_attr_put_strz(h, NFTA_TARGET_NAME, "NFQUEUE");
+    mnl_attr_put_u32(h, NFTA_TARGET_REV, htonl(3));
+    mnl_attr_put(h, NFTA_TARGET_INFO, sizeof aligned, aligned);
+    mnl_attr_nest_end(h, data);
+    mnl_attr_nest_end(h, one);
+    mnl_attr_nest_end(h, all);
+}
+
+enum sek_error sek_queue_target(const char *table, const char *chain, uint16_t number, bool bypass,
+                                struct sek_fault *fault)
+{
+    char buffer[2048];
+    int fd = netfilter_socket();
+    if (fd < 0)
+        return sek_fail(fault, SEK_EUNSUPPORTED, "netfilter netlink: %s", strerror(errno));
+    struct nlmsghdr *h = begin(buffer, 0, NFNL_MSG_BATCH_BEGIN, NFNL_SUBSYS_NFTABLES);
+    size_t len = h->nlmsg_len;
+    h = begin(buffer + len, NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWRULE, 0);
+    h->nlmsg_flags |= NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK;
+    ((struct nfgenmsg *)mnl_nlmsg_get_payload(h))->nfgen_family = NFPROTO_INET;
+    mnl_attr_put_strz(h, NFTA_RULE_TABLE, table);
+    mnl_attr_put_strz(h, NFTA_RULE_CHAIN, chain);
+    put_target(h, number, bypass);
+    len += h->nlmsg_len;
+    h = begin(buffer + len, 0, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES);
+    len += h->nlmsg_len;
+    enum sek_error rc = send(fd, buffer, len, 0) < 0
+                            ? sek_fail(fault, SEK_EIO, "NFQUEUE target: %s", strerror(errno))
+                            : await_answer(fd, "NFQUEUE target", fault);
+    close(fd);
+    return rc;
 }

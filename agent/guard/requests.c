@@ -5,6 +5,7 @@
 #include "agent/guard/answer.h"
 #include "agent/guard/diag.h"
 #include "agent/guard/learned.h"
+#include "agent/guard/passed.h"
 #include "agent/guard/process.h"
 #include "agent/guard/queue.h"
 #include "agent/guard/unlearned.h"
@@ -63,8 +64,7 @@ static void request_verdicts(struct sek_guard *g, const struct sek_message *m)
     for (uint32_t i = 0; i < m->len / sizeof m->verdicts[0]; i++) {
         const struct sek_verdict *v = &m->verdicts[i];
         if (v->queue < SEK_QUEUES && g->queue_fd[v->queue] >= 0)
-            sek_queue_verdict(g->queue_fd[v->queue], g->firewall.queue[v->queue], v,
-                              v->settled ? SEK_MARK_SETTLED : 0);
+            sek_queue_verdict(g->queue_fd[v->queue], g->firewall.queue[v->queue], v);
     }
 }
 
@@ -116,6 +116,8 @@ static void request_filter(struct sek_guard *g, const struct sek_filter *wanted)
                        g->filter.urls ? ", HTTP addresses" : "");
     }
     sek_unlearned_apply(g);
+    if (old.exit_mode != g->filter.exit_mode)
+        sek_passed_connections(g);
     if (old.inside_mode != g->filter.inside_mode || !same_keeper(&old, &g->filter))
         apply_inside(g, &old);
     sek_guard_send_state(g);
@@ -144,6 +146,7 @@ static void request_prefixes(struct sek_guard *g, uint32_t which, int fd)
     free(good);
     if (list)
         munmap((void *)(uintptr_t)list, len);
+    sek_passed_connections(g);
     sek_guard_send_state(g);
 }
 
@@ -158,7 +161,7 @@ static void request_block(struct sek_guard *g, const struct sek_block *b)
     }
     if (g->exits && sek_exits_block(g->exits, b->address, b->ttl_s, &fault))
         sek_warning("%s: %s", text, fault.message);
-    if (sek_firewall_block(&g->firewall, b->address, b->ttl_s, &fault))
+    if (sek_firewall_block(&g->firewall, &g->filter, b->address, b->ttl_s, &fault))
         sek_warning("%s: %s", text, fault.message);
     else
         sek_info("%s %s", text, b->ttl_s ? "blocked" : "no longer blocked");
@@ -264,6 +267,9 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         break;
     case SEK_MESSAGE_ANSWER:
         sek_answer_send(&m->answer);
+        break;
+    case SEK_MESSAGE_JUDGE:
+        sek_passed_packet(g, &m->judge);
         break;
     case SEK_MESSAGE_SYNC:
         sek_message_send(g->worker_fd, SEK_MESSAGE_SYNCED, m->id, NULL, 0, -1);

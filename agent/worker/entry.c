@@ -49,11 +49,7 @@ static void take_alert(void *ctx, struct sek_engine *engine, const struct sek_ev
     struct sek_entry_alert alert = {.blocked = event->blocked && e->prevent};
     if (!event->rule || !p)
         return;
-    sek_address_map(p->src.bytes, p->ip_version == 4, alert.endpoints.source);
-    sek_address_map(p->dst.bytes, p->ip_version == 4, alert.endpoints.target);
-    alert.endpoints.source_port = p->src_port;
-    alert.endpoints.target_port = p->dst_port;
-    alert.endpoints.protocol = p->proto;
+    sek_endpoints_of_packet(p, &alert.endpoints);
     const struct sek_eve_options eve = {.detail = SEK_EVE_LAYER, .layer = "device"};
     struct sek_event told = *event;
     told.blocked = alert.blocked; /* in detect mode nothing is */

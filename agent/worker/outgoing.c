@@ -484,11 +484,7 @@ static void judge(struct sek_outgoing *o, const struct sek_indicators *indicator
     const struct sek_packet *p = &layers[0];
     if (!p->ip_version || !p->l4)
         return;
-    sek_address_map(p->src.bytes, p->ip_version == 4, e.source);
-    sek_address_map(p->dst.bytes, p->ip_version == 4, e.target);
-    e.source_port = p->src_port;
-    e.target_port = p->dst_port;
-    e.protocol = p->proto;
+    sek_endpoints_of_packet(p, &e);
     struct dns_context context = {o, indicators, names, prevent, p->proto == IPPROTO_UDP, now_us};
     if (p->proto == IPPROTO_UDP && p->payload)
         judge_udp(o, &context, &e, p, again, result);

@@ -28,6 +28,9 @@ static void parse_attributes(const uint8_t *p, uint32_t len, bool queue, struct 
         } else if (type == (queue ? (unsigned)NFQA_PAYLOAD : (unsigned)NFULA_PAYLOAD)) {
             out->data = value;
             out->len = size;
+        } else if (queue && type == NFQA_MARK && size >= sizeof out->mark) {
+            memcpy(&out->mark, value, sizeof out->mark);
+            out->mark = ntohl(out->mark);
         } else if (!queue && type == NFULA_PREFIX) {
             out->prefix = (const char *)value;
             out->prefix_len = (uint32_t)strnlen(out->prefix, size);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct sek_queued {
+    uint32_t mark;
     uint32_t id;         /* names the packet in its verdict; 0 for a logged one */
     const uint8_t *data; /* IP header first; valid until the next read */
     uint32_t len;

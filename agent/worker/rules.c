@@ -160,11 +160,7 @@ bool sek_worker_firewall_packet(struct sek_worker *w, const struct sek_queued *q
     const struct sek_packet *p = &layers[0];
     sek_event_begin(&t, "firewall", !strcmp(mode, "enforce") ? "blocked" : "detected");
     if (p->ip_version) {
-        sek_address_map(p->src.bytes, p->ip_version == 4, e.source);
-        sek_address_map(p->dst.bytes, p->ip_version == 4, e.target);
-        e.source_port = p->src_port;
-        e.target_port = p->dst_port;
-        e.protocol = p->proto;
+        sek_endpoints_of_packet(p, &e);
         sek_event_endpoints(&t, &e);
     }
     sek_json_str(&t, "reason", "a firewall rule takes this packet");

@@ -1,5 +1,7 @@
 /* The worker's start, loop and messages. */
 #include "agent/worker/state.h"
+#include "bpf/exit.h"
+#include "lib/packet/packet.h"
 #include "agent/worker/packets.h"
 #include "agent/worker/sandbox.h"
 #include "agent/settle.h"
@@ -96,6 +98,18 @@ void sek_worker_outgoing(struct sek_worker *w, uint32_t id, const struct sek_out
         refuse_outgoing(w, r);
 }
 
+/* What its socket was given no verdict for is judged by its address, by the guard, which also gives
+ * the packet's verdict. */
+static void ask_judge(struct sek_worker *w, const struct sek_queued *q)
+{
+    static struct sek_packet layers[SEK_PACKET_LAYERS];
+    struct sek_judge judge = {.id = q->id};
+    sek_packet_decode(SEK_LINK_RAW_IP, q->data, q->len, 0, 0, layers);
+    if (layers[0].ip_version)
+        sek_endpoints_of_packet(&layers[0], &judge.endpoints);
+    sek_worker_ask(w, SEK_MESSAGE_JUDGE, 0, &judge, sizeof judge);
+}
+
 static void take_outgoing(void *arg, const struct sek_queued *q)
 {
     static struct sek_outgoing_result r;
@@ -105,7 +119,9 @@ static void take_outgoing(void *arg, const struct sek_queued *q)
     if (q->data)
         sek_outgoing_packet(w->outgoing, &w->indicators, &w->names, q->data, q->len,
                             w->policy.exit_mode == SEK_MODE_PREVENT, sek_clock_mono_us(), &r);
-    if (r.hold)
+    if (q->data && (q->mark & SEK_MARK_MASK) == SEK_MARK_RAW && !r.drop && !r.hold)
+        ask_judge(w, q);
+    else if (r.hold)
         sek_worker_hold(w, q->id, q->data, q->len);
     else
         sek_worker_outgoing(w, q->id, &r);

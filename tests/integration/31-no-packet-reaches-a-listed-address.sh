@@ -36,6 +36,41 @@ dev curl -s -m 3 -g -o /dev/null 'http://[fd99::66]/' && fail "IPv6 is open"
 [ "$(arrived 10.99.0.66)" = "$before" ] || fail "packets arrived"
 dev curl -s -m 3 -o /dev/null http://10.99.0.2/ || fail "an ordinary address is blocked"
 
+# A connection that is older than the listing of its address is ended when the list comes, and told.
+ip -n $I addr add 10.99.0.67/24 dev ve$$
+inet python3 -c '
+import socket
+s = socket.create_server(("10.99.0.67", 7001))
+c, _ = s.accept()
+c.recv(10)' & PIDS="$PIDS $!"
+cat > "$T/old.py" <<'EOF'
+import socket, sys, time
+for attempt in range(50):
+    try:
+        s = socket.create_connection(("10.99.0.67", 7001), 5)
+        break
+    except ConnectionRefusedError:
+        time.sleep(0.1)
+open(sys.argv[1], "w").write("open")
+s.settimeout(10)
+try:
+    s.recv(1)
+    open(sys.argv[1], "w").write("closed by the peer")
+except ConnectionAbortedError:
+    open(sys.argv[1], "w").write("ended")
+EOF
+dev python3 "$T/old.py" "$T/old" & OLD=$!
+ready grep -q open "$T/old" || fail "the old connection is not open"
+cat > "$T/bundle/indicators.json" <<EOF
+[{"type":"ip","value":"10.99.0.67","source":"test","confidence":90,"reason":"listed later"}]
+EOF
+kill $AGENT_PID; wait $AGENT_PID
+rm -f "$T/agent.log"
+start_agent
+wait $OLD
+grep -q ended "$T/old" || fail "the old connection goes on: $(cat "$T/old")"
+expect_event '.event_type=="exit" and .action=="blocked" and .dest_ip=="10.99.0.67" and .dest_port==7001 and .process.name=="python3"'
+
 curl_path=$(readlink -f "$(command -v curl)")
 hash=$(sha256sum "$curl_path" | cut -d' ' -f1)
 expect_event ".event_type==\"exit\" and .action==\"blocked\" and .dest_ip==\"10.99.0.66\" and .dest_port==80 and .process.path==\"$curl_path\" and .process.sha256==\"$hash\" and .indicator.reason==\"Mirai C&C\""
