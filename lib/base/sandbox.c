@@ -118,7 +118,8 @@ static const char *const common[] = {
 static const char *const server[] = {"listen", "sendfile", "sendfile64", NULL};
 static const char *const device[] = {
     "close_range", "connect", "copy_file_range", "dup2", "fstatfs", "getcpu", "getrusage",
-    "memfd_create", "pselect6", "recvmmsg", "rmdir", "select", "sendmmsg", "socketpair", "statfs",
+    "memfd_create", "pselect6", "recvmmsg", "rmdir", "sched_setscheduler", "select", "sendmmsg",
+    "socketpair", "statfs",
     NULL,
 };
 
