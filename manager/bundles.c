@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "manager/content.h"
 #include "manager/intel.h"
+#include "manager/policy.h"
 #include "manager/push.h"
 #include "manager/uninstall.h"
 #include "manager/reputation.h"
