@@ -41,6 +41,20 @@ export function word(prefix: string, value: string | null | undefined): string {
 
 export const count = (n: number): string => new Intl.NumberFormat(locale()).format(n);
 
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;
+
+/** "1 hour 30 minutes": the two largest parts that are not zero. */
+export function duration(seconds: number): string {
+  let rest = Math.round(seconds);
+  const parts: string[] = [];
+  for (const [unit, size] of units) {
+    const n = Math.floor(rest / size);
+    rest -= n * size;
+    if (n && parts.length < 2) parts.push(new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(n));
+  }
+  return parts.join(" ") || new Intl.NumberFormat(locale(), { style: "unit", unit: "second", unitDisplay: "long" }).format(0);
+}
+
 export function dateTime(seconds: number): string {
   return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);
 }

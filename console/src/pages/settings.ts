@@ -8,43 +8,40 @@ import { icon } from "../parts/icons";
 import type { Indicator, Policy } from "../types";
 import { mayAdminister, mayOperate, type Open } from "./page";
 
-const modes = {
-  entry: ["prevent", "detect", "off"],
-  exit: ["prevent", "detect", "off"],
-  inside: ["enforce", "detect", "learn", "off"],
-  behaviour: ["prevent", "detect", "off"],
-} as const;
-const sections = Object.keys(modes) as (keyof typeof modes)[];
+const sections = ["entry", "exit", "inside", "behaviour", "integrity", "logs", "malware", "firewall", "fleet"] as const;
 const kinds = ["ip", "cidr", "domain", "url", "sha256", "ja3"] as const;
 
+/** Modes change at once; everything else is on the section's own page. */
 function policyCard(mayChange: boolean): HTMLElement {
   const place = h("div", {});
-  const show = (policy: Policy): void => {
+  const show = (policy: Policy, modes: Record<string, string[]>): void => {
     const change = (section: string) => (mode: string) =>
-      void attempt(() => api.setMode(section, mode)).then(async (changed) => {
+      void attempt(() => api.setPolicy({ [section]: { mode } })).then(async (changed) => {
         if (changed) notice(t("policy.saved"));
-        show(changed ?? (await api.policy()));
+        show(changed ?? (await api.policy()), modes);
       });
-    fill(
-      place,
-      ...sections.map((name) =>
+    const row = (name: (typeof sections)[number]): HTMLElement =>
+      h(
+        "div",
+        { class: "mode" },
+        h("div", {}, h("strong", {}, t(`policy.${name}`)), h("div", { class: "sub" }, t(`policy.${name}.what`))),
         h(
           "div",
-          { class: "mode" },
-          h("div", {}, h("strong", {}, t(`policy.${name}`)), h("div", { class: "sub" }, t(`policy.${name}.what`))),
-          segments(
-            t(`policy.${name}`),
-            modes[name].map((mode) => [mode, t(`mode.${mode}`)]),
-            policy[name].mode,
-            change(name),
-            !mayChange,
-          ),
+          { class: "mode-choice" },
+          modes[name]?.length
+            ? segments(t(`policy.${name}`), modes[name].map((mode) => [mode, word("mode", mode)]), policy[name]?.mode ?? "off", change(name), !mayChange)
+            : null,
+          h("a", { href: `#/settings/${name}`, "aria-label": `${t("policy.open")}: ${t(`policy.${name}`)}` }, t("policy.open"), icon("on")),
         ),
-      ),
-      h("p", { class: "sub" }, t("policy.version", { n: String(policy.version) })),
-    );
+      );
+    fill(place, ...sections.map(row), h("p", { class: "sub" }, t("policy.version", { n: String(policy.version) })));
   };
-  void attempt(() => api.policy()).then((policy) => policy && show(policy));
+  void attempt(() => Promise.all([api.policy(), api.policySchema()])).then((answer) => {
+    if (!answer) return;
+    const [policy, schema] = answer;
+    const modes = sections.map((name) => [name, schema.properties?.[name]?.properties?.mode?.enum ?? []]);
+    show(policy, Object.fromEntries(modes) as Record<string, string[]>);
+  });
   return h("section", { class: "card" }, h("h2", {}, t("policy.title")), place);
 }
 

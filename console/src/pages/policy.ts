@@ -1,0 +1,160 @@
+// One section of the policy: its form, what is not saved yet, and the JSON for experts.
+import { api, Problem } from "../api";
+import { fill, h } from "../dom";
+import { t, word } from "../i18n";
+import { attempt, explain, field, notice } from "../parts/dialog";
+import { icon } from "../parts/icons";
+import { firewallForm } from "../policy/firewall";
+import type { Schema, Section } from "../policy/schema";
+import { sectionForm, type SectionForm } from "../policy/section";
+import type { Policy } from "../types";
+import { mayAdminister, type Open } from "./page";
+
+/** What must be sent so that BEFORE becomes AFTER: a member that went away is null. */
+function difference(before: Section, after: Section): Section {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return Object.fromEntries(
+    [...names]
+      .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+      .map((name) => [name, after[name] ?? null]),
+  );
+}
+
+const make = (name: string, schema: Schema, section: Section, changed: () => void): SectionForm =>
+  name === "firewall" ? firewallForm(schema, section, changed) : sectionForm(name, schema, section, changed);
+
+function sectionLinks(names: string[], current: string): HTMLElement {
+  return h(
+    "nav",
+    { class: "section-links", "aria-label": t("policy.sections") },
+    ...names.map((name) =>
+      h("a", { href: `#/settings/${name}`, "aria-current": name === current ? "page" : null }, word("policy", name)),
+    ),
+  );
+}
+
+export const policyPage: Open = ({ session, argument: name }) => {
+  const mayChange = mayAdminister(session);
+  const title = word("policy", name);
+  const links = h("div", {});
+  const place = h("fieldset", { class: "plain", disabled: !mayChange });
+  const state = h("span", { class: "save-state", role: "status" });
+  const save = h("button", { class: "primary", disabled: true }, t("common.save"));
+  const discard = h("button", { type: "button", hidden: true }, t("policy.discard"));
+  const general = h("p", { class: "fault", role: "alert" });
+  const json = h("textarea", { rows: 12, spellcheck: "false", wrap: "off" });
+  const jsonFault = h("p", { class: "fault", role: "alert" });
+  const expert = h("details", { class: "expert" }, h("summary", {}, t("policy.expert")));
+  let schema: Schema = {};
+  let saved: Section = {};
+  let form: SectionForm | undefined;
+
+  const dirty = (): boolean => !!form && JSON.stringify(form.value()) !== JSON.stringify(saved);
+  const tell = (): void => {
+    const changed = dirty();
+    save.disabled = !changed;
+    discard.hidden = !changed;
+    state.textContent = changed ? t("policy.dirty") : "";
+    state.classList.toggle("behind", changed);
+  };
+  const changed = (): void => {
+    general.textContent = "";
+    tell();
+    if (expert.open) showJson();
+  };
+  const showJson = (): void => {
+    json.value = JSON.stringify(form?.value() ?? {}, null, 2);
+    jsonFault.textContent = "";
+  };
+  const show = (section: Section): void => {
+    form = make(name, schema, section, changed);
+    fill(place, form.element);
+  };
+  const load = async (): Promise<void> => {
+    const answer = await attempt(() => Promise.all([api.policy(), api.policySchema()]));
+    if (!answer) return;
+    const [policy, whole] = answer;
+    schema = whole.properties?.[name] ?? {};
+    fill(links, sectionLinks(Object.keys(whole.properties ?? {}).filter((one) => one !== "version"), name));
+    show((policy as unknown as Record<string, Section>)[name] ?? {});
+    saved = form?.value() ?? {};
+    tell();
+    if (expert.open) showJson();
+  };
+  const refused = (fault: unknown): void => {
+    const [wrong] = fault instanceof Problem ? fault.errors : [];
+    const [section, ...rest] = (wrong?.pointer ?? "").slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const at = wrong && section === name ? form?.place(rest, wrong.detail) : undefined;
+    if (at) at.focus();
+    else general.textContent = explain(fault);
+    notice(at ? t("policy.wrong.one") : explain(fault), "bad");
+  };
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    if (!form || !dirty()) return;
+    const wrong = form.check();
+    if (wrong.length) {
+      wrong[0]?.focus();
+      notice(wrong.length === 1 ? t("policy.wrong.one") : t("policy.wrong.many", { n: wrong.length }), "bad");
+      return;
+    }
+    const value = form.value();
+    save.disabled = true;
+    api.setPolicy({ [name]: difference(saved, value) }).then(
+      (_: Policy) => {
+        saved = value;
+        notice(t("policy.saved"));
+        tell();
+      },
+      (fault: unknown) => {
+        tell();
+        if (!(fault instanceof Problem && fault.status === 401)) refused(fault);
+      },
+    );
+  };
+  const take = (): void => {
+    try {
+      const value: unknown = JSON.parse(json.value);
+      if (!value || typeof value !== "object" || Array.isArray(value)) throw new Error(t("policy.expert.object"));
+      show(value as Section);
+      changed();
+    } catch (fault) {
+      jsonFault.textContent = t("policy.expert.wrong", { detail: fault instanceof Error ? fault.message : "" });
+    }
+  };
+  discard.addEventListener("click", () => {
+    show(saved);
+    changed();
+    place.querySelector<HTMLElement>("input, textarea, select, summary")?.focus();
+  });
+  expert.addEventListener("toggle", showJson);
+  expert.append(
+    h(
+      "fieldset",
+      { class: "plain", disabled: !mayChange },
+      field("JSON", json, t("policy.expert.hint")),
+      jsonFault,
+      h("button", { type: "button", click: take }, t("policy.expert.take")),
+    ),
+  );
+  void load();
+
+  const element = h(
+    "div",
+    { class: "page policy" },
+    h("a", { class: "back", href: "#/settings" }, icon("back"), t("policy.back")),
+    h("div", { class: "page-head" }, h("h1", { tabindex: -1 }, title)),
+    links,
+    h(
+      "form",
+      { class: "card", novalidate: true, submit },
+      h("p", { class: "sub" }, word("policy", `${name}.what`)),
+      !mayChange && h("p", { class: "sub" }, t("policy.viewer")),
+      place,
+      expert,
+      general,
+      mayChange && h("div", { class: "save-bar" }, state, discard, save),
+    ),
+  );
+  return { title, element, dirty };
+};
