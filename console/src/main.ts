@@ -1,7 +1,7 @@
 // The frame: session, navigation by the address's fragment, language.
 import { api, Problem, whenExpired } from "./api";
 import { h } from "./dom";
-import { language, setLanguage, t, type Language } from "./i18n";
+import { language, setLanguage, startLanguage, t, type Language } from "./i18n";
 import { devicePage } from "./pages/device";
 import { devicesPage } from "./pages/devices";
 import { eventsPage } from "./pages/events";
@@ -32,10 +32,7 @@ let shown = "";
 function languageSwitch(): HTMLElement {
   const select = dropDown([["en", "English"], ["ja", "日本語"]], language(), (value) => {
     select.value = language();
-    unlessDirty(() => {
-      setLanguage(value as Language);
-      show();
-    });
+    unlessDirty(() => void setLanguage(value as Language).then(show));
   });
   select.setAttribute("aria-label", t("nav.language"));
   select.classList.add("language");
@@ -166,6 +163,7 @@ function skip(event: Event): void {
 }
 
 async function start(): Promise<void> {
+  await startLanguage();
   try {
     session = await api.session();
     if (location.hash.startsWith("#/login")) history.replaceState(null, "", "#/overview");
@@ -199,5 +197,5 @@ window.addEventListener("hashchange", () => {
 window.addEventListener("beforeunload", (event) => {
   if (page?.dirty?.()) event.preventDefault();
 });
-if (location.hash.startsWith("#/login?")) show();
+if (location.hash.startsWith("#/login?")) void startLanguage().then(show);
 else void start();

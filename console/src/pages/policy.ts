@@ -5,7 +5,7 @@ import { t, word } from "../i18n";
 import { attempt, explain, field, notice } from "../parts/dialog";
 import { icon } from "../parts/icons";
 import { firewallForm } from "../policy/firewall";
-import type { Schema, Section } from "../policy/schema";
+import { sectionsOf, type Schema, type Section } from "../policy/schema";
 import { sectionForm, type SectionForm } from "../policy/section";
 import type { Policy } from "../types";
 import { mayAdminister, type Open } from "./page";
@@ -75,7 +75,8 @@ export const policyPage: Open = ({ session, argument: name }) => {
     if (!answer) return;
     const [policy, whole] = answer;
     schema = whole.properties?.[name] ?? {};
-    fill(links, sectionLinks(Object.keys(whole.properties ?? {}).filter((one) => one !== "version"), name));
+    fill(links, sectionLinks(sectionsOf(whole), name));
+    links.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     show((policy as unknown as Record<string, Section>)[name] ?? {});
     saved = form?.value() ?? {};
     tell();

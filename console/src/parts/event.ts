@@ -1,7 +1,7 @@
 // One event: in a line, as a row of a table, and in full in a drawer.
 import { api } from "../api";
 import { h, fill } from "../dom";
-import { clock, dateTime, day, t, word } from "../i18n";
+import { clock, dateTime, day, secondsOf, t, word } from "../i18n";
 import { said } from "../i18n/said";
 import type { EventRecord } from "../types";
 import { actionBadge, layerMark } from "./badges";
@@ -11,11 +11,7 @@ import { detailSections, endpoint, summary } from "./kinds";
 
 export type Names = ReadonlyMap<string, string>;
 
-/** Seconds since 1970 of "2026-01-02T03:04:05.000006+0000". */
-export function timeOf(event: EventRecord): number {
-  const text = event.timestamp.replace(/\.(\d{3})\d*/, ".$1").replace(/([+-]\d\d)(\d\d)$/, "$1:$2");
-  return Date.parse(text) / 1000 || event.received || 0;
-}
+export const timeOf = (event: EventRecord): number => secondsOf(event.timestamp) || event.received || 0;
 
 /** Who with whom, or why: the second line. */
 export function circumstance(event: EventRecord): string {
@@ -23,7 +19,8 @@ export function circumstance(event: EventRecord): string {
   const to = endpoint(event.dest_ip, event.dest_port);
   const one = from || to;
   const way = from && to ? `${from} → ${to}` : one === summary(event) ? "" : one;
-  const reason = event.reason && said(event.reason) !== summary(event) ? said(event.reason) : "";
+  const told = said(event.reason);
+  const reason = told.toLowerCase() === summary(event).toLowerCase() ? "" : told;
   return [way, event.process?.path, reason].filter(Boolean).join(" · ");
 }
 

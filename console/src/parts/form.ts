@@ -29,7 +29,7 @@ function framed(
   focused: () => HTMLElement | null,
   labels: Labels,
   changed: () => void,
-  parts: Pick<Field, "value" | "wrong"> & { group?: boolean; extra?: Child; lines?: boolean },
+  parts: Pick<Field, "value" | "wrong"> & { group?: boolean; beside?: Child },
 ): Field {
   const id = `form-${++fields}`;
   const hint = labels.hint ? h("p", { class: "hint", id: `${id}-hint` }, labels.hint) : null;
@@ -54,7 +54,7 @@ function framed(
     ? h("div", { class: "label", "aria-hidden": "true" }, labels.label) // the group's legend says it
     : h("label", { for: id }, labels.label);
   return {
-    element: h("div", { class: "field" }, label, control, parts.extra, hint, fault),
+    element: h("div", { class: "field" }, label, parts.beside ? h("div", { class: "beside" }, control, parts.beside) : control, hint, fault),
     value: parts.value,
     wrong: parts.wrong,
     fault: (text, line) => show(text && line !== undefined ? t("wrong.line", { n: String(line + 1), what: text }) : text),
@@ -108,7 +108,7 @@ export function numberField(labels: Labels, limits: Limits, start: unknown, chan
         !input.value.trim() || (read() >= limits.low && read() <= limits.high)
           ? undefined
           : t("wrong.number", { low: String(limits.low), high: String(limits.high) }),
-      extra: say ? said : null,
+      beside: say ? said : null,
     },
   );
 }
@@ -130,16 +130,17 @@ export function textField(
 
 const linesOf = (text: string): string[] => text.split("\n").map((line) => line.trim()).filter(Boolean);
 
-/** One item a line. CHECK says what is wrong with an item. */
+/** One item a line. CHECK says what is wrong with an item. WIDE: items need the whole width. */
 export function listField(
   labels: Labels,
   limit: number,
   start: readonly unknown[],
   changed: () => void,
   check: (item: string) => string | undefined,
+  wide = false,
 ): Field {
   const rows = (n: number): number => Math.min(Math.max(n + 1, 3), 12);
-  const area = h("textarea", { rows: rows(start.length), spellcheck: "false", autocapitalize: "none", wrap: "off" }, start.join("\n"));
+  const area = h("textarea", { rows: rows(start.length), spellcheck: "false", autocapitalize: "none", wrap: "off", "data-wide": wide }, start.join("\n"));
   return framed(area, () => area, labels, changed, {
     value: () => {
       const items = linesOf(area.value);

@@ -14,13 +14,13 @@ export interface PatchActions {
   withdraw: (patch: string) => void;
 }
 
-function table(caption: string, heads: Key[], rows: HTMLElement[]): HTMLElement {
+function table(caption: string, heads: Key[], rows: HTMLElement[], kind = ""): HTMLElement {
   return h(
     "div",
     { class: "scroll" },
     h(
       "table",
-      {},
+      { class: kind },
       h("caption", { class: "unseen" }, caption),
       h("thead", {}, h("tr", {}, ...heads.map((key) => h("th", { scope: "col" }, t(key))))),
       h("tbody", {}, ...rows),
@@ -161,7 +161,7 @@ export function postureCard(device: DeviceDetail): HTMLElement {
   const title = t("device.posture");
   const list = device.posture ?? [];
   if (!list.length) return card(title, null, h("p", { class: "empty" }, t("device.posture.none")));
-  return card(title, null, table(title, ["vuln.severity", "posture.detail", "posture.fix"], list.map((one) => weaknessRow(one, device))));
+  return card(title, null, table(title, ["vuln.severity", "posture.detail", "posture.fix"], list.map((one) => weaknessRow(one, device)), "posture"));
 }
 
 function componentRow(component: Component): HTMLElement {

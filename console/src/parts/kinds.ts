@@ -1,7 +1,7 @@
 // What each kind of event says: in a line, and in the sections of its details. A kind that is not in
 // a table is shown by what all events have.
 import { h } from "../dom";
-import { dateTime, duration, t, word } from "../i18n";
+import { dateTime, duration, secondsOf, t, word } from "../i18n";
 import { said } from "../i18n/said";
 import type { EventRecord, FileFacts } from "../types";
 import { facts } from "./facts";
@@ -38,12 +38,14 @@ const summaries: Record<string, ((event: EventRecord) => string | undefined) | u
     !firewall?.rule ? undefined : firewall.rule === "default" ? t("sum.firewall.default") : t("sum.firewall", { rule: firewall.rule }),
 };
 
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 export function summary(event: EventRecord): string {
   return (
     event.alert?.signature ??
     (event.indicator ? event.indicator.value : summaries[event.event_type]?.(event)) ??
     event.attacker?.ip ??
-    (said(event.reason) || word("type", event.event_type))
+    (sentence(said(event.reason)) || word("type", event.event_type))
   );
 }
 
@@ -69,11 +71,12 @@ function processSection({ process }: EventRecord): HTMLElement | null {
 /** Before and after side by side; only lines in which there is something. */
 function comparison(before: FileFacts | undefined, after: FileFacts | undefined): HTMLElement | null {
   const owner = (f: FileFacts | undefined): string => (f?.uid === undefined ? "" : `${f.uid}:${f.gid}`);
+  const written = (f: FileFacts | undefined): string => (f?.mtime ? dateTime(secondsOf(f.mtime)) : "");
   const rows: [string, unknown, unknown][] = [
     [t("event.size"), before?.size, after?.size],
     [t("event.permissions"), before?.mode, after?.mode],
     [t("event.owner"), owner(before), owner(after)],
-    [t("event.mtime"), before?.mtime, after?.mtime],
+    [t("event.mtime"), written(before), written(after)],
     [t("event.target"), before?.target, after?.target],
     [t("event.hash"), before?.sha256, after?.sha256],
   ];

@@ -84,7 +84,7 @@ class RuleForm {
     const member = (name: string): Schema => schema.properties?.[name] ?? {};
     const text = (name: string, value: unknown, check: (text: string) => string | undefined, limit = 199): Field =>
       textField(labels(name, name !== "name" && name !== "interface"), String(value ?? ""), touched, check, limit);
-    const pick = (name: string): Field => pickField(labels(name), choicesOf(member(name), false), String(rule[name] ?? member(name).default), touched);
+    const pick = (name: string): Field => pickField(labels(name), choicesOf(member(name)), String(rule[name] ?? member(name).default), touched);
     const [, rate = "", unit = "second"] = /^(\d+)\/(\w+)$/.exec(String(rule.rate ?? "")) ?? [];
     const units = ["second", "minute", "hour", "day"].map((one): [string, string] => [one, word("choice", one)]);
     this.fields = {

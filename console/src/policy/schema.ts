@@ -19,6 +19,8 @@ export interface Schema {
 
 export type Section = Record<string, unknown>;
 
+const longest = 255; // of items that fit a column
+
 const has = (key: string): key is Key => key in en;
 
 /** Texts of "field.SECTION.MEMBER"; a member that this console does not know keeps its name. */
@@ -33,9 +35,23 @@ export function labelsOf(section: string, member: string, schema: Schema): Label
   return { label, hint: [list ? t("policy.lines") : "", hint, byDefault].filter(Boolean).join(gap) };
 }
 
-export function choicesOf(schema: Schema, mode: boolean): [string, string][] {
-  return (schema.enum ?? []).map((one) => [one, word(mode ? "mode" : "choice", one)]);
-}
+/** The order in which a person reads them: from what protects most to what protects least. */
+const modeOrder = ["prevent", "enforce", "detect", "learn", "off"];
+const sectionOrder = ["entry", "exit", "inside", "behaviour", "integrity", "logs", "malware", "firewall", "fleet"];
+
+const ordered = (names: string[], order: string[]): string[] => {
+  const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  return [...names].sort((a, b) => place(a) - place(b));
+};
+
+export const modesOf = (section: Schema | undefined): [string, string][] =>
+  ordered(section?.properties?.mode?.enum ?? [], modeOrder).map((mode) => [mode, word("mode", mode)]);
+
+/** The names of the policy's sections. */
+export const sectionsOf = (policy: Schema): string[] =>
+  ordered(Object.keys(policy.properties ?? {}).filter((name) => name !== "version"), sectionOrder);
+
+export const choicesOf = (schema: Schema): [string, string][] => (schema.enum ?? []).map((one) => [one, word("choice", one)]);
 
 /** What a text of this schema must be. */
 function textCheck(schema: Schema, inList: boolean): (text: string) => string | undefined {
@@ -48,7 +64,7 @@ function textCheck(schema: Schema, inList: boolean): (text: string) => string | 
 
 export function fieldOf(section: string, member: string, schema: Schema, value: unknown, changed: () => void): Field {
   const labels = labelsOf(section, member, schema);
-  if (schema.enum) return choiceField(labels, choicesOf(schema, member === "mode"), String(value ?? schema.default), changed);
+  if (schema.enum) return choiceField(labels, member === "mode" ? modesOf({ properties: { mode: schema } }) : choicesOf(schema), String(value ?? schema.default), changed);
   if (schema.type === "boolean") {
     const made = choiceField(labels, [["true", t("choice.true")], ["false", t("choice.false")]], String(value ?? schema.default), changed);
     return { ...made, value: () => made.value() === "true" };
@@ -62,6 +78,13 @@ export function fieldOf(section: string, member: string, schema: Schema, value: 
       member.endsWith("_s") ? duration : undefined,
     );
   if (schema.type === "array")
-    return listField(labels, schema.maxItems ?? 1000, Array.isArray(value) ? value : [], changed, textCheck(schema.items ?? {}, true));
+    return listField(
+      labels,
+      schema.maxItems ?? 1000,
+      Array.isArray(value) ? value : [],
+      changed,
+      textCheck(schema.items ?? {}, true),
+      (schema.items?.maxLength ?? 0) > longest,
+    );
   return textField(labels, typeof value === "string" ? value : "", changed, textCheck(schema, false), schema.maxLength);
 }
