@@ -224,7 +224,7 @@ async function japanese(page) {
   await page.getByText("「root」のパスワードが、広く知られた工場出荷時のままです").waitFor();
   await page.getByText("lighttpdがすべてのインターフェースで待ち受けています（tcp/80）").waitFor();
   assert.equal(await page.getByText("something that this console does not know").getAttribute("lang"), "en");
-  await page.getByText("通信先：learn。ポート：allow。学習12件、ポリシー0件。bind()のないlisten()は検知できません").waitFor();
+  await page.getByText("通信先：学習。ポート：許可。学習12件、ポリシー0件。bind()のないlisten()は検知できません").waitFor();
   await rows(page, "メンテナンス時間：1 時間").waitFor();
   await rows(page, "このプログラムが学習していない通信先です").waitFor();
   await rows(page, "1つのアドレスから、SSHログインの失敗が多数").waitFor();
