@@ -176,6 +176,7 @@ async function start(): Promise<void> {
 
 whenExpired(() => {
   if (!session) return;
+  if (page?.dirty?.()) return notice(t("policy.expired"), "bad"); // what was typed is not thrown away
   session = undefined;
   show();
 });

@@ -181,6 +181,20 @@ async function unsaved(page) {
   assert.equal(await page.locator(".rule").count(), 2);
 }
 
+/** A session that ends meanwhile takes nothing away that was typed. */
+async function expired(page) {
+  await section(page, "fleet");
+  await field(page, "Silent after (seconds)").fill("120");
+  await page.getByText("2 minutes").waitFor();
+  const cookies = await page.context().cookies();
+  await page.context().clearCookies();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("The session has ended.").waitFor();
+  await page.context().addCookies(cookies);
+  await save(page);
+  await inBundle("fleet", ({ fleet }) => fleet.silence_s === 120);
+}
+
 async function kinds(page) {
   await page.goto(`${url}/#/events`);
   for (const text of [
@@ -258,6 +272,7 @@ async function main() {
     await exitControl(page);
     await firewall(page);
     await unsaved(page);
+    await expired(page);
     await kinds(page);
     await devicePage(page);
     await japanese(page);

@@ -14,6 +14,7 @@ export const policy = {
   "policy.leave.title": "Discard the changes?",
   "policy.leave": "What you changed in “{name}” is not saved.",
   "policy.leave.stay": "Keep editing",
+  "policy.expired": "The session has ended. Sign in again in another window, then save here.",
   "policy.wrong.one": "One field needs a correction.",
   "policy.wrong.many": "{n} fields need a correction.",
   "policy.default": "Default: {value}",

@@ -15,6 +15,7 @@ export const policy: Readonly<Record<keyof typeof en, string>> = {
   "policy.leave.title": "変更を破棄しますか？",
   "policy.leave": "「{name}」の変更はまだ保存されていません。",
   "policy.leave.stay": "編集を続ける",
+  "policy.expired": "セッションが終了しました。別のウィンドウでサインインしてから、ここで保存してください。",
   "policy.wrong.one": "1か所の修正が必要です。",
   "policy.wrong.many": "{n}か所の修正が必要です。",
   "policy.default": "既定値：{value}",
