@@ -33,6 +33,39 @@ function sectionLinks(names: string[], current: string): HTMLElement {
   );
 }
 
+/** The same as JSON, to look at, to copy and to change. GET and SET are of the form. */
+function expertView(mayChange: boolean, get: () => Section, set: (section: Section) => void): { element: HTMLDetailsElement; update: () => void } {
+  const json = h("textarea", { rows: 12, spellcheck: "false", wrap: "off" });
+  const fault = h("p", { class: "fault", role: "alert" });
+  const update = (): void => {
+    if (!element.open) return;
+    json.value = JSON.stringify(get(), null, 2);
+    fault.textContent = "";
+  };
+  const take = (): void => {
+    try {
+      const value: unknown = JSON.parse(json.value);
+      if (!value || typeof value !== "object" || Array.isArray(value)) throw new Error(t("policy.expert.object"));
+      set(value as Section);
+    } catch (problem) {
+      fault.textContent = t("policy.expert.wrong", { detail: problem instanceof Error ? problem.message : "" });
+    }
+  };
+  const element = h(
+    "details",
+    { class: "expert", toggle: update },
+    h("summary", {}, t("policy.expert")),
+    h(
+      "fieldset",
+      { class: "plain", disabled: !mayChange },
+      field("JSON", json, t("policy.expert.hint")),
+      fault,
+      h("button", { type: "button", click: take }, t("policy.expert.take")),
+    ),
+  );
+  return { element, update };
+}
+
 export const policyPage: Open = ({ session, argument: name }) => {
   const mayChange = mayAdminister(session);
   const title = word("policy", name);
@@ -42,9 +75,6 @@ export const policyPage: Open = ({ session, argument: name }) => {
   const save = h("button", { class: "primary", disabled: true }, t("common.save"));
   const discard = h("button", { type: "button", hidden: true }, t("policy.discard"));
   const general = h("p", { class: "fault", role: "alert" });
-  const json = h("textarea", { rows: 12, spellcheck: "false", wrap: "off" });
-  const jsonFault = h("p", { class: "fault", role: "alert" });
-  const expert = h("details", { class: "expert" }, h("summary", {}, t("policy.expert")));
   let schema: Schema = {};
   let saved: Section = {};
   let form: SectionForm | undefined;
@@ -60,11 +90,7 @@ export const policyPage: Open = ({ session, argument: name }) => {
   const changed = (): void => {
     general.textContent = "";
     tell();
-    if (expert.open) showJson();
-  };
-  const showJson = (): void => {
-    json.value = JSON.stringify(form?.value() ?? {}, null, 2);
-    jsonFault.textContent = "";
+    expert.update();
   };
   const show = (section: Section): void => {
     form = make(name, schema, section, changed);
@@ -80,7 +106,7 @@ export const policyPage: Open = ({ session, argument: name }) => {
     show((policy as unknown as Record<string, Section>)[name] ?? {});
     saved = form?.value() ?? {};
     tell();
-    if (expert.open) showJson();
+    expert.update();
   };
   const refused = (fault: unknown): void => {
     const [wrong] = fault instanceof Problem ? fault.errors : [];
@@ -113,31 +139,19 @@ export const policyPage: Open = ({ session, argument: name }) => {
       },
     );
   };
-  const take = (): void => {
-    try {
-      const value: unknown = JSON.parse(json.value);
-      if (!value || typeof value !== "object" || Array.isArray(value)) throw new Error(t("policy.expert.object"));
-      show(value as Section);
+  const expert = expertView(
+    mayChange,
+    () => form?.value() ?? {},
+    (section) => {
+      show(section);
       changed();
-    } catch (fault) {
-      jsonFault.textContent = t("policy.expert.wrong", { detail: fault instanceof Error ? fault.message : "" });
-    }
-  };
+    },
+  );
   discard.addEventListener("click", () => {
     show(saved);
     changed();
     place.querySelector<HTMLElement>("input, textarea, select, summary")?.focus();
   });
-  expert.addEventListener("toggle", showJson);
-  expert.append(
-    h(
-      "fieldset",
-      { class: "plain", disabled: !mayChange },
-      field("JSON", json, t("policy.expert.hint")),
-      jsonFault,
-      h("button", { type: "button", click: take }, t("policy.expert.take")),
-    ),
-  );
   void load();
 
   const element = h(
@@ -152,7 +166,7 @@ export const policyPage: Open = ({ session, argument: name }) => {
       h("p", { class: "sub" }, word("policy", `${name}.what`)),
       !mayChange && h("p", { class: "sub" }, t("policy.viewer")),
       place,
-      expert,
+      expert.element,
       general,
       mayChange && h("div", { class: "save-bar" }, state, discard, save),
     ),
