@@ -9,7 +9,6 @@ export const policy = {
   "policy.saved": "The policy is in force.",
   "policy.viewer": "Your account may look, but not change.",
   "policy.dirty": "Not saved yet",
-  "policy.clean": "Saved",
   "policy.discard": "Discard",
   "policy.leave.title": "Discard the changes?",
   "policy.leave": "What you changed in “{name}” is not saved.",
@@ -195,5 +194,4 @@ export const policy = {
   "firewall.wrong.process": "An absolute path, user:NAME or cgroup:PATH is expected.",
   "firewall.wrong.user": "A user is known of outgoing packets only.",
   "firewall.wrong.forward": "What is forwarded has no program here.",
-  "firewall.wrong.rate": "A whole number from 1 to 1000000 is expected.",
 } as const;

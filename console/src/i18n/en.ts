@@ -238,7 +238,6 @@ export const en = {
   "event.confidence": "Confidence",
   "event.attacker": "Attacker",
   "event.ttl": "Blocked for",
-  "event.seconds": "{n} s",
   "event.raw": "Record as stored",
   "event.leaf": "Audit record",
   "event.chain": "Chain",

@@ -10,7 +10,6 @@ export const policy: Readonly<Record<keyof typeof en, string>> = {
   "policy.saved": "ポリシーを適用しました。",
   "policy.viewer": "このアカウントは閲覧のみ可能です。",
   "policy.dirty": "未保存の変更があります",
-  "policy.clean": "保存済み",
   "policy.discard": "破棄",
   "policy.leave.title": "変更を破棄しますか？",
   "policy.leave": "「{name}」の変更はまだ保存されていません。",
@@ -196,5 +195,4 @@ export const policy: Readonly<Record<keyof typeof en, string>> = {
   "firewall.wrong.process": "絶対パス、user:名前、cgroup:パスのいずれかを入力してください。",
   "firewall.wrong.user": "ユーザーは送信パケットでのみ指定できます。",
   "firewall.wrong.forward": "転送パケットにはプログラムを指定できません。",
-  "firewall.wrong.rate": "1〜1000000の整数を入力してください。",
 };

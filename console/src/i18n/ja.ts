@@ -239,7 +239,6 @@ export const ja: Dictionary = {
   "event.confidence": "確度",
   "event.attacker": "攻撃元",
   "event.ttl": "遮断期間",
-  "event.seconds": "{n}秒",
   "event.raw": "保存された記録",
   "event.leaf": "監査記録番号",
   "event.chain": "連鎖",
