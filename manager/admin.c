@@ -64,7 +64,7 @@ static enum sek_error get_policy(struct sek_request *r, struct sek_fault *fault)
                                       "s", r->tenant);
     if (rc && rc != SEK_ENOTFOUND)
         return rc;
-    policy = rc ? sek_policy_default() : json_incref(json_object_get(row, "doc"));
+    policy = rc ? sek_policy_initial() : json_incref(json_object_get(row, "doc"));
     json_decref(row);
     return sek_reply(r, 200, policy);
 }
@@ -102,7 +102,7 @@ static enum sek_error merge_policy(struct sek_request *r, const json_t *body, js
                                       "s", r->tenant);
     if (rc && rc != SEK_ENOTFOUND)
         return rc;
-    policy = rc ? sek_policy_default() : json_deep_copy(json_object_get(row, "doc"));
+    policy = rc ? sek_policy_initial() : json_deep_copy(json_object_get(row, "doc"));
     json_decref(row);
     json_object_foreach((json_t *)body, name, section)
     {

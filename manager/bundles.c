@@ -206,7 +206,7 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
                              struct files *files, struct sek_fault *fault)
 {
     bool gateway = false;
-    json_t *policy = sek_policy_default(), *indicators = NULL;
+    json_t *policy = sek_policy_initial(), *indicators = NULL;
     struct sek_text allowlist = {0};
     struct content_gather rules = {files, "rules/", ".rules"};
     struct content_gather patches = {files, "rules/patch-", ".rules"};

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATHS  SEK_POLICY_PATHS, 24
-#define SCOPES SEK_POLICY_SCOPES, 4
-#define NAMES  SEK_POLICY_NAMES, 24
+#define PATHS  SEK_ITEM_PATHS, 24
+#define SCOPES SEK_ITEM_SCOPES, 4
+#define NAMES  SEK_ITEM_NAMES, 24
 
 const struct sek_policy_section sek_policy_sections[] = {
     {"entry",
@@ -64,7 +64,7 @@ const struct sek_policy_section sek_policy_sections[] = {
     {0},
 };
 
-json_t *sek_policy_default(void)
+json_t *sek_policy_initial(void)
 {
     json_t *policy = json_pack("{s:i}", "version", 1);
     for (const struct sek_policy_section *s = sek_policy_sections; s->name; s++) {
@@ -149,8 +149,8 @@ static bool item_fits(enum sek_policy_item item, const char *text)
 {
     if (!text || !*text || strlen(text) > SEK_POLICY_ITEM)
         return false;
-    return item == SEK_POLICY_NAMES || *text == '/' ||
-           (item == SEK_POLICY_SCOPES && !strcmp(text, "all"));
+    return item == SEK_ITEM_NAMES || *text == '/' ||
+           (item == SEK_ITEM_SCOPES && !strcmp(text, "all"));
 }
 
 static enum sek_error check_list(const char *section, const struct sek_policy_list *l,

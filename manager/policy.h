@@ -15,9 +15,9 @@
 #define SEK_POLICY_POINTER      256
 
 enum sek_policy_item {
-    SEK_POLICY_PATHS,  /* absolute paths */
-    SEK_POLICY_SCOPES, /* absolute paths, or "all" */
-    SEK_POLICY_NAMES,  /* names or patterns */
+    SEK_ITEM_PATHS,  /* absolute paths */
+    SEK_ITEM_SCOPES, /* absolute paths, or "all" */
+    SEK_ITEM_NAMES,  /* names or patterns */
 };
 
 struct sek_policy_number {
@@ -51,7 +51,7 @@ struct sek_policy_section {
 extern const struct sek_policy_section sek_policy_sections[];
 
 /* The policy that a tenant starts with (new reference). */
-json_t *sek_policy_default(void);
+json_t *sek_policy_initial(void);
 /* SEK_EINVAL or SEK_ELIMIT; the message is "PLACE: what was found or expected", PLACE as
  * "exit.default" or "firewall.rules[2].ports[0]". */
 enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault);

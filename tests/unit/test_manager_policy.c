@@ -1,5 +1,6 @@
-/* objects: manager/policy.c manager/policy_schema.c */
-/* The policy's members: what is refused, at which place, and that the schema says the same. */
+/* objects: manager/policy.c manager/policy_schema.c agent/worker/policy.c agent/worker/duties_check.c agent/section.c agent/integrity/options.c agent/logs/options.c agent/malware/options.c agent/lockdown/responder.c agent/lockdown/lease.c agent/lockdown/updater.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c agent/settle.c agent/event.c agent/message.c agent/guard/learned.c */
+/* The policy's members: what is refused, at which place, that the schema says the same, and that a
+ * device takes what the manager takes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/learned.h"
+#include "agent/worker/policy.h"
 #include "manager/policy.h"
+
+/* What the manager takes and a device does not would stop the whole bundle there. */
+static void expect_device_takes(const json_t *policy)
+{
+    struct sek_policy p;
+    struct sek_fault fault = {0};
+    char *text = json_dumps(policy, JSON_COMPACT);
+    if (sek_policy_parse(&p, text, strlen(text), &fault))
+        fail_msg("the device refuses %s: %s", text, fault.message);
+    free(text);
+}
 
 /* {SECTION: {MEMBER: VALUE (taken)}} passes or not. */
 static enum sek_error check(const char *section, const char *member, json_t *value,
@@ -18,6 +32,8 @@ static enum sek_error check(const char *section, const char *member, json_t *val
 {
     json_t *policy = json_pack("{s:{s:o}}", section, member, value);
     enum sek_error rc = sek_policy_check(policy, fault);
+    if (!rc)
+        expect_device_takes(policy);
     json_decref(policy);
     return rc;
 }
@@ -37,11 +53,12 @@ static void expect_place(const char *text, const char *place, const char *words)
     json_decref(policy);
 }
 
-static void the_default_policy_passes_its_own_check(void **state)
+static void the_first_policy_passes_here_and_on_the_device(void **state)
 {
-    json_t *policy = sek_policy_default();
+    json_t *policy = sek_policy_initial();
     (void)state;
     assert_int_equal(sek_policy_check(policy, NULL), SEK_OK);
+    expect_device_takes(policy);
     json_decref(policy);
 }
 
@@ -135,9 +152,14 @@ static void a_permission_is_one_line_of_four_good_words(void **state)
     };
     struct sek_fault fault;
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        if (check("exit", "destinations", json_pack("[s]", good[i]), &fault))
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct sek_learned table = {0};
+        if (check("exit", "destinations", json_pack("[s]", good[i]), &fault) ||
+            sek_learned_parse(&table, "of the device", good[i], strlen(good[i]), &fault))
             fail_msg("%s", fault.message);
+        assert_int_equal(table.count, 1);
+        sek_learned_free(&table);
+    }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (!check("exit", "destinations", json_pack("[s]", bad[i]), &fault))
             fail_msg("'%s' passes", bad[i]);
@@ -193,7 +215,7 @@ static void try_member(const char *section, const char *member, const json_t *sc
     }
 }
 
-static void the_schema_allows_what_the_check_allows(void **state)
+static void the_schema_allows_what_manager_and_device_take(void **state)
 {
     const char *name, *member;
     json_t *section, *schema, *whole = sek_policy_schema();
@@ -214,11 +236,11 @@ static void the_schema_allows_what_the_check_allows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_default_policy_passes_its_own_check),
+        cmocka_unit_test(the_first_policy_passes_here_and_on_the_device),
         cmocka_unit_test(a_wrong_member_is_named_by_its_place_with_what_is_expected),
         cmocka_unit_test(a_place_of_any_length_stays_within_its_room),
         cmocka_unit_test(a_permission_is_one_line_of_four_good_words),
-        cmocka_unit_test(the_schema_allows_what_the_check_allows),
+        cmocka_unit_test(the_schema_allows_what_manager_and_device_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
