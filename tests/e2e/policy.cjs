@@ -216,6 +216,8 @@ async function kinds(page) {
 async function devicePage(page) {
   await page.goto(`${url}/#/devices/${camera}`);
   const card = page.locator("table.protection");
+  await card.getByRole("row", { name: /Self-protection Partial no BPF LSM/ }).waitFor();
+  await page.getByText("8 parts that work or are switched off").click();
   await card.getByRole("row", { name: "Entry: virtual patches Full nft queue, 2 patched ports" }).waitFor();
   await card.getByRole("row", { name: /Firewall Full Waits for its confirmation/ }).waitFor();
   await card.getByRole("row", { name: "Malware Off off by policy" }).waitFor();

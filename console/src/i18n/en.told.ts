@@ -87,6 +87,7 @@ export const told = {
   "protection.partial": "Partial",
   "protection.absent": "Absent",
   "protection.off": "Off",
+  "protection.others": "{n} parts that work or are switched off",
   "protection.pending": "Waits for its confirmation",
   "protection.entry": "Entry: virtual patches",
   "protection.block": "Entry: blocked addresses",

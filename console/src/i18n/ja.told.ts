@@ -89,6 +89,7 @@ export const told: Readonly<Record<keyof typeof en, string>> = {
   "protection.partial": "一部",
   "protection.absent": "なし",
   "protection.off": "オフ",
+  "protection.others": "正常またはオフの項目 {n}件",
   "protection.pending": "確認待ち",
   "protection.entry": "入口：仮想パッチ",
   "protection.block": "入口：アドレスの遮断",

@@ -8,7 +8,7 @@ import { eventRow, eventTable, type Names } from "../parts/event";
 import { facts } from "../parts/facts";
 import { componentsCard, patchesCard, postureCard, vulnerabilitiesCard } from "../parts/inventory";
 import { icon } from "../parts/icons";
-import { protectionCard, windowControl, windowEnd } from "../parts/protection";
+import { protectionCard, windowBanner, windowButton, windowEnd } from "../parts/protection";
 import type { DeviceDetail, EventRecord } from "../types";
 import { mayAdminister, mayOperate, type Context, type Open } from "./page";
 
@@ -63,6 +63,7 @@ export const devicePage: Open = (context) => {
   const state = h("div", {});
   const protection = h("div", {});
   const maintenance = h("div", { class: "maintenance" });
+  const openWindow = h("span", {});
   const vulnerabilities = h("div", {});
   const patches = h("div", {});
   const posture = h("div", {});
@@ -89,7 +90,9 @@ export const devicePage: Open = (context) => {
     const now = `${device?.online} ${open ? windowUntil : 0}`;
     if (!device || now === windowShown) return;
     windowShown = now;
-    fill(maintenance, windowControl(device, open ? windowUntil : 0, mayOperate(session)));
+    const may = mayOperate(session) && device.kind !== "gateway";
+    fill(maintenance, open && windowBanner(device, windowUntil, may));
+    fill(openWindow, !open && may && device.online && windowButton(device));
   };
   const show = (next: DeviceDetail): void => {
     const inventoryChanged = JSON.stringify(device?.components) !== JSON.stringify(next.components);
@@ -98,7 +101,8 @@ export const devicePage: Open = (context) => {
     document.title = `${device.name} · Sekisho`;
     fill(kind, word("kind", device.kind), " ", onlineMark(device));
     fill(state, stateCard(device));
-    fill(protection, device.kind === "gateway" ? null : protectionCard(device));
+    const unfolded = protection.querySelector("details")?.open ?? false;
+    fill(protection, device.kind === "gateway" ? null : protectionCard(device, unfolded));
     showWindow();
     fill(vulnerabilities, vulnerabilitiesCard(device));
     fill(
@@ -147,7 +151,7 @@ export const devicePage: Open = (context) => {
       "div",
       { class: "page device" },
       h("a", { class: "back", href: "#/devices" }, icon("back"), t("device.back")),
-      h("div", { class: "page-head" }, h("div", { class: "device-title" }, title, kind), remove),
+      h("div", { class: "page-head" }, h("div", { class: "device-title" }, title, kind), h("div", { class: "live-tools" }, openWindow, remove)),
       maintenance,
       state,
       protection,

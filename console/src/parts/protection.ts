@@ -1,8 +1,8 @@
 // Cards of the device page: which protection is full, partial or absent and why, and the
 // maintenance window.
 import { api } from "../api";
-import { h, type Child } from "../dom";
-import { clock, day, duration, t, word } from "../i18n";
+import { h } from "../dom";
+import { clock, count, day, duration, t, word } from "../i18n";
 import { said } from "../i18n/said";
 import type { DeviceDetail, EventRecord } from "../types";
 import { badge } from "./badges";
@@ -13,42 +13,70 @@ import { textField } from "./form";
 
 const tones: Record<string, string> = { full: "good", partial: "warn", absent: "severe", off: "plain" };
 
-/** What the policy switches off is no fault. */
-const levelOf = (level: string, why: string): string => (level === "absent" && /\boff by policy$/.test(why) ? "off" : level);
+interface Part {
+  name: string;
+  level: string;
+  why: string;
+  pending: boolean;
+}
 
-function partRow(part: string, level: string, why: string): HTMLElement {
-  const shown = levelOf(level, why);
-  const pending = part === "firewall" && why.includes("not confirmed yet");
+/** What the policy switches off is no fault. */
+function partsOf(device: DeviceDetail): Part[] {
+  const reasons = device.status?.why ?? {};
+  return Object.entries(device.status?.protection ?? {}).map(([name, level]) => {
+    const why = reasons[name] ?? "";
+    return {
+      name,
+      why,
+      level: level === "absent" && /\boff by policy$/.test(why) ? "off" : level,
+      pending: name === "firewall" && why.includes("not confirmed yet"),
+    };
+  });
+}
+
+const needsAttention = ({ level, pending }: Part): boolean => pending || (level !== "full" && level !== "off");
+
+function partRow({ name, level, why, pending }: Part): HTMLElement {
   return h(
     "tr",
     {},
-    h("th", { scope: "row" }, word("protection", part)),
-    h("td", {}, badge(word("protection", shown), tones[shown] ?? "plain"), pending && " ", pending && badge(t("protection.pending"), "warn")),
+    h("th", { scope: "row" }, word("protection", name)),
+    h("td", {}, badge(word("protection", level), tones[level] ?? "plain"), pending && " ", pending && badge(t("protection.pending"), "warn")),
     h("td", { class: "why" }, said(why)),
   );
 }
 
-export function protectionCard(device: DeviceDetail): HTMLElement {
-  const parts = Object.entries(device.status?.protection ?? {});
-  const why = device.status?.why ?? {};
+function partTable(parts: Part[]): HTMLElement {
   const heads = ["protection.part", "protection.level", "protection.why"] as const;
+  return h(
+    "div",
+    { class: "scroll" },
+    h(
+      "table",
+      { class: "protection" },
+      h("caption", { class: "unseen" }, t("protection.title")),
+      h("thead", {}, h("tr", {}, ...heads.map((key) => h("th", { scope: "col" }, t(key))))),
+      h("tbody", {}, ...parts.map(partRow)),
+    ),
+  );
+}
+
+/** What needs attention is in sight, the rest unfolds. OPEN: whether it was unfolded before. */
+export function protectionCard(device: DeviceDetail, open: boolean): HTMLElement {
+  const parts = partsOf(device);
+  const urgent = parts.filter(needsAttention);
+  const others = parts.filter((part) => !needsAttention(part));
+  const numbers = ["full", "partial", "absent", "off"]
+    .map((level): [string, number] => [level, parts.filter((part) => part.level === level).length])
+    .filter(([, n]) => n)
+    .map(([level, n]) => badge(`${word("protection", level)}: ${count(n)}`, tones[level] ?? "plain"));
   return h(
     "section",
     { class: "card" },
-    h("div", { class: "card-head" }, h("h2", {}, t("protection.title"))),
-    parts.length
-      ? h(
-          "div",
-          { class: "scroll" },
-          h(
-            "table",
-            { class: "protection" },
-            h("caption", { class: "unseen" }, t("protection.title")),
-            h("thead", {}, h("tr", {}, ...heads.map((key) => h("th", { scope: "col" }, t(key))))),
-            h("tbody", {}, ...parts.map(([part, level]) => partRow(part, level, why[part] ?? ""))),
-          ),
-        )
-      : h("p", { class: "empty" }, t("protection.none")),
+    h("div", { class: "card-head" }, h("h2", {}, t("protection.title")), h("div", { class: "marks" }, ...numbers)),
+    parts.length ? null : h("p", { class: "empty" }, t("protection.none")),
+    urgent.length ? partTable(urgent) : null,
+    others.length ? h("details", { open }, h("summary", {}, t("protection.others", { n: others.length })), partTable(others)) : null,
   );
 }
 
@@ -90,18 +118,16 @@ function windowDialog(device: DeviceDetail): void {
   time.focus();
 }
 
-/** END: of the open window, seconds since 1970; 0: none. */
-export function windowControl(device: DeviceDetail, end: number, mayOperate: boolean): Child {
-  if (device.kind === "gateway") return null;
-  const left = end - Date.now() / 1000;
-  if (left > 0)
-    return h(
-      "div",
-      { class: "window open", role: "status" },
-      h("span", {}, t("window.until", { time: left > 43200 ? `${day(end)} ${clock(end)}` : clock(end) })),
-      mayOperate && device.online && h("button", { type: "button", click: () => void attempt(() => askFor(device.id, 0, "")) }, t("window.close")),
-    );
-  return mayOperate && device.online
-    ? h("button", { type: "button", click: () => windowDialog(device) }, t("window.open"))
-    : null;
+/** END: of the open window, seconds since 1970. */
+export function windowBanner(device: DeviceDetail, end: number, mayOperate: boolean): HTMLElement {
+  const until = end - Date.now() / 1000 > 43200 ? `${day(end)} ${clock(end)}` : clock(end);
+  return h(
+    "div",
+    { class: "window", role: "status" },
+    h("span", {}, t("window.until", { time: until })),
+    mayOperate && device.online && h("button", { type: "button", click: () => void attempt(() => askFor(device.id, 0, "")) }, t("window.close")),
+  );
 }
+
+export const windowButton = (device: DeviceDetail): HTMLElement =>
+  h("button", { type: "button", click: () => windowDialog(device) }, t("window.open"));
