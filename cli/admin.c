@@ -212,28 +212,6 @@ static enum sek_error rules_put(struct sek_cli *cli, const struct sek_command *c
     return send_file(cli, "PUT", path, file, "text/plain", fault);
 }
 
-static enum sek_error policy_get(struct sek_cli *cli, const struct sek_command *command,
-                                 struct sek_fault *fault)
-{
-    json_t *doc = NULL;
-    (void)command;
-    enum sek_error rc = sek_cli_get(cli, "/api/v1/policy", &doc, fault);
-    cli->json = true; /* what `policy put` reads */
-    if (!rc)
-        sek_cli_list(cli, doc, NULL, NULL);
-    json_decref(doc);
-    return rc;
-}
-
-static enum sek_error policy_put(struct sek_cli *cli, const struct sek_command *command,
-                                 struct sek_fault *fault)
-{
-    const char *file;
-    (void)command;
-    enum sek_error rc = sek_cli_word(cli, 0, "FILE", &file, fault);
-    return rc ? rc : send_file(cli, "PUT", "/api/v1/policy", file, "application/json", fault);
-}
-
 static enum sek_error indicator_add(struct sek_cli *cli, const struct sek_command *command,
                                     struct sek_fault *fault)
 {
@@ -460,9 +438,6 @@ const struct sek_command sek_commands_admin[] = {
      allow_import, NULL, NULL, {NULL}},
     {"allowlist remove", "SHA256", "no longer allow a program", remove_one, "/api/v1/allowlist",
      NULL, {NULL}},
-    {"policy get", "", "the policy in force", policy_get, NULL, NULL, {NULL}},
-    {"policy put", "FILE", "change the policy; sections not given stay", policy_put, NULL, NULL,
-     {NULL}},
     {"rules", "", "list the tenant's rules", sek_cli_simple, "/api/v1/rules", "rules",
      {"name", "bytes", "updated", NULL}},
     {"rules put", "NAME FILE", "add or replace rules", rules_put, NULL, NULL, {NULL}},

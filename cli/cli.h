@@ -31,7 +31,7 @@ struct sek_command {
 };
 
 /* Tables end with a NULL word. */
-extern const struct sek_command sek_commands_fleet[], sek_commands_admin[];
+extern const struct sek_command sek_commands_fleet[], sek_commands_admin[], sek_commands_policy[];
 
 /* --- command line --- */
 /* The INDEX-th word after the command's own words; SEK_EINVAL names what is expected. */

@@ -51,12 +51,25 @@ static enum sek_error get_device(struct sek_cli *cli, json_t **out, struct sek_f
     return sek_cli_get(cli, path, out, fault);
 }
 
+/* As `sekisho-agent doctor` tells it, as far as the device reports it. */
+static json_t *protection_rows(const json_t *status)
+{
+    const json_t *why = json_object_get(status, "why");
+    const char *part;
+    json_t *level, *rows = json_array();
+    json_object_foreach(json_object_get(status, "protection"), part, level)
+        json_array_append_new(rows, json_pack("{s:s, s:O, s:O?}", "protection", part, "level", level,
+                                              "why", json_object_get(why, part)));
+    return rows;
+}
+
 static enum sek_error device_show(struct sek_cli *cli, const struct sek_command *command,
                                   struct sek_fault *fault)
 {
     static const char *const findings[] = {"cve", "package", "version", "state", "patches", NULL};
     static const char *const patches[] = {"id", "origin", "mode", "component", "cves", "ports", NULL};
     static const char *const posture[] = {"severity", "id", "subject", "detail", "fix", NULL};
+    static const char *const protection[] = {"protection", "level", "why", NULL};
     json_t *doc = NULL;
     enum sek_error rc = get_device(cli, &doc, fault);
     (void)command;
@@ -66,6 +79,7 @@ static enum sek_error device_show(struct sek_cli *cli, const struct sek_command 
         json_t *found = json_incref(json_object_get(doc, "findings"));
         json_t *patched = json_incref(json_object_get(doc, "patches"));
         json_t *weak = json_incref(json_object_get(doc, "posture"));
+        json_t *states = protection_rows(json_object_get(doc, "status"));
         printf("components       %zu\n", json_array_size(json_object_get(doc, "components")));
         json_object_del(doc, "components");
         json_object_del(doc, "findings");
@@ -78,6 +92,9 @@ static enum sek_error device_show(struct sek_cli *cli, const struct sek_command 
         sek_cli_table(patched, patches);
         printf("\n");
         sek_cli_table(weak, posture);
+        printf("\n");
+        sek_cli_table(states, protection);
+        json_decref(states);
         json_decref(weak);
         json_decref(found);
         json_decref(patched);
@@ -195,12 +212,28 @@ static const char *what_of(const json_t *event)
     return text ? text : text_of(event, "reason");
 }
 
+/* What the reason is about: a file, a rule, a program; "" when there is nothing of the kind. */
+static const char *subject_of(const json_t *event)
+{
+    static const char *const places[][2] = {{"integrity", "path"}, {"malware", "path"},
+                                            {"lockdown", "path"},  {"firewall", "rule"},
+                                            {"log", "source"},     {"process", "path"}};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const char *text = json_string_value(
+            json_object_get(json_object_get(event, places[i][0]), places[i][1]));
+        if (text)
+            return text;
+    }
+    return "";
+}
+
 static void print_event(const json_t *event)
 {
-    printf("%-26.26s %-8s %-11s %-10s %-18s %s -> %s  %s\n", text_of(event, "timestamp"),
+    const char *subject = subject_of(event);
+    printf("%-26.26s %-8s %-11s %-10s %-18s %s -> %s  %s%s%s\n", text_of(event, "timestamp"),
            text_of(event, "layer"), text_of(event, "action"), text_of(event, "event_type"),
            text_of(event, "device"), text_of(event, "src_ip"), text_of(event, "dest_ip"),
-           what_of(event));
+           what_of(event), *subject ? ": " : "", subject);
     fflush(stdout);
 }
 
@@ -291,7 +324,7 @@ const struct sek_command sek_commands_fleet[] = {
     {"device remove", "DEVICE", "remove a device; its certificate ends", remove_one,
      "/api/v1/devices", NULL, {NULL}},
     {"device command", "DEVICE NAME [KEY=VALUE...]",
-     "send a command to a connected device: lockdown mode=M, maintenance seconds=N [updater=PATH]", device_command, NULL,
+     "send a command to a connected device: lockdown mode=M, maintenance seconds=N [updater=PATH] (0: close)", device_command, NULL,
      NULL, {NULL}},
     {"components", "DEVICE", "what is installed on a device", components, NULL, NULL,
      {"ecosystem", "name", "version", "source", "source_version", "path", "findings", NULL}},

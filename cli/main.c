@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct sek_command *const tables[] = {sek_commands_fleet, sek_commands_admin};
+static const struct sek_command *const tables[] = {sek_commands_fleet, sek_commands_admin,
+                                                  sek_commands_policy};
 #define TABLES (sizeof tables / sizeof tables[0])
 
 static void print_help(FILE *out)

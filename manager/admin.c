@@ -4,6 +4,7 @@
 #include "lib/rules/ruleset.h"
 #include "manager/bundles.h"
 #include "manager/intel.h"
+#include "manager/policy.h"
 #include "manager/push.h"
 
 #include <limits.h>
@@ -63,12 +64,33 @@ static enum sek_error get_policy(struct sek_request *r, struct sek_fault *fault)
                                       "s", r->tenant);
     if (rc && rc != SEK_ENOTFOUND)
         return rc;
-    policy = rc ? sek_policy_default() : json_incref(json_object_get(row, "doc"));
+    policy = rc ? sek_policy_initial() : json_incref(json_object_get(row, "doc"));
     json_decref(row);
     return sek_reply(r, 200, policy);
 }
 
-/* The sections given replace those in force; what is not given stays. */
+static enum sek_error get_policy_schema(struct sek_request *r, struct sek_fault *fault)
+{
+    json_t *schema = sek_policy_schema();
+    return schema ? sek_reply(r, 200, schema)
+                  : sek_fail(fault, SEK_ENOMEM, "policy schema: out of memory");
+}
+
+/* The members given replace those in force, null takes one away (the device's default holds then),
+ * and what is not given stays: a merge patch (RFC 7396) of two levels. */
+static void merge_section(json_t *old, json_t *section)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(section, name, value)
+    {
+        if (json_is_null(value))
+            json_object_del(old, name);
+        else
+            json_object_set(old, name, value);
+    }
+}
+
 static enum sek_error merge_policy(struct sek_request *r, const json_t *body, json_t **out,
                                    struct sek_fault *fault)
 {
@@ -80,7 +102,7 @@ static enum sek_error merge_policy(struct sek_request *r, const json_t *body, js
                                       "s", r->tenant);
     if (rc && rc != SEK_ENOTFOUND)
         return rc;
-    policy = rc ? sek_policy_default() : json_deep_copy(json_object_get(row, "doc"));
+    policy = rc ? sek_policy_initial() : json_deep_copy(json_object_get(row, "doc"));
     json_decref(row);
     json_object_foreach((json_t *)body, name, section)
     {
@@ -88,10 +110,13 @@ static enum sek_error merge_policy(struct sek_request *r, const json_t *body, js
         if (!strcmp(name, "version"))
             continue;
         /* What is no section is refused by the check of the whole. */
-        if (json_is_object(old) && json_is_object(section))
-            json_object_update(old, section);
-        else
+        if (!json_is_object(section)) {
             json_object_set(policy, name, section);
+            continue;
+        }
+        if (!json_is_object(old))
+            json_object_set_new(policy, name, old = json_object());
+        merge_section(old, section);
     }
     json_object_set_new(policy, "version",
                         json_integer(json_integer_value(json_object_get(policy, "version")) + 1));
@@ -99,15 +124,31 @@ static enum sek_error merge_policy(struct sek_request *r, const json_t *body, js
     return SEK_OK;
 }
 
+/* The problem names the member with a JSON pointer, so that a form can show it at the field. */
+static enum sek_error refuse_policy(struct sek_request *r, const struct sek_fault *fault)
+{
+    char pointer[SEK_POLICY_POINTER];
+    const char *detail = sek_policy_place(fault, pointer);
+    return sek_reply_problem(r, 400, fault->message,
+                             json_pack("{s:[{s:o, s:o}]}", "errors", "pointer",
+                                       sek_problem_text(pointer), "detail",
+                                       sek_problem_text(detail)));
+}
+
 static enum sek_error put_policy(struct sek_request *r, struct sek_fault *fault)
 {
     json_t *body = NULL, *policy = NULL;
     char *text = NULL;
-    enum sek_error rc = sek_request_json(r, &body, fault);
+    enum sek_error checked = SEK_OK, rc = sek_request_json(r, &body, fault);
     if (!rc)
         rc = merge_policy(r, body, &policy, fault);
     if (!rc)
-        rc = sek_policy_check(policy, fault);
+        checked = sek_policy_check(policy, fault);
+    if (checked == SEK_EINVAL || checked == SEK_ELIMIT) {
+        rc = refuse_policy(r, fault);
+        goto done;
+    }
+    rc = rc ? rc : checked;
     if (!rc && !(text = json_dumps(policy, JSON_COMPACT)))
         rc = sek_fail(fault, SEK_ENOMEM, "policy: out of memory");
     if (!rc)
@@ -119,6 +160,7 @@ static enum sek_error put_policy(struct sek_request *r, struct sek_fault *fault)
         sek_bundles_changed(r->manager->bundles, r->tenant, NULL);
         rc = sek_reply(r, 200, json_incref(policy));
     }
+done:
     free(text);
     json_decref(policy);
     json_decref(body);
@@ -243,6 +285,7 @@ const struct sek_route sek_routes_admin[] = {
     {EVHTTP_REQ_POST, "/api/v1/tenants", SEK_ACCESS_SYSTEM, add_tenant},
     {EVHTTP_REQ_GET, "/api/v1/policy", SEK_ACCESS_VIEWER, get_policy},
     {EVHTTP_REQ_PUT, "/api/v1/policy", SEK_ACCESS_ADMIN, put_policy},
+    {EVHTTP_REQ_GET, "/api/v1/policy/schema", SEK_ACCESS_VIEWER, get_policy_schema},
     {EVHTTP_REQ_GET, "/api/v1/rules", SEK_ACCESS_VIEWER, list_rules},
     {EVHTTP_REQ_PUT, "/api/v1/rules/*", SEK_ACCESS_ADMIN, put_rules},
     {EVHTTP_REQ_DELETE, "/api/v1/rules/*", SEK_ACCESS_ADMIN, remove_rules},

@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "manager/content.h"
 #include "manager/intel.h"
+#include "manager/policy.h"
 #include "manager/push.h"
 #include "manager/uninstall.h"
 #include "manager/reputation.h"
@@ -205,7 +206,7 @@ static enum sek_error gather(struct sek_manager *m, const char *tenant, const ch
                              struct files *files, struct sek_fault *fault)
 {
     bool gateway = false;
-    json_t *policy = sek_policy_default(), *indicators = NULL;
+    json_t *policy = sek_policy_initial(), *indicators = NULL;
     struct sek_text allowlist = {0};
     struct content_gather rules = {files, "rules/", ".rules"};
     struct content_gather patches = {files, "rules/patch-", ".rules"};

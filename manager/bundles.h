@@ -19,11 +19,8 @@ enum sek_error sek_bundles_version(struct sek_bundles *bundles, const char *tena
 /* POST .../bundle */
 enum sek_error sek_bundles_fetch(struct sek_request *r, struct sek_fault *fault);
 
-/* The policy a tenant starts with (new reference), and the check of one; a message names the field. */
-json_t *sek_policy_default(void);
 /* The number SECTION.FIELD of TENANT's policy; FALLBACK when it has none. */
 int64_t sek_policy_number(struct sek_manager *m, const char *tenant, const char *section,
                           const char *field, int64_t fallback);
-enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault);
 
 #endif

@@ -104,13 +104,25 @@ static const char *status_title(int status)
     return "Error";
 }
 
+json_t *sek_problem_text(const char *text)
+{
+    struct sek_text list = {0};
+    sek_json_open(&list, NULL, '[');
+    sek_json_str(&list, NULL, text);
+    sek_json_close(&list, ']');
+    json_t *parsed = list.failed ? NULL : json_loadb(list.data, list.len, 0, NULL);
+    json_t *value = json_incref(json_array_get(parsed, 0));
+    json_decref(parsed);
+    sek_text_free(&list);
+    return value;
+}
+
 enum sek_error sek_reply_problem(struct sek_request *r, int status, const char *detail,
                                  json_t *extra)
 {
-    json_t *doc = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title",
-                            status_title(status), "status", status, "detail", detail);
-    if (!doc) /* a detail that is not UTF-8 */
-        doc = json_pack("{s:s, s:i}", "title", status_title(status), "status", status);
+    json_t *doc = json_pack("{s:s, s:s, s:i, s:o}", "type", "about:blank", "title",
+                            status_title(status), "status", status, "detail",
+                            sek_problem_text(detail));
     if (extra)
         json_object_update(doc, extra);
     json_decref(extra);

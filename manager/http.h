@@ -66,6 +66,8 @@ enum sek_error sek_reply_text(struct sek_request *r, int status, const char *typ
 /* A problem document; EXTRA (taken, may be NULL) adds members. */
 enum sek_error sek_reply_problem(struct sek_request *r, int status, const char *detail,
                                  json_t *extra);
+/* TEXT as a JSON string (new reference), also when a message was cut within a character. */
+json_t *sek_problem_text(const char *text);
 
 /* The problem that FAULT is. */
 void sek_reply_fault(struct sek_request *r, enum sek_error rc, const struct sek_fault *fault);

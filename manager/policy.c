@@ -1,43 +1,22 @@
-/* The policy's fields, each with its allowed values: the default, and a check that names the field. */
-#include "manager/bundles.h"
+/* The table of the policy's members, the default policy, and the check, whose message begins with
+ * the member's place. */
+#include "manager/policy.h"
+#include "lib/base/encode.h"
 #include "lib/firewall/ruleset.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_ITEMS 24 /* what the agent takes */
-#define ITEM_BYTES 199
-#define DESTINATIONS 2000 /* lines of exit.destinations */
+#define PATHS  SEK_ITEM_PATHS, 24
+#define SCOPES SEK_ITEM_SCOPES, 4
+#define NAMES  SEK_ITEM_NAMES, 24
 
-struct number_field {
-    const char *name;
-    json_int_t low, high, fallback;
-};
-
-struct word_field {
-    const char *name;
-    const char *words[5]; /* the first is the default */
-};
-
-struct list_field {
-    const char *name;
-    bool paths;               /* absolute paths; else any names */
-    const char *fallback[12]; /* all empty: the device's own defaults hold */
-};
-
-static const struct section {
-    const char *name;
-    const char *modes[5]; /* the first is the default */
-    struct number_field numbers[5];
-    struct list_field lists[4];
-    struct word_field words[6];
-    const char *flag, *path; /* names of one field each, left to the device's defaults */
-    bool destinations;
-} sections[] = {
+const struct sek_policy_section sek_policy_sections[] = {
     {"entry",
      {"prevent", "detect", "off"},
-     {{"probe_threshold", 1, 100000, 5},
+     {{"probe_threshold", 1, 10000, 5},
       {"probe_window_s", 1, 86400, 60},
       {"block_ttl_s", 1, 31536000, 3600}},
      {{0}}},
@@ -54,7 +33,7 @@ static const struct section {
     {"inside",
      {"learn", "detect", "enforce", "off"},
      {{0}},
-     {{"scopes", true, {0}}},
+     {{"scopes", SCOPES, {0}}},
      {{"inline", {"allow", "detect", "deny"}},
       {"scripts", {"normal", "strict"}},
       {"updates", {"always", "window"}},
@@ -66,35 +45,35 @@ static const struct section {
       {"text_limit", 0, 262144, 65536},
       {"rate", 1, 100000, 100}},
      {{"paths",
-       true,
-       {"/etc", "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/root/.ssh", "/usr/local/bin",
-        "/usr/local/sbin"}},
-      {"exclude", true, {0}},
-      {"secret", false, {0}}}},
+       PATHS,
+       {"/etc", "/boot", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/root/.ssh",
+        "/usr/local/bin", "/usr/local/sbin"}},
+      {"exclude", PATHS, {0}},
+      {"secret", NAMES, {0}}}},
     {"logs",
      {"detect", "prevent", "off"},
      {{"level", 1, 15, 5}},
-     {{"files", true, {0}}},
+     {{"files", PATHS, {0}}},
      .flag = "journal"},
     {"malware",
      {"off", "detect", "prevent"},
      {{"size_mb", 1, 1024, 64}, {"timeout_s", 1, 300, 20}, {"quarantine_mb", 1, 65536, 256}},
-     {{"scopes", true, {0}}, {"exclude", true, {0}}},
+     {{"scopes", PATHS, {0}}, {"exclude", PATHS, {0}}},
      .path = "clamd"},
     {"fleet", {0}, {{"silence_s", 5, 2592000, 300}}, {{0}}},
+    {0},
 };
-#define SECTIONS (sizeof sections / sizeof sections[0])
 
-json_t *sek_policy_default(void)
+json_t *sek_policy_initial(void)
 {
     json_t *policy = json_pack("{s:i}", "version", 1);
-    for (size_t i = 0; i < SECTIONS; i++) {
-        json_t *section = json_pack("{s:s*}", "mode", sections[i].modes[0]);
-        for (const struct number_field *n = sections[i].numbers; n->name; n++)
+    for (const struct sek_policy_section *s = sek_policy_sections; s->name; s++) {
+        json_t *section = json_pack("{s:s*}", "mode", s->modes[0]);
+        for (const struct sek_policy_number *n = s->numbers; n->name; n++)
             json_object_set_new(section, n->name, json_integer(n->fallback));
-        for (const struct word_field *w = sections[i].words; w->name; w++)
+        for (const struct sek_policy_word *w = s->words; w->name; w++)
             json_object_set_new(section, w->name, json_string(w->words[0]));
-        for (const struct list_field *l = sections[i].lists; l->name; l++) {
+        for (const struct sek_policy_list *l = s->lists; l->name; l++) {
             json_t *list = json_array();
             for (size_t k = 0; l->fallback[k]; k++)
                 json_array_append_new(list, json_string(l->fallback[k]));
@@ -102,25 +81,40 @@ json_t *sek_policy_default(void)
                 json_object_set(section, l->name, list);
             json_decref(list);
         }
-        if (sections[i].destinations)
+        if (s->destinations)
             json_object_set_new(section, "destinations", json_array());
-        json_object_set_new(policy, sections[i].name, section);
+        json_object_set_new(policy, s->name, section);
     }
     json_object_set_new(policy, "firewall", json_pack("{s:s}", "mode", "off"));
     return policy;
 }
 
+/* --- the check ------------------------------------------------------------------------------- */
+
 /* Its rules are checked as the agent checks them. */
 static enum sek_error check_firewall(const json_t *section, struct sek_fault *fault)
 {
     struct sek_ruleset *r = malloc(sizeof *r);
-    enum sek_error rc = r ? sek_ruleset_parse(section, r, fault)
-                          : sek_fail(fault, SEK_ENOMEM, "out of memory");
+    enum sek_error rc =
+        r ? sek_ruleset_parse(section, r, fault) : sek_fail(fault, SEK_ENOMEM, "out of memory");
     free(r);
     return rc;
 }
 
-static enum sek_error check_word(const struct section *s, const char *key, const char *const *words,
+static const char *type_name(const json_t *value)
+{
+    static const char *const names[] = {[JSON_OBJECT] = "an object",
+                                        [JSON_ARRAY] = "a list",
+                                        [JSON_STRING] = "text",
+                                        [JSON_INTEGER] = "a number",
+                                        [JSON_REAL] = "a number with a fraction",
+                                        [JSON_TRUE] = "true",
+                                        [JSON_FALSE] = "false",
+                                        [JSON_NULL] = "null"};
+    return names[json_typeof(value)];
+}
+
+static enum sek_error check_word(const char *section, const char *key, const char *const *words,
                                  const json_t *value, struct sek_fault *fault)
 {
     const char *word = json_string_value(value);
@@ -131,126 +125,219 @@ static enum sek_error check_word(const struct section *s, const char *key, const
         snprintf(allowed + strlen(allowed), sizeof allowed - strlen(allowed), "%s%s", i ? ", " : "",
                  words[i]);
     }
-    return sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": \"%.40s\", one of %s expected", s->name,
-                    key, word ? word : "", allowed);
+    return word ? sek_fail(fault, SEK_EINVAL, "%s.%s: found '%.40s', expected one of %s", section,
+                           key, word, allowed)
+                : sek_fail(fault, SEK_EINVAL, "%s.%s: found %s, expected one of %s", section, key,
+                           type_name(value), allowed);
 }
 
-static enum sek_error check_list(const struct section *s, const struct list_field *l,
+static enum sek_error check_number(const char *section, const struct sek_policy_number *n,
+                                   const json_t *value, struct sek_fault *fault)
+{
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value))
+        return sek_fail(fault, SEK_EINVAL,
+                        "%s.%s: found %s, expected a whole number from %lld to %lld", section,
+                        n->name, type_name(value), (long long)n->low, (long long)n->high);
+    if (number < n->low || number > n->high)
+        return sek_fail(fault, SEK_EINVAL, "%s.%s: found %lld, expected a number from %lld to %lld",
+                        section, n->name, (long long)number, (long long)n->low, (long long)n->high);
+    return SEK_OK;
+}
+
+static bool item_fits(enum sek_policy_item item, const char *text)
+{
+    if (!text || !*text || strlen(text) > SEK_POLICY_ITEM)
+        return false;
+    return item == SEK_ITEM_NAMES || *text == '/' ||
+           (item == SEK_ITEM_SCOPES && !strcmp(text, "all"));
+}
+
+static enum sek_error check_list(const char *section, const struct sek_policy_list *l,
                                  const json_t *value, struct sek_fault *fault)
 {
+    static const char *const one[] = {"an absolute path", "an absolute path, or all,",
+                                      "a name or pattern"};
     size_t i;
     json_t *item;
-    if (!json_is_array(value) || json_array_size(value) > LIST_ITEMS)
-        return sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": a list of at most %d %s expected",
-                        s->name, l->name, LIST_ITEMS, l->paths ? "absolute paths" : "names");
+    if (!json_is_array(value))
+        return sek_fail(fault, SEK_EINVAL, "%s.%s: found %s, expected a list of at most %u",
+                        section, l->name, type_name(value), l->limit);
+    if (json_array_size(value) > l->limit)
+        return sek_fail(fault, SEK_EINVAL, "%s.%s: found %zu items, expected at most %u", section,
+                        l->name, json_array_size(value), l->limit);
     json_array_foreach(value, i, item)
     {
         const char *text = json_string_value(item);
-        bool path = text && (*text == '/' || !strcmp(text, "all"));
-        if (!text || !*text || (l->paths && !path) || strlen(text) > ITEM_BYTES)
-            return sek_fail(fault, SEK_EINVAL,
-                            "field \"%s.%s[%zu]\": %s of at most %d characters expected", s->name,
-                            l->name, i, l->paths ? "an absolute path (or \"all\")" : "a name or pattern",
-                            ITEM_BYTES);
+        if (!item_fits(l->item, text))
+            return sek_fail(
+                fault, SEK_EINVAL, "%s.%s[%zu]: found '%.40s', expected %s of at most %d bytes",
+                section, l->name, i, text ? text : type_name(item), one[l->item], SEK_POLICY_ITEM);
     }
     return SEK_OK;
 }
 
-/* The device reads the line itself (sekisho-agent(8), exit); here it must be one line of four words. */
-static enum sek_error check_destinations(const struct section *s, const json_t *value,
+/* Which of the four words of a permission is wrong, or NULL. AT has room for 800 bytes. The form is
+ * in sekisho-agent(8), "Deny by default". */
+static const char *wrong_destination(char *at)
+{
+    static const char *const protocols[] = {"tcp", "udp", "raw", "any", NULL};
+    char *words[3], *end;
+    unsigned char digest[32];
+    struct sek_ruleset_prefix prefix;
+    for (int i = 0; i < 3; i++) {
+        words[i] = at;
+        at += strcspn(at, " ");
+        if (*at)
+            *at++ = '\0';
+        at += strspn(at, " ");
+    }
+    bool any_content = !strcmp(words[0], "*"), any_program = !strcmp(at, "*");
+    if (!any_content && !sek_hex_decode(words[0], digest, sizeof digest))
+        return "SHA256 (64 hex digits) or * first";
+    if ((*at != '/' && !any_program) || strlen(at) > 255 || (any_program && !any_content))
+        return "an absolute path last, or * where the SHA256 is * too";
+    char *slash = strchr(words[1], '/');
+    if (!slash)
+        return "PORT/PROTOCOL second, as 443/tcp or any/any";
+    *slash++ = '\0';
+    unsigned long port = strtoul(words[1], &end, 10);
+    bool number = isdigit((unsigned char)*words[1]) && !*end && port <= 65535;
+    size_t i = 0;
+    while (protocols[i] && strcmp(protocols[i], slash) != 0)
+        i++;
+    if ((!number && strcmp(words[1], "any") != 0) || !protocols[i])
+        return "PORT/PROTOCOL second: a port or any, then tcp, udp, raw or any";
+    if (!strcmp(words[2], "listen"))
+        return strcmp(slash, "any") ? NULL : "tcp, udp or raw with listen";
+    if (sek_ruleset_prefix(words[2], &prefix))
+        return NULL;
+    const char *name = words[2] + (strncmp(words[2], "*.", 2) ? 0 : 2);
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-_.", *c))
+            return "a name, *.name, an address, a prefix, any or listen third";
+    return *name && strlen(words[2]) <= 255 ? NULL : "a name of at most 255 characters third";
+}
+
+static enum sek_error check_destinations(const char *section, const json_t *value,
                                          struct sek_fault *fault)
 {
     size_t i;
     json_t *item;
-    if (!json_is_array(value) || json_array_size(value) > DESTINATIONS)
-        return sek_fail(fault, SEK_EINVAL,
-                        "field \"%s.destinations\": a list of at most %d lines expected", s->name,
-                        DESTINATIONS);
+    if (!json_is_array(value) || json_array_size(value) > SEK_POLICY_DESTINATIONS)
+        return sek_fail(fault, SEK_EINVAL, "%s.destinations: expected a list of at most %d lines",
+                        section, SEK_POLICY_DESTINATIONS);
     json_array_foreach(value, i, item)
     {
-        const char *line = json_string_value(item);
-        int words = 0;
-        for (const char *at = line ? line : ""; *at; words++) {
-            at += strcspn(at, " ");
-            at += strspn(at, " ");
+        char line[800];
+        const char *wrong = "SHA256 PORT/PROTOCOL DESTINATION PATH in one line";
+        const char *text = json_string_value(item);
+        if (text && strlen(text) < sizeof line && !strpbrk(text, "\r\n\t")) {
+            memcpy(line, text, strlen(text) + 1);
+            wrong = wrong_destination(line);
         }
-        if (words < 4 || strlen(line) > 800 || strpbrk(line, "\r\n") || *line == '#')
-            return sek_fail(fault, SEK_EINVAL,
-                            "field \"%s.destinations[%zu]\": SHA256 PORT/PROTOCOL DESTINATION "
-                            "PATH expected",
-                            s->name, i);
+        if (wrong)
+            return sek_fail(fault, SEK_EINVAL, "%s.destinations[%zu]: expected %s", section, i,
+                            wrong);
     }
     return SEK_OK;
 }
 
-static enum sek_error check_field(const struct section *s, const char *key, const json_t *value,
-                                  struct sek_fault *fault)
+static enum sek_error check_path(const char *section, const char *key, const json_t *value,
+                                 struct sek_fault *fault)
+{
+    const char *path = json_string_value(value);
+    return path && (!*path || *path == '/') && strlen(path) <= SEK_POLICY_ITEM
+               ? SEK_OK
+               : sek_fail(fault, SEK_EINVAL, "%s.%s: expected an absolute path, or no text",
+                          section, key);
+}
+
+static enum sek_error check_member(const struct sek_policy_section *s, const char *key,
+                                   const json_t *value, struct sek_fault *fault)
 {
     if (!strcmp(key, "mode") && s->modes[0])
-        return check_word(s, key, s->modes, value, fault);
-    for (const struct list_field *l = s->lists; l->name; l++)
+        return check_word(s->name, key, s->modes, value, fault);
+    for (const struct sek_policy_list *l = s->lists; l->name; l++)
         if (!strcmp(key, l->name))
-            return check_list(s, l, value, fault);
+            return check_list(s->name, l, value, fault);
     if (s->destinations && !strcmp(key, "destinations"))
-        return check_destinations(s, value, fault);
-    for (const struct word_field *w = s->words; w->name; w++)
+        return check_destinations(s->name, value, fault);
+    for (const struct sek_policy_word *w = s->words; w->name; w++)
         if (!strcmp(key, w->name))
-            return check_word(s, key, w->words, value, fault);
+            return check_word(s->name, key, w->words, value, fault);
     if (s->flag && !strcmp(key, s->flag))
-        return json_is_boolean(value) ? SEK_OK
-                                      : sek_fail(fault, SEK_EINVAL,
-                                                 "field \"%s.%s\": true or false expected",
-                                                 s->name, key);
-    if (s->path && !strcmp(key, s->path)) {
-        const char *path = json_string_value(value);
-        return path && (!*path || *path == '/') && strlen(path) <= ITEM_BYTES
+        return json_is_boolean(value)
                    ? SEK_OK
-                   : sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": an absolute path expected",
-                              s->name, key);
+                   : sek_fail(fault, SEK_EINVAL, "%s.%s: found %s, expected true or false", s->name,
+                              key, type_name(value));
+    if (s->path && !strcmp(key, s->path))
+        return check_path(s->name, key, value, fault);
+    for (const struct sek_policy_number *n = s->numbers; n->name; n++)
+        if (!strcmp(key, n->name))
+            return check_number(s->name, n, value, fault);
+    return sek_fail(fault, SEK_EINVAL, "%s.%.60s: no such field", s->name, key);
+}
+
+static enum sek_error check_section(const char *name, json_t *section, struct sek_fault *fault)
+{
+    const struct sek_policy_section *s = sek_policy_sections;
+    const char *key;
+    json_t *value;
+    while (s->name && strcmp(s->name, name) != 0)
+        s++;
+    if (!s->name)
+        return sek_fail(fault, SEK_EINVAL,
+                        "%.60s: no such field; expected entry, exit, inside, behaviour, firewall, "
+                        "integrity, logs, malware or fleet",
+                        name);
+    if (!json_is_object(section))
+        return sek_fail(fault, SEK_EINVAL, "%s: found %s, expected an object", name,
+                        type_name(section));
+    json_object_foreach(section, key, value)
+    {
+        enum sek_error rc = check_member(s, key, value, fault);
+        if (rc)
+            return rc;
     }
-    for (const struct number_field *n = s->numbers; n->name; n++) {
-        json_int_t number = json_integer_value(value);
-        if (strcmp(key, n->name))
-            continue;
-        if (!json_is_integer(value) || number < n->low || number > n->high)
-            return sek_fail(fault, SEK_EINVAL, "field \"%s.%s\": a number from %lld to %lld expected",
-                            s->name, key, (long long)n->low, (long long)n->high);
-        return SEK_OK;
-    }
-    return sek_fail(fault, SEK_EINVAL, "field \"%s.%.60s\": no such field", s->name, key);
+    return SEK_OK;
 }
 
 enum sek_error sek_policy_check(const json_t *policy, struct sek_fault *fault)
 {
-    const char *name, *key;
-    json_t *section, *value;
-    json_object_foreach((json_t *)policy, name, section)
+    const char *name;
+    json_t *section;
+    json_object_foreach((json_t *)(uintptr_t)policy, name, section)
     {
-        const struct section *s = NULL;
-        for (size_t i = 0; i < SECTIONS; i++)
-            if (!strcmp(sections[i].name, name))
-                s = &sections[i];
-        if (!strcmp(name, "version"))
-            continue;
-        if (!strcmp(name, "firewall")) {
-            enum sek_error rc = check_firewall(section, fault);
-            if (rc)
-                return rc;
-            continue;
-        }
-        if (!s)
-            return sek_fail(fault, SEK_EINVAL,
-                            "field \"%.60s\": no such field; entry, exit, inside, behaviour, "
-                            "firewall, integrity, logs, malware and fleet expected",
-                            name);
-        if (!json_is_object(section))
-            return sek_fail(fault, SEK_EINVAL, "field \"%s\": an object expected", name);
-        json_object_foreach(section, key, value)
-        {
-            enum sek_error rc = check_field(s, key, value, fault);
-            if (rc)
-                return rc;
-        }
+        enum sek_error rc = SEK_OK;
+        if (!strcmp(name, "firewall"))
+            rc = check_firewall(section, fault);
+        else if (strcmp(name, "version") != 0)
+            rc = check_section(name, section, fault);
+        if (rc)
+            return rc;
     }
     return SEK_OK;
+}
+
+const char *sek_policy_place(const struct sek_fault *fault, char pointer[SEK_POLICY_POINTER])
+{
+    const char *end = strstr(fault->message, ": ");
+    size_t len = 0;
+    pointer[0] = '\0';
+    if (!end)
+        return fault->message;
+    for (const char *c = fault->message; c < end && len + 4 < SEK_POLICY_POINTER; c++) {
+        if (c == fault->message)
+            pointer[len++] = '/';
+        if (*c == '.' || *c == '[')
+            pointer[len++] = '/';
+        else if (*c == '~' || *c == '/') { /* of a member that does not exist */
+            pointer[len++] = '~';
+            pointer[len++] = *c == '~' ? '0' : '1';
+        } else if (*c != ']')
+            pointer[len++] = *c;
+    }
+    pointer[len] = '\0';
+    return end + 2;
 }

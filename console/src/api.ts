@@ -3,11 +3,19 @@
 import type {
   Checkpoint, Device, DeviceDetail, DeviceRow, EventRecord, Finding, Indicator, Overview, Policy, Session, Verdict,
 } from "./types";
+import type { Schema } from "./policy/schema";
+
+/** What is wrong at one place of what was sent: a JSON pointer, as "/exit/default". */
+export interface Misplaced {
+  pointer: string;
+  detail: string;
+}
 
 export class Problem extends Error {
   constructor(
     readonly status: number,
     detail: string,
+    readonly errors: Misplaced[] = [],
   ) {
     super(detail);
   }
@@ -46,15 +54,15 @@ async function call<Answer>(method: string, path: string, body?: unknown): Promi
   const text = await answer.text();
   if (answer.ok) return (text ? JSON.parse(text) : undefined) as Answer;
   if (answer.status === 401 && path !== "login" && path !== "session") onExpired();
-  throw new Problem(answer.status, detailOf(text) ?? answer.statusText);
+  throw problemOf(answer, text);
 }
 
-function detailOf(text: string): string | undefined {
+function problemOf(answer: Response, text: string): Problem {
   try {
-    const problem = JSON.parse(text) as { detail?: string; title?: string };
-    return problem.detail ?? problem.title;
+    const told = JSON.parse(text) as { detail?: string; title?: string; errors?: Misplaced[] };
+    return new Problem(answer.status, told.detail ?? told.title ?? answer.statusText, told.errors);
   } catch {
-    return undefined;
+    return new Problem(answer.status, answer.statusText);
   }
 }
 
@@ -86,7 +94,10 @@ export const api = {
   addIndicator: (body: { type: string; value: string; reason?: string }) => call<void>("POST", "indicators", body),
   removeIndicator: (type: string, value: string) => call<void>("DELETE", withQuery("indicators", { type, value })),
   policy: () => get<Policy>("policy"),
-  setMode: (section: string, mode: string) => call<Policy>("PUT", "policy", { [section]: { mode } }),
+  policySchema: () => get<Schema>("policy/schema"),
+  setPolicy: (change: Record<string, unknown>) => call<Policy>("PUT", "policy", change),
+  command: (device: string, body: { name: string } & Record<string, unknown>) =>
+    call<void>("POST", `devices/${part(device)}/commands`, body),
 
   checkpoint: () => get<Checkpoint>("audit/checkpoint"),
   verify: () => get<Verdict>("audit/verify"),

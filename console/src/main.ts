@@ -1,16 +1,17 @@
 // The frame: session, navigation by the address's fragment, language.
 import { api, Problem, whenExpired } from "./api";
 import { h } from "./dom";
-import { language, setLanguage, t, type Language } from "./i18n";
+import { language, setLanguage, startLanguage, t, type Language } from "./i18n";
 import { devicePage } from "./pages/device";
 import { devicesPage } from "./pages/devices";
 import { eventsPage } from "./pages/events";
 import { loginPage } from "./pages/login";
 import { overviewPage } from "./pages/overview";
-import type { Page, Place } from "./pages/page";
+import type { Open, Page, Place } from "./pages/page";
+import { policyPage } from "./pages/policy";
 import { settingsPage } from "./pages/settings";
 import { dropDown } from "./parts/choice";
-import { attempt, explain, notice, passwordDialog } from "./parts/dialog";
+import { ask, attempt, explain, notice, passwordDialog } from "./parts/dialog";
 import { icon, logo } from "./parts/icons";
 import type { Session } from "./types";
 
@@ -21,13 +22,17 @@ const places: Place[] = [
   { path: "settings", name: "nav.settings", icon: "settings", open: settingsPage },
 ];
 
+/** Pages of one thing: "#/devices/d-1". */
+const inner: Record<string, Open | undefined> = { devices: devicePage, settings: policyPage };
+
 let session: Session | undefined;
 let page: Page | undefined;
+let shown = "";
 
 function languageSwitch(): HTMLElement {
   const select = dropDown([["en", "English"], ["ja", "日本語"]], language(), (value) => {
-    setLanguage(value as Language);
-    show();
+    select.value = language();
+    unlessDirty(() => void setLanguage(value as Language).then(show));
   });
   select.setAttribute("aria-label", t("nav.language"));
   select.classList.add("language");
@@ -74,10 +79,27 @@ function navigation(current: Place): HTMLElement {
 }
 
 function signOut(): void {
-  void attempt(() => api.logout()).then(() => {
-    session = undefined;
-    location.hash = "#/login";
-    show();
+  unlessDirty(() => {
+    void attempt(() => api.logout()).then(() => {
+      session = undefined;
+      forget();
+      location.hash = "#/login";
+      show();
+    });
+  });
+}
+
+/** From here on leaving loses nothing. */
+function forget(): void {
+  page = page && { ...page, dirty: () => false };
+}
+
+/** GO, after a question when that would lose what was typed. */
+function unlessDirty(proceed: () => void): void {
+  if (!page?.dirty?.()) return proceed();
+  ask(t("policy.leave.title"), t("policy.leave", { name: page.title }), t("policy.discard"), t("policy.leave.stay"), () => {
+    forget();
+    proceed();
   });
 }
 
@@ -124,7 +146,8 @@ function show(): void {
   document.documentElement.lang = language();
   if (!session || location.hash.startsWith("#/login?")) return showLogin();
   const { place, argument } = address();
-  const open = place.path === "devices" && argument ? devicePage : place.open;
+  const open = (argument && inner[place.path]) || place.open;
+  shown = location.hash;
   page = open({ session, argument: place.path === "events" ? argument : decoded(argument), go });
   document.title = `${page.title} · Sekisho`;
   document.body.replaceChildren(
@@ -140,6 +163,7 @@ function skip(event: Event): void {
 }
 
 async function start(): Promise<void> {
+  await startLanguage();
   try {
     session = await api.session();
     if (location.hash.startsWith("#/login")) history.replaceState(null, "", "#/overview");
@@ -152,13 +176,27 @@ async function start(): Promise<void> {
 
 whenExpired(() => {
   if (!session) return;
+  if (page?.dirty?.()) return notice(t("policy.expired"), "bad"); // what was typed is not thrown away
   session = undefined;
   show();
 });
-window.addEventListener("hashchange", () => {
+function turnTo(): void {
   show();
   document.querySelector<HTMLElement>("main h1")?.focus();
   window.scrollTo(0, 0);
+}
+window.addEventListener("hashchange", () => {
+  if (!page?.dirty?.()) return turnTo();
+  const wanted = location.hash;
+  if (wanted === shown) return;
+  history.replaceState(null, "", shown); // the page stays while the question is open
+  unlessDirty(() => {
+    history.replaceState(null, "", wanted);
+    turnTo();
+  });
 });
-if (location.hash.startsWith("#/login?")) show();
+window.addEventListener("beforeunload", (event) => {
+  if (page?.dirty?.()) event.preventDefault();
+});
+if (location.hash.startsWith("#/login?")) void startLanguage().then(show);
 else void start();

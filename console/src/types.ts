@@ -28,7 +28,14 @@ export interface Device {
   link: "up" | "down" | "silent";
   silent_since: number | null;
   os: { id?: string; version_id?: string; codename?: string; kernel?: string } | null;
-  status: { agent_version?: string; bundle?: { refused?: number; fault?: string }; hidden_by_tls?: { patch: string; port: number }[] } | null;
+  status: {
+    agent_version?: string;
+    bundle?: { refused?: number; fault?: string };
+    hidden_by_tls?: { patch: string; port: number }[];
+    /** The level of each part of the protection, and why it is so. */
+    protection?: Record<string, string>;
+    why?: Record<string, string>;
+  } | null;
   lockdown: unknown;
   bundle_version: number;
   bundle_in_force: number | null;
@@ -105,13 +112,8 @@ export interface Indicator {
   reason: string;
 }
 
-export interface Policy {
-  version: number;
-  entry: { mode: string };
-  exit: { mode: string };
-  inside: { mode: string };
-  behaviour: { mode: string };
-}
+/** Sections by name; what is in each the manager's schema says. */
+export type Policy = { version: number } & Record<string, { mode?: string }>;
 
 export interface Checkpoint {
   size: number;
@@ -130,9 +132,24 @@ export interface Verdict {
 
 export interface Process {
   pid?: number;
+  uid?: number;
+  login_uid?: number;
+  name?: string;
   path?: string;
   sha256?: string;
   cmdline?: string;
+  state?: string;
+}
+
+export interface FileFacts {
+  type?: string;
+  mode?: string;
+  uid?: number;
+  gid?: number;
+  size?: number;
+  mtime?: string;
+  sha256?: string;
+  target?: string;
 }
 
 /** A record as the device made it; n, leaf, received and chain are there when it came from the store. */
@@ -148,11 +165,49 @@ export interface EventRecord {
   dest_ip?: string;
   dest_port?: number;
   proto?: string;
+  name?: string;
+  operation?: string;
   alert?: { signature_id?: number; signature?: string; category?: string; severity?: number };
   process?: Process;
-  lockdown?: { mode?: string; operation?: string; path?: string; sha256?: string };
+  lockdown?: { mode?: string; operation?: string; path?: string; sha256?: string; seconds?: number; updater?: string };
   indicator?: { type?: string; value?: string; source?: string; confidence?: number; reason?: string };
   attacker?: { ip?: string; ttl_s?: number; reason?: string };
+  integrity?: {
+    change?: string;
+    path?: string;
+    seen?: string;
+    changed?: string[];
+    before?: FileFacts;
+    after?: FileFacts;
+    diff?: string;
+    diff_left_out?: string;
+    created?: number;
+    modified?: number;
+    deleted?: number;
+  };
+  log?: {
+    rule?: number;
+    level?: number;
+    mitre?: string;
+    count?: number;
+    source?: string;
+    fields?: Record<string, string>;
+    line?: string;
+    block?: { ip?: string; ttl_s?: number };
+  };
+  malware?: {
+    path?: string;
+    name?: string;
+    engine?: string;
+    why?: string;
+    sha256?: string;
+    size?: number;
+    links?: number;
+    quarantine?: string;
+    refused?: string;
+  };
+  firewall?: { rule?: string; direction?: string; mode?: string; untold?: number; operation?: string };
+  silence?: { state?: string; since?: number; seconds?: number };
   reason?: string;
   reasons?: (string | { text?: string; count?: number })[];
   n?: number;

@@ -42,3 +42,13 @@ as cam 400 "line 1, byte 1" "$path/status" '{'
 tell cam event "$(alert "still here")"
 wait_for 5 sh -c "'$BUILD/cli/sekishoctl' events | grep -q 'still here'" || fail "the manager does not go on"
 ctl --json devices | grep -q '"bundle_in_force": 1' || fail "the bundle in force has changed"
+
+# A form can show what is wrong at its field; null takes a member away.
+api PUT /api/v1/policy -d '{"logs":{"files":["/var/log/a.log","b.log"]}}' | sed '$d' |
+    jq -e '.errors==[{pointer:"/logs/files/1",detail:"found '"'b.log'"', expected an absolute path of at most 199 bytes"}]' ||
+    fail "the wrong member of a policy is not named by its place"
+api PUT /api/v1/policy -d '{"logs":{"files":["/日本語日本語日本語日本語日本語","日本語日本語日本語日本語日本語"]}}' | sed '$d' |
+    jq -e '.errors[0].pointer=="/logs/files/1" and (.detail|length>0)' || fail "a message that was cut within a character"
+api PUT /api/v1/policy -d '{"logs":{"level":9,"files":["/a.log"]}}' >/dev/null
+api PUT /api/v1/policy -d '{"logs":{"files":null}}' | sed '$d' | jq -e '.logs.level==9 and (.logs|has("files")|not)' ||
+    fail "null does not take a member of the policy away"

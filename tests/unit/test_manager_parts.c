@@ -1,5 +1,5 @@
-/* objects: manager/policy.c manager/limit.c manager/store/store.c manager/store/sqlite.c manager/store/schema.c manager/pki.c manager/keys.c */
-/* Parts of the manager that stand alone: policy fields, rate limits, transactions, certificates. */
+/* objects: manager/limit.c manager/store/store.c manager/store/sqlite.c manager/store/schema.c manager/pki.c manager/keys.c */
+/* Parts of the manager that stand alone: rate limits, transactions, certificates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,43 +12,10 @@
 #include <string.h>
 
 #include "lib/wire/tls.h"
-#include "manager/bundles.h"
-
-static void the_default_policy_passes_its_own_check(void **state)
-{
-    json_t *policy = sek_policy_default();
-    (void)state;
-    assert_int_equal(sek_policy_check(policy, NULL), SEK_OK);
-    json_decref(policy);
-}
-
-static void a_wrong_policy_field_is_named_with_what_is_expected(void **state)
-{
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"{\"entry\":{\"mode\":\"maybe\"}}",
-         "\"entry.mode\": \"maybe\", one of prevent, detect, off"},
-        {"{\"entry\":{\"probe_threshold\":0}}", "\"entry.probe_threshold\": a number from 1"},
-        {"{\"inside\":{\"scopes\":[\"usr\"]}}", "\"inside.scopes[0]\": an absolute path"},
-        {"{\"exit\":{\"speed\":1}}", "\"exit.speed\": no such field"},
-        {"{\"exit\":{\"default\":\"block\"}}",
-         "\"exit.default\": \"block\", one of allow, learn, detect, deny"},
-        {"{\"exit\":{\"destinations\":[\"* 443/tcp a.example\"]}}",
-         "\"exit.destinations[0]\": SHA256 PORT/PROTOCOL DESTINATION PATH"},
-        {"{\"exits\":{}}", "\"exits\": no such field"},
-        {"{\"exit\":3}", "\"exit\": an object expected"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sek_fault fault = {0};
-        json_t *policy = json_loads(cases[i].text, 0, NULL);
-        assert_int_equal(sek_policy_check(policy, &fault), SEK_EINVAL);
-        if (!strstr(fault.message, cases[i].message))
-            fail_msg("\"%s\" does not say \"%s\"", fault.message, cases[i].message);
-        json_decref(policy);
-    }
-}
+#include "manager/keys.h"
+#include "manager/limit.h"
+#include "manager/pki.h"
+#include "manager/store/store.h"
 
 static void a_rate_limit_stops_one_address_and_no_other(void **state)
 {
@@ -178,8 +145,6 @@ static void an_older_database_keeps_its_components(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_default_policy_passes_its_own_check),
-        cmocka_unit_test(a_wrong_policy_field_is_named_with_what_is_expected),
         cmocka_unit_test(a_rate_limit_stops_one_address_and_no_other),
         cmocka_unit_test(a_failed_inner_transaction_undoes_the_outer_one),
         cmocka_unit_test(an_older_database_keeps_its_components),

@@ -1,5 +1,10 @@
 // English texts. This dictionary defines the keys; every other language must have exactly these.
+import { policy } from "./en.policy";
+import { told } from "./en.told";
+
 export const en = {
+  ...policy,
+  ...told,
   "app.tagline": "IoT security on every layer",
   "app.skip": "Skip to content",
   "nav.overview": "Overview",
@@ -233,28 +238,11 @@ export const en = {
   "event.confidence": "Confidence",
   "event.attacker": "Attacker",
   "event.ttl": "Blocked for",
-  "event.seconds": "{n} s",
   "event.raw": "Record as stored",
   "event.leaf": "Audit record",
   "event.chain": "Chain",
 
   "settings.title": "Protection",
-  "policy.title": "Policy",
-  "policy.version": "Version {n}; devices get changes at once.",
-  "policy.entry": "Entry",
-  "policy.entry.what": "Exploits and probes that come in",
-  "policy.exit": "Exit",
-  "policy.exit.what": "Connections to malicious destinations",
-  "policy.inside": "Inside",
-  "policy.inside.what": "Programs that are not registered",
-  "policy.behaviour": "Behaviour",
-  "policy.behaviour.what": "Devices that act as if infected",
-  "mode.prevent": "Prevent",
-  "mode.detect": "Detect",
-  "mode.off": "Off",
-  "mode.learn": "Learn",
-  "mode.enforce": "Enforce",
-  "policy.saved": "The policy is in force.",
 
   "indicators.title": "Indicators",
   "indicators.hint": "What devices refuse to talk to or to run. Attackers found by one device appear here and protect all others.",

@@ -1,11 +1,10 @@
 // The language in use: the person's choice, else the browser's. Texts, numbers and times.
 import { en, type Dictionary, type Key } from "./en";
-import { ja } from "./ja";
 
 export type { Key } from "./en";
 export type Language = "en" | "ja";
 
-const dictionaries: Record<Language, Dictionary> = { en, ja };
+type Japanese = typeof import("./japanese");
 const remembered = "sekisho.language";
 
 function first(): Language {
@@ -14,20 +13,32 @@ function first(): Language {
   return navigator.language.toLowerCase().startsWith("ja") ? "ja" : "en";
 }
 
-let current: Language = first();
+let current: Language = "en";
+let loaded: Japanese | undefined;
+let dictionary: Dictionary = en;
 
 /** The person's own way to write dates where the browser tells one of this language (en-GB, say). */
 const locale = (): string => navigator.languages.find((one) => one.toLowerCase().startsWith(current)) ?? current;
 
 export const language = (): Language => current;
 
-export function setLanguage(next: Language): void {
-  current = next;
+/** What is there in Japanese besides the dictionary, while it is the language in use. */
+export const japanese = (): Japanese | undefined => (current === "ja" ? loaded : undefined);
+
+/** The language to begin with; English where the other's texts do not come. */
+export async function startLanguage(next: Language = first()): Promise<void> {
+  if (next === "ja") loaded ??= await import("./japanese").catch(() => undefined);
+  current = next === "ja" && loaded ? "ja" : "en";
+  dictionary = current === "ja" && loaded ? loaded.ja : en;
+}
+
+export async function setLanguage(next: Language): Promise<void> {
   localStorage.setItem(remembered, next);
+  await startLanguage(next);
 }
 
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  return dictionaries[current][key].replace(/\{(\w+)\}/g, (all, name: string) => {
+  return dictionary[key].replace(/\{(\w+)\}/g, (all, name: string) => {
     const value = values[name];
     return value === undefined ? all : typeof value === "number" ? count(value) : value;
   });
@@ -40,6 +51,25 @@ export function word(prefix: string, value: string | null | undefined): string {
 }
 
 export const count = (n: number): string => new Intl.NumberFormat(locale()).format(n);
+
+const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;
+
+/** "1 hour 30 minutes": the two largest parts that are not zero. */
+export function duration(seconds: number): string {
+  let rest = Math.round(seconds);
+  const parts: string[] = [];
+  for (const [unit, size] of units) {
+    const n = Math.floor(rest / size);
+    rest -= n * size;
+    if (n && parts.length < 2) parts.push(new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(n));
+  }
+  return parts.join(" ") || new Intl.NumberFormat(locale(), { style: "unit", unit: "second", unitDisplay: "long" }).format(0);
+}
+
+/** Seconds since 1970 of "2026-01-02T03:04:05.000006+0000"; 0 when it is no time. */
+export function secondsOf(stamp: string): number {
+  return Date.parse(stamp.replace(/\.(\d{3})\d*/, ".$1").replace(/([+-]\d\d)(\d\d)$/, "$1:$2")) / 1000 || 0;
+}
 
 export function dateTime(seconds: number): string {
   return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(seconds * 1000);

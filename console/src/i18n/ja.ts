@@ -1,7 +1,11 @@
 // Japanese texts. The type makes a missing or an extra key a compile error.
 import type { Dictionary } from "./en";
+import { policy } from "./ja.policy";
+import { told } from "./ja.told";
 
 export const ja: Dictionary = {
+  ...policy,
+  ...told,
   "app.tagline": "あらゆる層でIoTを守る",
   "app.skip": "本文へ移動",
   "nav.overview": "概要",
@@ -235,28 +239,11 @@ export const ja: Dictionary = {
   "event.confidence": "確度",
   "event.attacker": "攻撃元",
   "event.ttl": "遮断期間",
-  "event.seconds": "{n}秒",
   "event.raw": "保存された記録",
   "event.leaf": "監査記録番号",
   "event.chain": "連鎖",
 
   "settings.title": "保護設定",
-  "policy.title": "ポリシー",
-  "policy.version": "バージョン{n}。変更はすぐデバイスに届きます。",
-  "policy.entry": "入口",
-  "policy.entry.what": "外から来る攻撃コードと探索",
-  "policy.exit": "出口",
-  "policy.exit.what": "悪性の通信先への接続",
-  "policy.inside": "内部",
-  "policy.inside.what": "登録されていないプログラム",
-  "policy.behaviour": "振る舞い",
-  "policy.behaviour.what": "感染したように動くデバイス",
-  "mode.prevent": "防御",
-  "mode.detect": "検知のみ",
-  "mode.off": "オフ",
-  "mode.learn": "学習",
-  "mode.enforce": "強制",
-  "policy.saved": "ポリシーを適用しました。",
 
   "indicators.title": "脅威指標",
   "indicators.hint": "デバイスが通信や実行を拒否する対象です。1台が見つけた攻撃元もここに加わり、ほかのすべてを守ります。",

@@ -3,10 +3,12 @@ import { api, follow } from "../api";
 import { calm, fill, h } from "../dom";
 import { ago, dateTime, t, word } from "../i18n";
 import { bundleText, lockdownBadge, onlineMark } from "../parts/badges";
-import { attempt, dialog } from "../parts/dialog";
-import { eventRow, eventTable, facts, type Names } from "../parts/event";
+import { ask, attempt } from "../parts/dialog";
+import { eventRow, eventTable, type Names } from "../parts/event";
+import { facts } from "../parts/facts";
 import { componentsCard, patchesCard, postureCard, vulnerabilitiesCard } from "../parts/inventory";
 import { icon } from "../parts/icons";
+import { protectionCard, windowBanner, windowButton, windowEnd } from "../parts/protection";
 import type { DeviceDetail, EventRecord } from "../types";
 import { mayAdminister, mayOperate, type Context, type Open } from "./page";
 
@@ -43,15 +45,7 @@ function stateCard(device: DeviceDetail): HTMLElement {
 }
 
 function askRemoval(device: DeviceDetail, context: Context): void {
-  const remove = h("button", { type: "button", class: "danger" }, t("device.remove"));
-  const keep = h("button", { type: "button" }, t("common.cancel"));
-  const box = dialog(t("device.remove"), [
-    h("p", {}, t("device.remove.ask", { name: device.name })),
-    h("div", { class: "buttons" }, keep, remove),
-  ]);
-  keep.addEventListener("click", box.close);
-  remove.addEventListener("click", () => {
-    box.close();
+  ask(t("device.remove"), t("device.remove.ask", { name: device.name }), t("device.remove"), t("common.cancel"), () => {
     void attempt(async () => {
       await api.removeDevice(device.id);
       context.go("devices");
@@ -67,6 +61,9 @@ export const devicePage: Open = (context) => {
   const title = h("h1", { tabindex: -1 }, t("common.loading"));
   const kind = h("span", { class: "kind" });
   const state = h("div", {});
+  const protection = h("div", {});
+  const maintenance = h("div", { class: "maintenance" });
+  const openWindow = h("span", {});
   const vulnerabilities = h("div", {});
   const patches = h("div", {});
   const posture = h("div", {});
@@ -77,6 +74,8 @@ export const devicePage: Open = (context) => {
   const empty = h("p", { class: "empty", hidden: true }, t("device.events.none"));
   let device: DeviceDetail | undefined;
   let events: EventRecord[] = [];
+  let windowUntil = 0;
+  let windowShown = "";
 
   const names = (): Names => new Map(device ? [[device.id, device.name]] : []);
   const showEvents = (): void => {
@@ -85,6 +84,16 @@ export const devicePage: Open = (context) => {
     body.replaceChildren(...events.map((event) => eventRow(event, names())));
   };
   const change = (work: () => Promise<void>): void => void attempt(work).then(load);
+  /** Drawn anew only when it changed: the button in it may have the focus. */
+  const showWindow = (): void => {
+    const open = windowUntil > Date.now() / 1000;
+    const now = `${device?.online} ${open ? windowUntil : 0}`;
+    if (!device || now === windowShown) return;
+    windowShown = now;
+    const may = mayOperate(session) && device.kind !== "gateway";
+    fill(maintenance, open && windowBanner(device, windowUntil, may));
+    fill(openWindow, !open && may && device.online && windowButton(device));
+  };
   const show = (next: DeviceDetail): void => {
     const inventoryChanged = JSON.stringify(device?.components) !== JSON.stringify(next.components);
     device = next;
@@ -92,6 +101,9 @@ export const devicePage: Open = (context) => {
     document.title = `${device.name} · Sekisho`;
     fill(kind, word("kind", device.kind), " ", onlineMark(device));
     fill(state, stateCard(device));
+    const unfolded = protection.querySelector("details")?.open ?? false;
+    fill(protection, device.kind === "gateway" ? null : protectionCard(device, unfolded));
+    showWindow();
     fill(vulnerabilities, vulnerabilitiesCard(device));
     fill(
       patches,
@@ -107,18 +119,28 @@ export const devicePage: Open = (context) => {
   const load = async (): Promise<void> => {
     const answer = await attempt(() => api.device(id));
     if (answer && (!device || picture(answer) !== picture(device))) show(answer);
+    showWindow();
+  };
+  const loadWindow = async (): Promise<void> => {
+    const answer = await attempt(() => api.events({ device: id, event_type: "lockdown", text: "\"maintenance\"" }, 1));
+    if (answer) windowUntil = windowEnd(answer.events);
+    showWindow();
   };
   const loadEvents = async (): Promise<void> => {
     const answer = await attempt(() => api.events({ device: id }, shownEvents));
     if (answer) events = answer.events;
     showEvents();
   };
-  void load().then(loadEvents);
+  void load().then(loadEvents).then(loadWindow);
   remove.addEventListener("click", () => device && askRemoval(device, context));
   const timer = window.setInterval(() => void load(), 3000);
   const end = follow({ device: id }, (event) => {
     if (events.some((known) => known.id === event.id)) return;
     events = [event, ...events].slice(0, shownEvents);
+    if (event.lockdown?.operation === "maintenance") {
+      windowUntil = windowEnd([event]);
+      showWindow();
+    }
     soon();
   });
   const soon = calm(100, showEvents);
@@ -129,8 +151,10 @@ export const devicePage: Open = (context) => {
       "div",
       { class: "page device" },
       h("a", { class: "back", href: "#/devices" }, icon("back"), t("device.back")),
-      h("div", { class: "page-head" }, h("div", { class: "device-title" }, title, kind), remove),
+      h("div", { class: "page-head" }, h("div", { class: "device-title" }, title, kind), h("div", { class: "live-tools" }, openWindow, remove)),
+      maintenance,
       state,
+      protection,
       vulnerabilities,
       patches,
       posture,

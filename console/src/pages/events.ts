@@ -14,7 +14,10 @@ const page = 100;
 const kept = 1000; // rows in the page; older ones are a click away
 
 const actions = ["blocked", "quarantined", "detected", "allowed"] as const;
-const types = ["alert", "exit", "lockdown", "reputation", "quarantine", "attacker", "status"] as const;
+const types = [
+  "alert", "exit", "lockdown", "reputation", "quarantine", "attacker", "tamper", "integrity", "log", "malware", "firewall",
+  "silence", "uninstall", "status",
+] as const;
 const filterNames = ["layer", "action", "event_type", "device", "text"] as const;
 
 function filterOf(query: string): Filter {

@@ -12,6 +12,8 @@ export interface Context {
 export interface Page {
   title: string;
   element: HTMLElement;
+  /** Is there something that leaving would lose? */
+  dirty?: () => boolean;
   /** End timers and streams. */
   leave?: () => void;
 }

@@ -5,46 +5,41 @@ import { dateTime, t, word } from "../i18n";
 import { dropDown, segments } from "../parts/choice";
 import { attempt, field, notice } from "../parts/dialog";
 import { icon } from "../parts/icons";
+import { modesOf, sectionsOf, type Schema } from "../policy/schema";
 import type { Indicator, Policy } from "../types";
 import { mayAdminister, mayOperate, type Open } from "./page";
 
-const modes = {
-  entry: ["prevent", "detect", "off"],
-  exit: ["prevent", "detect", "off"],
-  inside: ["enforce", "detect", "learn", "off"],
-  behaviour: ["prevent", "detect", "off"],
-} as const;
-const sections = Object.keys(modes) as (keyof typeof modes)[];
 const kinds = ["ip", "cidr", "domain", "url", "sha256", "ja3"] as const;
 
+/** Modes change at once; everything else is on the section's own page. */
 function policyCard(mayChange: boolean): HTMLElement {
   const place = h("div", {});
-  const show = (policy: Policy): void => {
+  const show = (policy: Policy, schema: Schema): void => {
     const change = (section: string) => (mode: string) =>
-      void attempt(() => api.setMode(section, mode)).then(async (changed) => {
+      void attempt(() => api.setPolicy({ [section]: { mode } })).then(async (changed) => {
         if (changed) notice(t("policy.saved"));
-        show(changed ?? (await api.policy()));
+        show(changed ?? (await api.policy()), schema);
       });
-    fill(
-      place,
-      ...sections.map((name) =>
+    const row = (name: string): HTMLElement => {
+      const title = word("policy", name);
+      const modes = modesOf(schema.properties?.[name]);
+      return h(
+        "div",
+        { class: "mode" },
+        h("div", {}, h("strong", {}, title), h("div", { class: "sub" }, word("policy", `${name}.what`))),
         h(
           "div",
-          { class: "mode" },
-          h("div", {}, h("strong", {}, t(`policy.${name}`)), h("div", { class: "sub" }, t(`policy.${name}.what`))),
-          segments(
-            t(`policy.${name}`),
-            modes[name].map((mode) => [mode, t(`mode.${mode}`)]),
-            policy[name].mode,
-            change(name),
-            !mayChange,
-          ),
+          { class: "mode-choice" },
+          modes.length ? segments(title, modes, policy[name]?.mode ?? "", change(name), !mayChange) : null,
+          h("a", { href: `#/settings/${name}`, "aria-label": `${t("policy.open")}: ${title}` }, t("policy.open"), icon("on")),
         ),
-      ),
-      h("p", { class: "sub" }, t("policy.version", { n: String(policy.version) })),
-    );
+      );
+    };
+    fill(place, ...sectionsOf(schema).map(row), h("p", { class: "sub" }, t("policy.version", { n: String(policy.version) })));
   };
-  void attempt(() => api.policy()).then((policy) => policy && show(policy));
+  void attempt(() => Promise.all([api.policy(), api.policySchema()])).then((answer) => {
+    if (answer) show(...answer);
+  });
   return h("section", { class: "card" }, h("h2", {}, t("policy.title")), place);
 }
 

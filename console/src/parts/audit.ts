@@ -4,7 +4,7 @@ import { fill, h } from "../dom";
 import { count, dateTime, t } from "../i18n";
 import type { Verdict } from "../types";
 import { attempt } from "./dialog";
-import { facts } from "./event";
+import { facts } from "./facts";
 import { icon } from "./icons";
 
 function verdictLine(verdict: Verdict): HTMLElement {

@@ -36,6 +36,18 @@ export function dialog(title: string, content: Child[], kind: "box" | "drawer" =
   return { close };
 }
 
+/** A question with two answers; Escape is the second. */
+export function ask(title: string, text: string, yes: string, no: string, proceed: () => void): void {
+  const go = h("button", { type: "button", class: "danger" }, yes);
+  const stay = h("button", { type: "button" }, no);
+  const box = dialog(title, [h("p", {}, text), h("div", { class: "buttons" }, stay, go)]);
+  stay.addEventListener("click", box.close);
+  go.addEventListener("click", () => {
+    box.close();
+    proceed();
+  });
+}
+
 export function explain(fault: unknown): string {
   if (fault instanceof Problem) return fault.status === 0 ? t("common.offline") : fault.message;
   return t("common.error");

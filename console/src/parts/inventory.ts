@@ -1,6 +1,7 @@
 // Cards of the device page: vulnerabilities with their cover, virtual patches, posture, components.
 import { h, type Child } from "../dom";
 import { ago, count, t, word, type Key } from "../i18n";
+import { weaknessText } from "../i18n/weakness";
 import type { Component, DeviceDetail, Finding, Patch, Weakness } from "../types";
 import { badge, severityBadge, upToDate } from "./badges";
 import { searchBox } from "./search";
@@ -13,13 +14,13 @@ export interface PatchActions {
   withdraw: (patch: string) => void;
 }
 
-function table(caption: string, heads: Key[], rows: HTMLElement[]): HTMLElement {
+function table(caption: string, heads: Key[], rows: HTMLElement[], kind = ""): HTMLElement {
   return h(
     "div",
     { class: "scroll" },
     h(
       "table",
-      {},
+      { class: kind },
       h("caption", { class: "unseen" }, caption),
       h("thead", {}, h("tr", {}, ...heads.map((key) => h("th", { scope: "col" }, t(key))))),
       h("tbody", {}, ...rows),
@@ -141,13 +142,18 @@ export function patchesCard(device: DeviceDetail, actions: PatchActions | false)
   return card(title, null, made);
 }
 
-function weaknessRow(weakness: Weakness): HTMLElement {
+/** Words that this console does not have in the person's language are marked as English. */
+function weaknessRow(weakness: Weakness, device: DeviceDetail): HTMLElement {
+  const [proto, port] = weakness.subject.split("/");
+  const service = device.services?.find((one) => one.proto === proto && String(one.port) === port);
+  const { detail, fix, known } = weaknessText(weakness, service?.component || service?.path || weakness.subject);
+  const lang = known ? null : "en";
   return h(
     "tr",
     {},
     h("td", {}, severityBadge(weakness.severity)),
-    h("th", { scope: "row" }, weakness.detail),
-    h("td", {}, weakness.fix),
+    h("th", { scope: "row", lang }, detail),
+    h("td", { lang }, fix),
   );
 }
 
@@ -155,7 +161,7 @@ export function postureCard(device: DeviceDetail): HTMLElement {
   const title = t("device.posture");
   const list = device.posture ?? [];
   if (!list.length) return card(title, null, h("p", { class: "empty" }, t("device.posture.none")));
-  return card(title, null, table(title, ["vuln.severity", "posture.detail", "posture.fix"], list.map(weaknessRow)));
+  return card(title, null, table(title, ["vuln.severity", "posture.detail", "posture.fix"], list.map((one) => weaknessRow(one, device)), "posture"));
 }
 
 function componentRow(component: Component): HTMLElement {

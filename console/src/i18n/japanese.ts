@@ -1,0 +1,4 @@
+// All that is Japanese, in one piece: loaded when somebody reads it.
+export { ja } from "./ja";
+export { sentences } from "./ja.said";
+export { weaknesses } from "./ja.weakness";
