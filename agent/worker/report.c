@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PENDING_US   2000000u
+#define WHY_US       60000000u /* between two reports of reasons, which hold counts */
 #define LOCAL_EVENTS (4 << 20) /* bytes of events that are kept without a manager */
 
 /* Without a manager events stay on the device: one file, and the one before it. */
@@ -279,30 +280,59 @@ void sek_worker_tampered(struct sek_worker *w, struct sek_tamper *tamper)
     sek_text_free(&t);
 }
 
+/* What of each part is in force, and in WHY the reasons. */
+static json_t *write_protection(const struct sek_worker *w, json_t *why)
+{
+    static const char *const parts[SEK_STATES] = {
+        "entry",           "block",    "exit_address", "exit_names", "exit_unlearned", "lockdown",
+        "self_protection", "firewall", "integrity",    "logs",       "malware"};
+    static const char *const levels[] = {"absent", "partial", "full"};
+    json_t *protection = json_object();
+    for (int i = 0; i < SEK_STATES; i++) {
+        json_object_set_new(protection, parts[i], json_string(levels[w->guard.part[i].level % 3]));
+        json_object_set_new(why, parts[i], json_string(w->guard.part[i].why));
+    }
+    return protection;
+}
+
+/* Reasons that alone have changed wait for their minute. */
+static bool is_news(struct sek_worker *w, const json_t *status, const json_t *why)
+{
+    uint64_t since = sek_clock_mono_us() - w->reported.at_us;
+    if (!json_equal(status, w->reported.status))
+        return true;
+    if (json_equal(why, w->reported.why))
+        return false;
+    if (since < WHY_US)
+        sek_worker_due(w, SEK_DUE_STATUS, WHY_US - since);
+    return since >= WHY_US;
+}
+
 /* The manager gets a status when something in it changed. */
 void sek_worker_status(struct sek_worker *w)
 {
-    static const char *const parts[SEK_STATES] = {
-        "entry",    "block",           "exit_address", "exit_names", "exit_unlearned",
-        "lockdown", "self_protection", "firewall",     "integrity",  "logs",
-        "malware"};
-    static const char *const levels[] = {"absent", "partial", "full"};
     struct sek_fault fault;
     if (!w->client)
         return;
-    json_t *protection = json_object();
-    for (int i = 0; i < SEK_STATES; i++)
-        json_object_set_new(protection, parts[i], json_string(levels[w->guard.part[i].level % 3]));
-    json_t *status = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:O}", "agent_version", SEK_VERSION, "lockdown",
-        sek_worker_lockdown(w),
-        "entry", sek_mode_name(w->policy.entry_mode), "exit", sek_mode_name(w->policy.exit_mode),
-        "protection", protection, "hidden_by_tls", sek_worker_hidden(w));
-    if (status && !json_equal(status, w->last_status)) {
-        if (sek_client_status(w->client, status, &fault))
+    json_t *why = json_object();
+    json_t *status =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:O, s:b}", "agent_version", SEK_VERSION, "lockdown",
+                  sek_worker_lockdown(w), "entry", sek_mode_name(w->policy.entry_mode), "exit",
+                  sek_mode_name(w->policy.exit_mode), "protection", write_protection(w, why),
+                  "hidden_by_tls", sek_worker_hidden(w), "firewall_pending",
+                  (int)w->guard.firewall_pending);
+    if (status && is_news(w, status, why)) {
+        json_t *whole = json_copy(status);
+        json_object_set(whole, "why", why);
+        if (sek_client_status(w->client, whole, &fault))
             sek_warning("status: %s", fault.message);
-        json_decref(w->last_status);
-        w->last_status = json_incref(status);
+        json_decref(whole);
+        json_decref(w->reported.status);
+        json_decref(w->reported.why);
+        w->reported.status = json_incref(status);
+        w->reported.why = json_incref(why);
+        w->reported.at_us = sek_clock_mono_us();
     }
+    json_decref(why);
     json_decref(status);
 }

@@ -85,7 +85,10 @@ struct sek_worker {
     uint64_t started_us;
     char in_force[200]; /* what is said of the last bundle when the guard has carried it out; "" */
     uint32_t bundles;   /* handed to the guard since the start */
-    json_t *last_status;
+    struct {
+        json_t *status, *why;
+        uint64_t at_us;
+    } reported; /* to the manager, last */
     uint8_t inventory[SEK_SHA256_SIZE]; /* digest of the last one that the client took */
     struct sek_worker_duties duties;
     struct bufferevent *waiting; /* of the control socket: for the guard's answer, or NULL */

@@ -88,7 +88,7 @@ export const sentences: readonly (readonly [string, string])[] = [
   ["{} patched ports", "仮想パッチの対象ポート{0}個"],
   ["TLS and QUIC names", "TLS・QUICの名前"],
   ["HTTP addresses", "HTTPのアドレス"],
-  ["neither nft's queue nor iptables-nft's NFQUEUE works", "nftのqueueもiptables-nftのNFQUEUEも使えません"],
+  ["neither nft's queue nor the NFQUEUE target works", "nftのqueueもNFQUEUEターゲットも使えません"],
   ["nft table inet sekisho", "nftテーブル inet sekisho"],
   ["nft table inet sekisho_fw", "nftテーブル inet sekisho_fw"],
   ["eBPF on cgroup {}", "cgroup {0} のeBPF"],
