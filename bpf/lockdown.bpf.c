@@ -23,6 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define EPERM     1
 #define S_IFMT    0170000
 #define S_IFCHR   0020000
+#define S_IFREG   0100000
 #define S_ISUID   04000
 #define S_ISGID   02000
 #define S_IXGRP   00010
@@ -35,7 +36,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define READING_KEXEC_IMAGE      3
 #define READING_KEXEC_INITRAMFS  4
 #define WALK      48 /* folders from a file to its root, at most */
-#define ARGUMENTS 256
 
 #define HASH(name, size, key_type, value_type)                                                       \
     struct {                                                                                         \
@@ -65,24 +65,12 @@ struct {
     __type(value, struct sek_guard_settings);
 } settings SEC(".maps");
 
-/* A walk over a command line. It lies in a map, because the verifier would follow every combination
- * of states that lay in registers. */
-struct words {
-    char text[ARGUMENTS];
-    volatile __u32 state, word, value;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct words);
-} scratch SEC(".maps");
-
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 65536);
 } events SEC(".maps");
+
+#include "bpf/lockdown_words.h"
 
 static __always_inline const struct sek_guard_settings *in_force(void)
 {
@@ -237,39 +225,6 @@ static __always_inline __u32 fault_of(const struct sek_guard_settings *s, struct
 
 /* --- programs that start ------------------------------------------------------------------------ */
 
-/* The number at the end of "/dev/fd/N" (how the kernel names a script that was started by its
- * descriptor) or "/proc/self/fd/N"; -1: another name. */
-static __always_inline int descriptor_in(const char *name)
-{
-    static const char dev[] = "/dev/fd/", self[] = "/proc/self/fd/";
-    int is_dev = 1, is_self = 1, number = -1;
-#pragma unroll
-    for (int i = 0; i < 14; i++) {
-        is_dev = is_dev && (i >= 8 || name[i] == dev[i]);
-        is_self = is_self && name[i] == self[i];
-    }
-    if (!is_dev && !is_self)
-        return -1;
-#pragma unroll
-    for (int i = 0; i < 5; i++) {
-        char c = is_dev ? name[8 + i] : name[14 + i];
-        if (c < '0' || c > '9')
-            break;
-        number = (number < 0 ? 0 : number * 10) + (c - '0');
-    }
-    return number;
-}
-
-static __always_inline struct file *descriptor(__u32 number)
-{
-    struct task_struct *task = (void *)bpf_get_current_task();
-    struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-    struct file **table = BPF_CORE_READ(fdt, fd), *file = 0;
-    if (number < BPF_CORE_READ(fdt, max_fds))
-        bpf_probe_read_kernel(&file, sizeof file, table + number);
-    return file;
-}
-
 /* A script that lies in memory only is reached over a descriptor. */
 static __always_inline __u32 script_fault(const struct sek_guard_settings *s,
                                           struct linux_binprm *bprm, int inside)
@@ -284,76 +239,20 @@ static __always_inline __u32 script_fault(const struct sek_guard_settings *s,
     return file ? fault_of(s, file, inside) : SEK_GUARD_NONE;
 }
 
-/* Is standard input something other than a terminal or /dev/null? */
-static __always_inline int input_is_data(void)
+/* Code that is no file, on the command line, in the environment or from a descriptor. */
+static __always_inline __u32 inline_fault(const struct sek_guard_settings *s,
+                                          const struct sek_guard_program *p)
 {
-    struct file *file = descriptor(0);
-    return file && (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFCHR;
-}
-
-static __always_inline int has_letter(__u64 letters, char c)
-{
-    if (c >= 'a' && c <= 'z')
-        return letters >> (c - 'a') & 1;
-    return c >= 'A' && c <= 'Z' && (letters >> (c - 'A' + 32) & 1);
-}
-
-enum { START, SHORT, LONG, REST };
-
-/* One character more. 1: code on the command line; -1: a script's name; 0: go on. */
-static __always_inline int step(struct words *w, char c, const struct sek_guard_program *p)
-{
-    if (c == '\0') {
-        w->state = START;
-        w->word++;
-    } else if (w->word == 0 || w->state == REST) {
-        return 0;
-    } else if (w->state == START && w->value) {
-        w->value = 0;
-        w->state = REST;
-    } else if (w->state == START) {
-        if (c != '-')
-            return -1;
-        w->state = SHORT;
-    } else if (w->state == SHORT && c == '-') {
-        w->state = LONG;
-    } else {
-        if (has_letter(p->code, c))
-            return 1;
-        if (has_letter(p->files, c))
-            return -1;
-        w->value = w->state == SHORT && has_letter(p->values, c);
-        if (w->state == LONG)
-            w->state = REST;
-    }
-    return 0;
-}
-
-/* Does this interpreter run code that is no file? One pass over the words of its command line: an
- * option with a letter of CODE carries code; the first word that is neither an option nor the value
- * of one is a script's name; without any the script comes from standard input. */
-static __always_inline int runs_inline(const struct sek_guard_program *p)
-{
-    __u32 zero = 0;
-    struct words *w = bpf_map_lookup_elem(&scratch, &zero);
-    struct task_struct *task = (void *)bpf_get_current_task();
-    unsigned long start = BPF_CORE_READ(task, mm, arg_start);
-    unsigned long len = BPF_CORE_READ(task, mm, arg_end) - start;
-    if (len > ARGUMENTS - 1)
-        len = ARGUMENTS - 1;
-    asm volatile("" : "+r"(len));
-    if (!w || bpf_probe_read_user(w->text, len & (ARGUMENTS - 1), (void *)start))
-        return 0;
-    w->state = START;
-    w->word = w->value = 0;
-    for (__u32 at = 0; at < ARGUMENTS - 1; at++) {
-        if (at >= len)
-            break;
-        int found = step(w, w->text[at], p);
-        if (found)
-            return found > 0;
-    }
-    return input_is_data();
+    int stream;
+    if (runs_inline(p, &stream))
+        return SEK_GUARD_INLINE;
+    struct file *file = stream >= 0 ? descriptor((__u32)stream) : 0;
+    if (!file)
+        return SEK_GUARD_NONE;
+    __u32 type = type_of(file);
+    if (type != S_IFCHR && type != S_IFREG)
+        return SEK_GUARD_INLINE; /* a pipe: nobody judges what comes out of it */
+    return fault_of(s, file, 1); /* the file of a file system is judged when it is opened */
 }
 
 /* The bit came after the program was judged: that changes no content, so nobody asks again. */
@@ -398,8 +297,8 @@ int guard_exec(struct bpf_raw_tracepoint_args *ctx)
     if (!reason && has_new_set_id(BPF_CORE_READ(file, f_inode)))
         reason = SEK_GUARD_SET_ID;
     if (!reason && s->inline_policy != SEK_INLINE_ALLOW && p &&
-        p->flags & SEK_GUARD_IS_INTERPRETER && is_inside(s) && runs_inline(p))
-        reason = SEK_GUARD_INLINE;
+        p->flags & SEK_GUARD_IS_INTERPRETER && is_inside(s))
+        reason = inline_fault(s, p);
     if (reason && refuse(s, reason, BPF_CORE_READ(bprm, filename)))
         bpf_send_signal(SIGKILL);
     return 0;

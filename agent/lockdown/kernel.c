@@ -2,6 +2,7 @@
  * object would hold its ELF and type data in memory for nothing. */
 #include "agent/lockdown/kernel.h"
 #include "agent/ebpf.h"
+#include "agent/lockdown/script.h"
 #include "bpf/lockdown.skel.h"
 #include "lib/base/file.h"
 
@@ -21,7 +22,7 @@
 struct sek_kernel_guard {
     int links[LINKS];
     unsigned link_count;
-    int devices, mounts, programs, tasks, approved, settings;
+    int devices, mounts, programs, applets, names, tasks, approved, settings;
     struct ring_buffer *ring;
     bool lsm;
     void (*on_event)(void *arg, const struct sek_guard_event *event);
@@ -71,10 +72,25 @@ static void keep_maps(struct sek_kernel_guard *g, const struct lockdown *skel)
     g->devices = sek_ebpf_keep(bpf_map__fd(skel->maps.devices));
     g->mounts = sek_ebpf_keep(bpf_map__fd(skel->maps.mounts));
     g->programs = sek_ebpf_keep(bpf_map__fd(skel->maps.programs));
+    g->applets = sek_ebpf_keep(bpf_map__fd(skel->maps.applets));
+    g->names = sek_ebpf_keep(bpf_map__fd(skel->maps.names));
     g->tasks = sek_ebpf_keep(bpf_map__fd(skel->maps.tasks));
     g->approved = sek_ebpf_keep(bpf_map__fd(skel->maps.approved));
     g->settings = sek_ebpf_keep(bpf_map__fd(skel->maps.settings));
     g->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_event, g, NULL);
+}
+
+static void tell_name(void *arg, const struct sek_guard_name *name, uint32_t kind,
+                      const struct sek_interpreter *applet)
+{
+    const struct sek_kernel_guard *g = arg;
+    struct sek_guard_program program;
+    if (applet) {
+        sek_interpreter_program(applet, &program);
+        bpf_map_update_elem(g->applets, name, &program, BPF_ANY);
+    } else {
+        bpf_map_update_elem(g->names, name, &kind, BPF_ANY);
+    }
 }
 
 static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct sek_fault *fault)
@@ -88,6 +104,7 @@ static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct 
     }
     g->lsm = lsm;
     keep_maps(g, skel);
+    sek_interpreter_names(tell_name, g);
     enum sek_error rc =
         g->ring ? sek_ebpf_attach(skel->obj, g->links, LINKS, &g->link_count, fault)
                 : sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
@@ -115,7 +132,8 @@ void sek_kernel_guard_close(struct sek_kernel_guard *g)
         return;
     while (g->link_count)
         close(g->links[--g->link_count]);
-    const int maps[] = {g->devices, g->mounts, g->programs, g->tasks, g->approved, g->settings};
+    const int maps[] = {g->devices, g->mounts, g->programs, g->applets,
+                        g->names,   g->tasks,  g->approved, g->settings};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         close(maps[i]);
     ring_buffer__free(g->ring);

@@ -113,7 +113,7 @@ static const struct sek_interpreter *opener_of(struct responder *r, const struct
     program_of(q->pid, program, sizeof program);
     const char *base = strrchr(program, '/');
     base = base ? base + 1 : program;
-    if (!strcmp(base, "busybox"))
+    if (!strncmp(base, "busybox", 7))
         return sek_interpreter_applet(q->pid);
     const struct sek_interpreter *named = sek_interpreter_named(base);
     return named ? named : sek_interpreters_running(&r->interpreters, q->pid);
@@ -126,13 +126,16 @@ static bool is_script(struct responder *r, struct question *q)
     if (q->kind == SEK_FILE_ELF)
         return false;
     const struct sek_interpreter *interpreter = opener_of(r, q);
-    if (!interpreter || q->kind == SEK_FILE_SCRIPT)
-        return interpreter != NULL;
+    if (!interpreter)
+        return false;
+    if (q->kind == SEK_FILE_SCRIPT && sek_interpreter_runs_marked(interpreter))
+        return true;
     snprintf(name, sizeof name, "/proc/self/fd/%d", q->fd);
     read_link(name, path, sizeof path);
     const char *base = strrchr(path, '/');
     if (sek_script_is_meant(interpreter, q->pid, base ? base + 1 : path, &q->st) ||
-        (r->shared->strict_scripts && sek_file_is_text(q->fd))) {
+        (r->shared->strict_scripts && !sek_interpreter_edits(interpreter) &&
+         sek_file_is_text(q->fd))) {
         q->kind = SEK_FILE_SCRIPT;
         return true;
     }

@@ -13,9 +13,9 @@ module=$(find "$BUILD/guest/amd64/lib/modules" -name dummy.ko | head -1)
 T=$(mktemp -d /tmp/sekisho-guest.XXXXXX)
 trap 'rm -rf "$T"' EXIT
 cat >"$T/script" <<'S'
-AGENT=/agent HELPERS=/helpers MODULE=/dummy.ko dash /bypass --updater /bin/none
+AGENT=/agent HELPERS=/helpers MODULE=/dummy.ko dash /bypass/run --updater /bin/none
 S
-set -- "$BUILD/agent/sekisho-agent:/agent" "$here/bypass/run:/bypass" "$module:/dummy.ko"
+set -- "$BUILD/agent/sekisho-agent:/agent" "$here/bypass/run:/bypass/run" "$here/bypass/inline.sh:/bypass/inline.sh" "$module:/dummy.ko"
 for f in attack evil evil-static evil.so; do set -- "$@" "$BUILD/bypass/$f:/helpers/$f"; done
 for f in dash true env cp mount umount timeout mawk perl lua5.4; do
     [ ! -x "/usr/bin/$f" ] || set -- "$@" "/usr/bin/$f:/usr/bin/$f"

@@ -192,53 +192,116 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
     sek_allowlist_free(&list);
 }
 
-static void the_script_of_a_command_line_is_found(void **state)
+/* Blanks in WORDS stand for the NULs. */
+static void begin_words(struct sek_script_words *walk, const char *text, char words[128])
+{
+    char name[128];
+    size_t len = strlen(text) + 1;
+    memcpy(words, text, len);
+    for (size_t k = 0; k < len; k++)
+        words[k] = words[k] == ' ' ? '\0' : words[k];
+    const char *base = strrchr(words, '/');
+    base = base ? base + 1 : words;
+    snprintf(name, sizeof name, "%s", *base == '-' ? base + 1 : base);
+    const struct sek_interpreter *in = sek_interpreter_named(name);
+    assert_non_null(in);
+    sek_script_words(walk, in, words, len);
+}
+
+static void the_scripts_of_a_command_line_are_found(void **state)
 {
     (void)state;
     static const struct {
-        const char *words; /* blanks stand for the NULs */
-        const char *script;
+        const char *words;
+        const char *scripts; /* with a blank after each */
     } rows[] = {
-        {"sh run.sh a -c b", "run.sh"},
-        {"sh -e run.sh", "run.sh"},
-        {"sh -o errexit run.sh", "run.sh"},
-        {"sh -c code run.sh", NULL},
-        {"sh -ec code run.sh", NULL},
-        {"-sh", NULL},
-        {"sh -s", NULL},
-        {"/bin/busybox sh run.sh", "run.sh"},
-        {"python3 -W ignore x.py", "x.py"},
-        {"python3 -W ignore -c code", NULL},
-        {"python3.11 -u -B x", "x"},
-        {"perl -we code x", NULL},
-        {"perl -w x", "x"},
-        {"node --eval code", NULL},
-        {"node -r module x.js", "x.js"},
-        {"awk -f prog data", "prog"},
-        {"awk -fprog data", "prog"},
-        {"awk -v a=1 -f prog data", "prog"},
-        {"awk code data", NULL},
-        {"php -f x data", "x"},
-        {"php -r code", NULL},
-        {"lua5.4 -l lib x", "x"},
+        {"sh run.sh a -c b", "run.sh "},
+        {"sh -e run.sh", "run.sh "},
+        {"sh +e run.sh", "run.sh "},
+        {"sh -o errexit run.sh", "run.sh "},
+        {"sh -oO errexit extglob run.sh", "run.sh "},
+        {"sh -c code run.sh", ""},
+        {"sh -ec code run.sh", ""},
+        {"sh - run.sh", "run.sh "},
+        {"sh -- -c", "-c "},
+        {"-sh", ""},
+        {"sh -s", ""},
+        {"bash --rcfile rc run.sh", "rc run.sh "},
+        {"python3 -W ignore x.py", "x.py "},
+        {"python3 -Wignore::code x.py", "x.py "},
+        {"python3 -W ignore -c code", ""},
+        {"python3.11 -u -B x", "x "},
+        {"python3 - x", ""},
+        {"python3 -m json.tool data", ""},
+        {"python3 -m cProfile -s time x data", "-s time x data "},
+        {"perl -we code x", ""},
+        {"perl -w x", "x "},
+        {"perl -Ilib -MData::Dumper x y", "x "},
+        {"perl -I lib x", "x "},
+        {"node --eval code", ""},
+        {"node -r module x.js", "module x.js "},
+        {"node --enable-source-maps x.js y", "x.js "},
+        {"node --title name x.js y", "name x.js "},
+        {"node --require=module x.js", "module x.js "},
+        {"awk -f prog data", "prog "},
+        {"awk -fprog data", "prog "},
+        {"awk -v a=1 -f prog -f more data", "prog more "},
+        {"awk code data", ""},
+        {"gawk -i lib code", "lib "},
+        {"gawk --file=prog data", "prog "},
+        {"php -f x data", "x "},
+        {"php -r code", ""},
+        {"php -d auto_prepend_file=y -d a=b x", "y x "},
+        {"lua5.4 -l lib x", "x "},
+        {"tclsh -encoding utf-8 x y", "x "},
+        {"vim -u rc -c cmd text", "rc "},
+        {"gdb -x cmds program", "cmds "},
+        {"gdb program", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char words[128], name[128];
-        size_t len = strlen(rows[i].words) + 1;
-        memcpy(words, rows[i].words, len);
-        for (size_t k = 0; k < len; k++)
-            words[k] = words[k] == ' ' ? '\0' : words[k];
-        const char *base = strrchr(words, '/');
-        base = base ? base + 1 : words;
-        snprintf(name, sizeof name, "%s", *base == '-' ? base + 1 : base);
-        const struct sek_interpreter *in = sek_interpreter_named(name);
-        assert_non_null(in);
-        const char *found = sek_script_word(in, words, len);
-        if (rows[i].script && found)
-            assert_string_equal(found, rows[i].script);
-        else if (found || rows[i].script)
-            fail_msg("%s: found %s", rows[i].words, found ? found : "nothing");
+        struct sek_script_words walk;
+        char words[128], found[128] = "";
+        begin_words(&walk, rows[i].words, words);
+        for (const char *word; (word = sek_script_next(&walk));)
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%s ", word);
+        if (strcmp(found, rows[i].scripts) != 0)
+            fail_msg("%s: found '%s', expected '%s'", rows[i].words, found, rows[i].scripts);
     }
+}
+
+static void awk_and_editors_read_marked_files_as_text(void **state)
+{
+    (void)state;
+    assert_false(sek_interpreter_runs_marked(sek_interpreter_named("mawk")));
+    assert_false(sek_interpreter_runs_marked(sek_interpreter_named("vim.basic")));
+    assert_true(sek_interpreter_edits(sek_interpreter_named("vim.basic")));
+    assert_false(sek_interpreter_edits(sek_interpreter_named("mawk")));
+    assert_true(sek_interpreter_runs_marked(sek_interpreter_named("dash")));
+}
+
+static void count_name(void *arg, const struct sek_guard_name *name, uint32_t kind,
+                       const struct sek_interpreter *applet)
+{
+    unsigned *count = arg;
+    assert_true(name->text[0] && memchr(name->text, '\0', sizeof name->text));
+    assert_true(applet ? !name->interpreter : name->interpreter && kind);
+    count[applet != NULL]++;
+}
+
+static void the_kernel_is_told_of_every_name(void **state)
+{
+    (void)state;
+    unsigned count[2] = {0};
+    struct sek_guard_program program;
+    sek_interpreter_names(count_name, count);
+    assert_in_range(count[0], 60, 256);
+    assert_in_range(count[1], 40, 64);
+    sek_interpreter_program(sek_interpreter_named("perl"), &program);
+    assert_true(program.flags & SEK_GUARD_IS_INTERPRETER);
+    assert_memory_equal(program.text_variable.text, "PERL5OPT=\0\0\0\0\0\0", 16);
+    assert_int_equal(program.text_variable.mask[1], 0xff);
+    sek_interpreter_program(sek_interpreter_named("sh"), &program);
+    assert_int_equal(program.variables[3].mask[0], 0xffffffff); /* PS4= */
 }
 
 static void interpreters_are_known_by_name_with_any_version(void **state)
@@ -260,9 +323,11 @@ static void interpreters_are_known_by_name_with_any_version(void **state)
 static void a_command_line_that_was_cut_names_no_script(void **state)
 {
     (void)state;
-    const struct sek_interpreter *sh = sek_interpreter_named("sh");
-    assert_null(sek_script_word(sh, "sh\0run", 6));
-    assert_null(sek_script_word(sh, "", 0));
+    struct sek_script_words walk;
+    sek_script_words(&walk, sek_interpreter_named("sh"), "sh\0run", 6);
+    assert_null(sek_script_next(&walk));
+    sek_script_words(&walk, sek_interpreter_named("sh"), "", 0);
+    assert_null(sek_script_next(&walk));
 }
 
 static bool is_root_device(void *arg, dev_t device)
@@ -327,7 +392,9 @@ int main(void)
         cmocka_unit_test(a_scope_is_a_mount_and_a_shared_file_system_is_not_taken_whole),
         cmocka_unit_test(what_an_updater_wrote_is_remembered_until_forgotten),
         cmocka_unit_test(learning_takes_programs_and_scripts_and_leaves_data),
-        cmocka_unit_test(the_script_of_a_command_line_is_found),
+        cmocka_unit_test(the_scripts_of_a_command_line_are_found),
+        cmocka_unit_test(awk_and_editors_read_marked_files_as_text),
+        cmocka_unit_test(the_kernel_is_told_of_every_name),
         cmocka_unit_test(interpreters_are_known_by_name_with_any_version),
         cmocka_unit_test(a_command_line_that_was_cut_names_no_script),
         cmocka_unit_test(an_overlay_names_its_layers),
