@@ -117,29 +117,31 @@ static enum sek_error prepare_allowlist(const struct run_options *o, char *path,
                                         struct sek_fault *fault)
 {
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
-    enum sek_error rc = SEK_OK;
-    int fd;
+    struct sek_allowlist_out out;
+    struct sek_learning learning = {.list = &list, .out = &out};
+    enum sek_error rc;
+    snprintf(path, size, "%s", o->allowlist ? o->allowlist : "/tmp/sekisho-lockdown.XXXXXX");
     if (o->allowlist) {
-        snprintf(path, size, "%s", o->allowlist);
         rc = sek_allowlist_load(&list, path, fault);
         if (rc && rc != SEK_ENOTFOUND)
             return rc;
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     } else {
-        snprintf(path, size, "/tmp/sekisho-lockdown.XXXXXX");
-        fd = mkstemp(path);
+        int fd = mkstemp(path);
+        if (fd < 0)
+            return sek_fail(fault, SEK_EIO, "%s: cannot create: %s", path, strerror(errno));
+        close(fd);
     }
-    rc = fd < 0 ? sek_fail(fault, SEK_EIO, "%s: cannot open: %s", path, strerror(errno)) : SEK_OK;
+    rc = sek_allowlist_open(&out, path, fault);
     if (!rc && o->learn_from) {
-        rc = sek_learn_folder(o->learn_from, &list, fd, &learned, fault);
+        rc = sek_learn_folder(&learning, o->learn_from, fault);
         if (!rc)
             fprintf(stderr, "sekisho-agent: %llu files in %s, %llu programs registered\n",
-                    (unsigned long long)learned.files, o->learn_from,
-                    (unsigned long long)learned.added);
+                    (unsigned long long)learning.files, o->learn_from,
+                    (unsigned long long)learning.added);
+        sek_digests_close(&learning.digests, NULL, NULL);
     }
-    if (fd >= 0)
-        close(fd);
+    if (out.fd >= 0)
+        close(out.fd);
     sek_allowlist_free(&list);
     return rc;
 }
@@ -167,6 +169,7 @@ static int lockdown_run(const struct sek_command_context *context, int argc, cha
     struct sek_keeper_options keeper = {
         .mode = mode,
         .allowlist = allowlist,
+        .temporary_list = !o.allowlist,
         .updaters = o.updater ? one_updater : context->settings->updaters,
         .stall_closed = word_index(o.stall, stall_words),
         .inline_policy = (unsigned)word_index(o.inline_policy, inline_words),

@@ -88,6 +88,16 @@ enum sek_error sek_judge_digest(struct sek_judge *judge, int fd, const struct st
     return SEK_OK;
 }
 
+bool sek_judge_knows(struct sek_judge *judge, uint64_t device, uint64_t inode)
+{
+    struct sek_judge_entry *way = ways(judge, device, inode);
+    for (int i = 0; i < WAYS; i++) {
+        if (way[i].inode == inode && way[i].device == device)
+            return true;
+    }
+    return false;
+}
+
 void sek_judge_forget(struct sek_judge *judge, uint64_t device, uint64_t inode)
 {
     struct sek_judge_entry *way = ways(judge, device, inode);

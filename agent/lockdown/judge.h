@@ -38,6 +38,7 @@ struct sek_judge {
 enum sek_error sek_judge_digest(struct sek_judge *judge, int fd, const struct stat *st,
                                 bool may_change, int64_t now_ns, _Atomic uint64_t *progress,
                                 uint8_t digest[32]);
+bool sek_judge_knows(struct sek_judge *judge, uint64_t device, uint64_t inode);
 /* Forget what is remembered of a file. */
 void sek_judge_forget(struct sek_judge *judge, uint64_t device, uint64_t inode);
 

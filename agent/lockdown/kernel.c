@@ -188,7 +188,36 @@ void sek_kernel_guard_program(struct sek_kernel_guard *g, const struct stat *st,
         bpf_map_update_elem(g->programs, &key, program, BPF_ANY);
 }
 
-void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st, bool set_id)
+bool sek_kernel_guard_covers(const struct sek_kernel_guard *g, const struct stat *st)
+{
+    uint32_t device = sek_kernel_guard_device_number(st->st_dev);
+    uint8_t value;
+    return g && !bpf_map_lookup_elem(g->devices, &device, &value);
+}
+
+void sek_kernel_guard_disapprove(struct sek_kernel_guard *g, const struct stat *st)
+{
+    struct sek_guard_file key = key_of(st);
+    if (g)
+        bpf_map_delete_elem(g->approved, &key);
+}
+
+void sek_kernel_guard_prune(struct sek_kernel_guard *g,
+                            bool (*keep)(const void *arg, uint64_t content), const void *arg)
+{
+    struct sek_guard_file key, next;
+    struct sek_guard_approved value;
+    bool more = g && !bpf_map_get_next_key(g->approved, NULL, &next);
+    while (more) {
+        key = next;
+        more = !bpf_map_get_next_key(g->approved, &key, &next);
+        if (!bpf_map_lookup_elem(g->approved, &key, &value) && !keep(arg, value.content))
+            bpf_map_delete_elem(g->approved, &key);
+    }
+}
+
+void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st, bool set_id,
+                              uint64_t content)
 {
     struct sek_guard_file key = key_of(st);
     struct sek_guard_approved value = {
@@ -196,6 +225,7 @@ void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st,
         .changed_s = (uint64_t)st->st_ctim.tv_sec,
         .changed_ns = (uint32_t)st->st_ctim.tv_nsec,
         .set_id = set_id,
+        .content = content,
     };
     if (g)
         bpf_map_update_elem(g->approved, &key, &value, BPF_ANY);

@@ -9,8 +9,7 @@
 
 /* Register the programs of every package of the system under ROOT ("" for this one). ALTERED is told
  * of each program that differs; ARG is its first argument. */
-enum sek_error sek_learn_packages(const char *root, struct sek_allowlist *list, int out_fd,
-                                  struct sek_learned *result,
+enum sek_error sek_learn_packages(struct sek_learning *l, const char *root,
                                   void (*altered)(void *arg, const char *path, const char *package),
                                   void *arg, struct sek_fault *fault);
 

@@ -29,6 +29,8 @@
 #define DATA_SEEN 2048         /* data files that are remembered as opened before */
 #define DATA_KEPT 3            /* how often one is kept: a file that is written again and again is not */
 
+#define RECENT    256  /* digests that may not be in the allowlist's file yet */
+
 /* A data file that was opened before. */
 struct seen {
     uint64_t device, inode;
@@ -43,6 +45,8 @@ struct responder {
     struct sek_interpreters interpreters;
     int signal_fd;
     bool in_window; /* at the last question */
+    uint8_t recent[RECENT][32]; /* learned since the allowlist was loaded */
+    unsigned recent_count;
     struct seen seen[DATA_SEEN];
 };
 
@@ -168,6 +172,7 @@ static bool learn(struct responder *r, struct question *q, enum sek_lockdown_wha
         return false;
     if (sek_allowlist_add(&r->judge.allowlist, q->digest) == SEK_OK) {
         r->shared->learned++;
+        memcpy(r->recent[r->recent_count++ % RECENT], q->digest, 32);
         tell(r, q, what);
     }
     if (q->exec && sek_mode_is_set_id(q->st.st_mode)) {
@@ -230,9 +235,21 @@ static void note_writer(struct responder *r, const struct question *q, bool upda
 static void approve(struct responder *r, const struct question *q)
 {
     sek_kernel_guard_approve(r->options->kernel, &q->st,
-                             q->exec && sek_mode_is_set_id(q->st.st_mode));
+                             q->exec && sek_mode_is_set_id(q->st.st_mode),
+                             sek_allowlist_content(q->digest));
     if (q->exec || q->kind == SEK_FILE_ELF)
         sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
+}
+
+/* Ask for the lease. Whoever has the file open for writing may change it later without another open,
+ * and through a mapping on tmpfs without another change time: what is remembered ends here. */
+static void take_lease(struct responder *r, struct question *q)
+{
+    q->lease = sek_lease_take(q->fd);
+    if (q->lease != SEK_LEASE_WRITER)
+        return;
+    sek_judge_forget(&r->judge, q->st.st_dev, q->st.st_ino);
+    sek_kernel_guard_disapprove(r->options->kernel, &q->st);
 }
 
 /* May a data file be ignored from now on? Only when its content is registered as well: an interpreter
@@ -250,7 +267,7 @@ static bool keep_data(struct responder *r, struct question *q)
     }
     if (s->kept == DATA_KEPT)
         return false;
-    q->lease = sek_lease_take(q->fd);
+    take_lease(r, q);
     if (q->lease != SEK_LEASE_TAKEN)
         return false;
     bool registered = is_registered(r, q);
@@ -270,11 +287,13 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
     q->kind = sek_file_kind_fd(q->fd);
     bool runs = q->exec || q->kind == SEK_FILE_ELF || is_script(r, q);
     bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
+    if (!runs && (q->kind == SEK_FILE_SCRIPT || sek_judge_knows(&r->judge, q->st.st_dev, q->st.st_ino)))
+        take_lease(r, q);
     if (!runs && !tracked && q->st.st_size > 0) {
         *keep = keep_data(r, q);
         return true;
     }
-    q->lease = sek_lease_take(q->fd);
+    take_lease(r, q);
     if (!runs && !tracked && q->lease != SEK_LEASE_WRITER)
         return true; /* an empty file that is read */
     bool registered = runs && is_registered(r, q);
@@ -347,6 +366,11 @@ static void note_label(void *arg, const uint8_t digest[32], const char *label, s
     sek_interpreters_label(arg, digest, path);
 }
 
+static bool is_listed(const void *list, uint64_t content)
+{
+    return sek_allowlist_has_content(list, content);
+}
+
 static void load_allowlist(struct responder *r, int fd)
 {
     struct sek_allowlist list = {.on_label = note_label, .arg = &r->interpreters};
@@ -362,9 +386,15 @@ static void load_allowlist(struct responder *r, int fd)
         sek_allowlist_free(&list);
         return;
     }
-    sek_leases_clear(r->options->fan_fd);
+    /* What was learned a moment ago may not be in the file yet. */
+    for (unsigned i = 0; i < r->recent_count && i < RECENT; i++)
+        sek_allowlist_add(&list, r->recent[i]);
+    r->recent_count = 0;
     sek_allowlist_free(&r->judge.allowlist);
     r->judge.allowlist = list;
+    /* What left the list ends in the kernel too. */
+    sek_leases_clear(r->options->fan_fd);
+    sek_kernel_guard_prune(r->options->kernel, is_listed, &r->judge.allowlist);
 }
 
 /* A descriptor of a new allowlist, or any other byte: mode or list changed, forget the marks. False

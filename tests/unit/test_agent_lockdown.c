@@ -1,4 +1,4 @@
-/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c */
+/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c agent/digests.c */
 /* Lockdown's parts that need no privileges: allowlist, digest cache, scopes, updater's files. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/digests.h"
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/learn.h"
 #include "agent/lockdown/overlay.h"
@@ -20,6 +21,7 @@
 #include "agent/lockdown/updater.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/base/file.h"
 
 static int64_t later(void)
 {
@@ -61,6 +63,146 @@ static void a_bad_allowlist_line_is_named(void **state)
     assert_non_null(strstr(fault.message, "a:2: found 'e3b0c4"));
     assert_int_equal(list.count, 2);
     sek_allowlist_free(&list);
+}
+
+#define A "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define B "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856"
+#define C "aaaac44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856"
+
+static void what_left_the_bundle_leaves_the_list_and_nothing_else_does(void **state)
+{
+    (void)state;
+    static const char have[] = "# ours\n" A "  /bin/a\n" B "  bundle\n" C "  bundle";
+    static const char other[] = C "\n" A "\n";
+    struct sek_allowlist bundle = {0}, none = {0};
+    struct sek_fault fault;
+    struct sek_text out = {0};
+    assert_int_equal(sek_allowlist_parse(&bundle, "b", other, sizeof other - 1, &fault), SEK_OK);
+    assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &bundle, &out, &fault), SEK_OK);
+    assert_string_equal(out.data, "# ours\n" A "  /bin/a\n" C "  bundle\n");
+    sek_text_clear(&out);
+    assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &none, &out, &fault), SEK_OK);
+    assert_string_equal(out.data, "# ours\n" A "  /bin/a\n");
+    assert_int_equal(sek_allowlist_rebase("f", "zz", 2, &none, &out, &fault), SEK_EINVAL);
+    sek_text_free(&out);
+    sek_allowlist_free(&bundle);
+}
+
+static void a_line_goes_into_the_file_that_has_the_path_now(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sekisho-list.XXXXXX", path[64], *text;
+    struct sek_allowlist bundle = {0}, none = {0};
+    struct sek_allowlist_out out;
+    struct sek_fault fault;
+    uint8_t a[32], b[32];
+    bool changed;
+    size_t len;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/list", folder);
+    assert_true(sek_hex_decode(A, a, 32) && sek_hex_decode(B, b, 32));
+    assert_int_equal(sek_allowlist_open(&out, path, &fault), SEK_OK);
+    assert_int_equal(sek_allowlist_append(&out, a, "/bin/a\nb"), SEK_OK);
+    assert_int_equal(sek_allowlist_add(&bundle, b), SEK_OK);
+    assert_int_equal(sek_allowlist_replace_bundle(path, &bundle, &changed, &fault), SEK_OK);
+    assert_true(changed);
+    assert_int_equal(sek_allowlist_replace_bundle(path, &bundle, &changed, &fault), SEK_OK);
+    assert_false(changed);
+    assert_int_equal(sek_allowlist_replace_bundle(path, &none, &changed, &fault), SEK_OK);
+    assert_true(changed);
+    assert_int_equal(sek_allowlist_append(&out, b, "late"), SEK_OK);
+    assert_int_equal(sek_file_read(path, 4096, &text, &len, &fault), SEK_OK);
+    assert_string_equal(text, A "  /bin/a?b\n" B "  late\n");
+    free(text);
+    close(out.fd);
+    unlink(path);
+    rmdir(folder);
+    sek_allowlist_free(&bundle);
+}
+
+static void an_entry_is_found_by_its_first_bytes(void **state)
+{
+    (void)state;
+    struct sek_allowlist list = {0};
+    uint8_t d[32];
+    assert_false(sek_allowlist_has_content(&list, 7));
+    for (uint32_t i = 0; i < 2000; i++) {
+        sek_sha256(&i, sizeof i, d);
+        if (i < 1000)
+            assert_int_equal(sek_allowlist_add(&list, d), SEK_OK);
+        assert_int_equal(sek_allowlist_has_content(&list, sek_allowlist_content(d)), i < 1000);
+    }
+    sek_allowlist_free(&list);
+}
+
+static void what_was_hashed_is_known_at_the_next_start_until_it_changes(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sekisho-digests.XXXXXX", path[64], file[64];
+    struct sek_digests d;
+    struct sek_fault fault;
+    struct stat st;
+    uint8_t a[32], b[32];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/digests", folder);
+    snprintf(file, sizeof file, "%s/file", folder);
+    int fd = open(file, O_RDWR | O_CREAT, 0755);
+    assert_int_equal(write(fd, "one", 3), 3);
+    sleep(3); /* what changed within two seconds is not kept */
+    for (int held = 1; held >= 0; held--) { /* nor what somebody has open for writing */
+        int reader = open(file, O_RDONLY);
+        sek_digests_open(&d, path);
+        fstat(reader, &st);
+        assert_int_equal(sek_digests_of(&d, reader, &st, a), SEK_OK);
+        assert_int_equal(d.read, 1);
+        assert_int_equal(sek_digests_close(&d, path, &fault), SEK_OK);
+        close(reader);
+        close(held ? fd : -1);
+    }
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    fd = open(file, O_RDONLY);
+    fstat(fd, &st);
+    sek_digests_open(&d, path);
+    assert_int_equal(sek_digests_of(&d, fd, &st, b), SEK_OK);
+    assert_int_equal(d.used, 1);
+    assert_int_equal(d.read, 0);
+    assert_memory_equal(a, b, 32);
+    assert_int_equal(sek_digests_close(&d, path, &fault), SEK_OK);
+    int writer = open(file, O_WRONLY);
+    assert_int_equal(write(writer, "two", 3), 3);
+    close(writer);
+    fstat(fd, &st);
+    sek_digests_open(&d, path);
+    assert_int_equal(sek_digests_of(&d, fd, &st, b), SEK_OK);
+    assert_int_equal(d.read, 1);
+    assert_memory_not_equal(a, b, 32);
+    sek_digests_close(&d, NULL, NULL);
+    close(fd);
+    unlink(file);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void a_damaged_file_of_digests_counts_as_empty(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sekisho-digests.XXXXXX";
+    char text[16 + 128] = "SEKISHO DIGEST1\n";
+    struct sek_digests d;
+    int fd = mkstemp(path);
+    text[16] = 2; /* the entries are out of order */
+    text[16 + 64] = 1;
+    for (size_t len = 0; len <= sizeof text; len++) {
+        assert_int_equal(pwrite(fd, text, len, 0), len);
+        sek_digests_open(&d, path);
+        assert_int_equal(d.count, len == 80);
+        sek_digests_close(&d, NULL, NULL);
+    }
+    sek_digests_open(&d, "/nonexistent");
+    assert_int_equal(d.count, 0);
+    close(fd);
+    unlink(path);
 }
 
 static void a_changed_file_is_hashed_again_and_an_unchanged_one_is_not(void **state)
@@ -161,7 +303,7 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
     (void)state;
     char folder[] = "/tmp/sekisho-learn.XXXXXX", path[64];
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
+    struct sek_learning learning = {.list = &list};
     struct sek_fault fault;
     static const struct {
         const char *name, *text;
@@ -180,10 +322,10 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
         assert_true(write(fd, files[i].text, strlen(files[i].text)) > 0);
         close(fd);
     }
-    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
-    assert_int_equal(learned.files, 4);
+    assert_int_equal(sek_learn_folder(&learning, folder, &fault), SEK_OK);
+    assert_int_equal(learning.files, 4);
     assert_int_equal(list.count, 3);
-    assert_int_equal(sek_learn_folder("/nonexistent", &list, -1, &learned, &fault), SEK_ENOTFOUND);
+    assert_int_equal(sek_learn_folder(&learning, "/nonexistent", &fault), SEK_ENOTFOUND);
     for (size_t i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
         unlink(path);
@@ -358,7 +500,7 @@ static void a_set_id_bit_is_registered_apart(void **state)
 {
     (void)state;
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
+    struct sek_learning learning = {.list = &list};
     struct sek_fault fault;
     uint8_t digest[32], set_id[32];
     char folder[] = "/tmp/sekisho-learn.XXXXXX", path[64];
@@ -369,11 +511,11 @@ static void a_set_id_bit_is_registered_apart(void **state)
     assert_int_equal(fchmod(fd, 0755), 0);
     sek_sha256("#!/bin/sh\n", 10, digest);
     sek_allowlist_set_id(digest, set_id);
-    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_int_equal(sek_learn_folder(&learning, folder, &fault), SEK_OK);
     assert_true(sek_allowlist_has(&list, digest));
     assert_false(sek_allowlist_has(&list, set_id));
     assert_int_equal(fchmod(fd, 04755), 0);
-    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_int_equal(sek_learn_folder(&learning, folder, &fault), SEK_OK);
     assert_true(sek_allowlist_has(&list, set_id));
     close(fd);
     unlink(path);
@@ -386,6 +528,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_registered_digest_is_found_and_no_other),
         cmocka_unit_test(a_bad_allowlist_line_is_named),
+        cmocka_unit_test(what_left_the_bundle_leaves_the_list_and_nothing_else_does),
+        cmocka_unit_test(a_line_goes_into_the_file_that_has_the_path_now),
+        cmocka_unit_test(an_entry_is_found_by_its_first_bytes),
+        cmocka_unit_test(what_was_hashed_is_known_at_the_next_start_until_it_changes),
+        cmocka_unit_test(a_damaged_file_of_digests_counts_as_empty),
         cmocka_unit_test(a_changed_file_is_hashed_again_and_an_unchanged_one_is_not),
         cmocka_unit_test(a_file_that_may_be_changing_is_never_remembered),
         cmocka_unit_test(kinds_are_told_by_the_first_bytes),
