@@ -48,7 +48,13 @@ char LICENSE[] SEC("license") = "GPL";
 
 HASH(devices, 256, __u32, __u8);                           /* file systems marked as a whole */
 HASH(mounts, 1024, __u32, __u8);                           /* marked mounts, by mount id */
+/* File systems whose files have the same numbers in stat(2) as here: only there can be asked whether a
+ * file is approved. (Not so on btrfs, and on some overlays.) */
+HASH(numbers, 1024, __u32, __u8);
 HASH(programs, 512, struct sek_guard_file, struct sek_guard_program);
+/* Approved files that are leased to the responder: nobody wrote since, whatever the change time says,
+ * and nobody is asked again, so they must not be pushed out by others as those of `approved` are. */
+HASH(held, 4096, struct sek_guard_file, struct sek_guard_approved);
 HASH(tasks, 65536, __u32, __u32);                          /* thread group -> SEK_GUARD_... */
 
 struct {
@@ -186,13 +192,23 @@ static __always_inline __u32 place_of(const struct sek_guard_settings *s, struct
     return SEK_GUARD_OUTSIDE;
 }
 
+static __always_inline const struct sek_guard_approved *approval_of(struct sek_guard_file *key)
+{
+    const struct sek_guard_approved *a = bpf_map_lookup_elem(&held, key);
+    return a ? a : bpf_map_lookup_elem(&approved, key);
+}
+
 static __always_inline int is_approved(struct inode *inode)
 {
     struct sek_guard_file key = key_of(inode);
-    const struct sek_guard_approved *a = bpf_map_lookup_elem(&approved, &key);
+    const struct sek_guard_approved *a;
     __u64 seconds;
     __u32 ns;
-    if (!a || BPF_CORE_READ(inode, i_writecount.counter) > 0)
+    if (BPF_CORE_READ(inode, i_writecount.counter) > 0)
+        return 0;
+    if (bpf_map_lookup_elem(&held, &key)) /* links, owners and modes change the time as well */
+        return 1;
+    if (!(a = bpf_map_lookup_elem(&approved, &key)))
         return 0;
     if (bpf_core_field_exists(((struct inode___split *)0)->i_ctime_sec)) {
         seconds = (__u64)BPF_CORE_READ((struct inode___split *)inode, i_ctime_sec);
@@ -262,7 +278,7 @@ static __always_inline int has_new_set_id(struct inode *inode)
     __u32 mode = BPF_CORE_READ(inode, i_mode);
     if (!(mode & S_ISUID) && (mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP))
         return 0;
-    const struct sek_guard_approved *a = bpf_map_lookup_elem(&approved, &key);
+    const struct sek_guard_approved *a = approval_of(&key);
     return a && !a->set_id;
 }
 
@@ -341,15 +357,23 @@ int BPF_PROG(guard_bprm, struct linux_binprm *bprm)
     return reason ? deny(s, reason, BPF_CORE_READ(bprm, filename)) : 0;
 }
 
+/* Does FILE lie on a file system that the responder judges, and is it not what was registered? The responder lets
+ * everybody read such a file because this is asked of everybody. */
+static __always_inline int is_strange(const struct sek_guard_settings *s, struct file *file)
+{
+    __u32 device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+    return bpf_map_lookup_elem(&numbers, &device) && !(flags_of(own_tgid()) & SEK_GUARD_OWN) &&
+           place_of(s, file) == SEK_GUARD_NONE && !is_approved(BPF_CORE_READ(file, f_inode));
+}
+
 static __always_inline int check_code(struct file *file)
 {
     const struct sek_guard_settings *s = in_force();
-    if (!s || !file || !is_inside(s))
+    if (!s || !file)
         return 0;
-    __u32 reason = fault_of(s, file, 1);
-    if (!reason && place_of(s, file) == SEK_GUARD_NONE &&
-        !is_approved(BPF_CORE_READ(file, f_inode)))
-        reason = SEK_GUARD_MAPPED;
+    if (is_strange(s, file))
+        return deny(s, SEK_GUARD_MAPPED, 0);
+    __u32 reason = is_inside(s) ? fault_of(s, file, 1) : SEK_GUARD_NONE;
     return reason ? deny(s, reason, 0) : 0;
 }
 
@@ -388,7 +412,8 @@ SEC("lsm/kernel_read_file")
 int BPF_PROG(guard_read_file, struct file *file, int id)
 {
     const struct sek_guard_settings *s = in_force();
-    if (!s || !is_kernel_code(id) || !is_inside(s) || is_approved(BPF_CORE_READ(file, f_inode)))
+    if (!s || !is_kernel_code(id) || (!is_strange(s, file) &&
+                                      (!is_inside(s) || is_approved(BPF_CORE_READ(file, f_inode)))))
         return 0;
     return deny(s, SEK_GUARD_MODULE, 0);
 }
@@ -417,7 +442,7 @@ int BPF_PROG(guard_open, struct file *file)
     if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !(s = in_force()) || !is_inside(s))
         return 0;
     struct sek_guard_file key = key_of(BPF_CORE_READ(file, f_inode));
-    if (!bpf_map_lookup_elem(&approved, &key) || flags_of(own_tgid()) & SEK_GUARD_UPDATER)
+    if (!approval_of(&key) || flags_of(own_tgid()) & SEK_GUARD_UPDATER)
         return 0;
     return deny(s, SEK_GUARD_WRITTEN, 0);
 }

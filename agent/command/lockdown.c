@@ -247,7 +247,7 @@ static int explain(const struct sek_command_context *context, const char *allowl
                label ? label : "",
                label ? "may run and be loaded"
                : kind == SEK_FILE_ELF
-                   ? "refused: execution, and opening (the dynamic loader reads it)"
+                   ? "refused: execution, mapping as code, and without BPF LSM opening"
                : kind == SEK_FILE_DATA ? "refused as a program; reading it as data is free"
                                        : "refused: execution, and reading by an interpreter");
     sek_text_free(&out);

@@ -127,12 +127,21 @@ static void refuse_pending(struct keeper *k)
     }
 }
 
+static bool keep_none(const void *arg, uint64_t content)
+{
+    (void)arg;
+    (void)content;
+    return false;
+}
+
 /* The responder stalled or died: release the tasks that wait, and begin anew. */
 static enum sek_error replace_responder(struct keeper *k, const char *why, struct sek_fault *fault)
 {
     enum sek_error rc;
     stop_responder(k);
+    sek_kernel_guard_prune(k->kernel, keep_none, NULL); /* its leases ended with it */
     if (k->options->stall_closed) {
+        fanotify_mark(k->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL); /* ignore marks: no lease is left */
         refuse_pending(k);
         sek_warning("lockdown: the responder %s; waiting programs were refused", why);
         return start_responder(k, fault);

@@ -22,7 +22,7 @@
 struct sek_kernel_guard {
     int links[LINKS];
     unsigned link_count;
-    int devices, mounts, programs, applets, names, tasks, approved, settings;
+    int devices, mounts, numbers, programs, applets, names, tasks, approved, held, settings;
     struct ring_buffer *ring;
     bool lsm;
     void (*on_event)(void *arg, const struct sek_guard_event *event);
@@ -71,11 +71,13 @@ static void keep_maps(struct sek_kernel_guard *g, const struct lockdown *skel)
 {
     g->devices = sek_ebpf_keep(bpf_map__fd(skel->maps.devices));
     g->mounts = sek_ebpf_keep(bpf_map__fd(skel->maps.mounts));
+    g->numbers = sek_ebpf_keep(bpf_map__fd(skel->maps.numbers));
     g->programs = sek_ebpf_keep(bpf_map__fd(skel->maps.programs));
     g->applets = sek_ebpf_keep(bpf_map__fd(skel->maps.applets));
     g->names = sek_ebpf_keep(bpf_map__fd(skel->maps.names));
     g->tasks = sek_ebpf_keep(bpf_map__fd(skel->maps.tasks));
     g->approved = sek_ebpf_keep(bpf_map__fd(skel->maps.approved));
+    g->held = sek_ebpf_keep(bpf_map__fd(skel->maps.held));
     g->settings = sek_ebpf_keep(bpf_map__fd(skel->maps.settings));
     g->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_event, g, NULL);
 }
@@ -132,8 +134,8 @@ void sek_kernel_guard_close(struct sek_kernel_guard *g)
         return;
     while (g->link_count)
         close(g->links[--g->link_count]);
-    const int maps[] = {g->devices, g->mounts, g->programs, g->applets,
-                        g->names,   g->tasks,  g->approved, g->settings};
+    const int maps[] = {g->devices, g->mounts, g->numbers,  g->programs, g->applets,
+                        g->names,   g->tasks,  g->approved, g->held,     g->settings};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         close(maps[i]);
     ring_buffer__free(g->ring);
@@ -165,6 +167,14 @@ void sek_kernel_guard_device(struct sek_kernel_guard *g, dev_t device)
         bpf_map_update_elem(g->devices, &key, &one, BPF_ANY);
 }
 
+void sek_kernel_guard_numbers(struct sek_kernel_guard *g, dev_t device)
+{
+    uint32_t key = sek_kernel_guard_device_number(device);
+    uint8_t one = 1;
+    if (g)
+        bpf_map_update_elem(g->numbers, &key, &one, BPF_ANY);
+}
+
 void sek_kernel_guard_mount(struct sek_kernel_guard *g, uint32_t id, bool marked)
 {
     uint8_t one = 1;
@@ -192,28 +202,49 @@ bool sek_kernel_guard_covers(const struct sek_kernel_guard *g, const struct stat
 {
     uint32_t device = sek_kernel_guard_device_number(st->st_dev);
     uint8_t value;
-    return g && !bpf_map_lookup_elem(g->devices, &device, &value);
+    return g && !bpf_map_lookup_elem(g->devices, &device, &value) &&
+           !bpf_map_lookup_elem(g->numbers, &device, &value);
+}
+
+void sek_kernel_guard_hold(struct sek_kernel_guard *g, const struct stat *st, bool held)
+{
+    struct sek_guard_file key = key_of(st);
+    struct sek_guard_approved value;
+    if (g && !held)
+        bpf_map_delete_elem(g->held, &key);
+    else if (g && !bpf_map_lookup_elem(g->approved, &key, &value))
+        bpf_map_update_elem(g->held, &key, &value, BPF_ANY);
 }
 
 void sek_kernel_guard_disapprove(struct sek_kernel_guard *g, const struct stat *st)
 {
     struct sek_guard_file key = key_of(st);
-    if (g)
-        bpf_map_delete_elem(g->approved, &key);
+    if (!g)
+        return;
+    bpf_map_delete_elem(g->approved, &key);
+    bpf_map_delete_elem(g->held, &key);
+}
+
+static void prune(int map, bool (*keep)(const void *arg, uint64_t content), const void *arg)
+{
+    struct sek_guard_file key, next;
+    struct sek_guard_approved value;
+    bool more = !bpf_map_get_next_key(map, NULL, &next);
+    while (more) {
+        key = next;
+        more = !bpf_map_get_next_key(map, &key, &next);
+        if (!bpf_map_lookup_elem(map, &key, &value) && !keep(arg, value.content))
+            bpf_map_delete_elem(map, &key);
+    }
 }
 
 void sek_kernel_guard_prune(struct sek_kernel_guard *g,
                             bool (*keep)(const void *arg, uint64_t content), const void *arg)
 {
-    struct sek_guard_file key, next;
-    struct sek_guard_approved value;
-    bool more = g && !bpf_map_get_next_key(g->approved, NULL, &next);
-    while (more) {
-        key = next;
-        more = !bpf_map_get_next_key(g->approved, &key, &next);
-        if (!bpf_map_lookup_elem(g->approved, &key, &value) && !keep(arg, value.content))
-            bpf_map_delete_elem(g->approved, &key);
-    }
+    if (!g)
+        return;
+    prune(g->approved, keep, arg);
+    prune(g->held, keep, arg);
 }
 
 void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st, bool set_id,

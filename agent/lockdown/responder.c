@@ -184,6 +184,14 @@ static bool learn(struct responder *r, struct question *q, enum sek_lockdown_wha
     return true;
 }
 
+/* Reading an ELF file can be told from mapping it as code only by BPF LSM, which refuses that; it must
+ * see the file where it lies as the responder does. */
+static bool may_be_read(const struct responder *r, const struct question *q)
+{
+    return q->kind == SEK_FILE_ELF && !q->exec && sek_kernel_guard_has_lsm(r->options->kernel) &&
+           sek_kernel_guard_covers(r->options->kernel, &q->st);
+}
+
 /* A program that is not registered, in the present mode. */
 static bool allow_unknown(struct responder *r, struct question *q, bool updater)
 {
@@ -194,6 +202,8 @@ static bool allow_unknown(struct responder *r, struct question *q, bool updater)
         sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
         return learn(r, q, SEK_LOCKDOWN_UPDATED);
     }
+    if (r->shared->mode != SEK_LOCKDOWN_LEARN && may_be_read(r, q))
+        return true;
     switch (r->shared->mode) {
     case SEK_LOCKDOWN_LEARN:
         if (q->lease != SEK_LEASE_WRITER)
@@ -241,15 +251,20 @@ static void approve(struct responder *r, const struct question *q)
         sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
 }
 
-/* Ask for the lease. Whoever has the file open for writing may change it later without another open,
- * and through a mapping on tmpfs without another change time: what is remembered ends here. */
+/* Somebody has the file open for writing, and may change it from now on without another open, and
+ * through a mapping on tmpfs without another change time: what is remembered ends here. */
+static void forget(void *arg, const struct stat *st)
+{
+    struct responder *r = arg;
+    sek_judge_forget(&r->judge, st->st_dev, st->st_ino);
+    sek_kernel_guard_disapprove(r->options->kernel, st);
+}
+
 static void take_lease(struct responder *r, struct question *q)
 {
     q->lease = sek_lease_take(q->fd);
-    if (q->lease != SEK_LEASE_WRITER)
-        return;
-    sek_judge_forget(&r->judge, q->st.st_dev, q->st.st_ino);
-    sek_kernel_guard_disapprove(r->options->kernel, &q->st);
+    if (q->lease == SEK_LEASE_WRITER)
+        forget(r, &q->st);
 }
 
 /* May a data file be ignored from now on? Only when its content is registered as well: an interpreter
@@ -285,6 +300,8 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
     if (r->shared->mode == SEK_LOCKDOWN_OFF || fstat(q->fd, &q->st) || !S_ISREG(q->st.st_mode))
         return true;
     q->kind = sek_file_kind_fd(q->fd);
+    if (q->kind == SEK_FILE_ELF && !q->exec && sek_file_is_object(q->fd))
+        q->kind = SEK_FILE_DATA; /* a compiler's: neither started nor loaded */
     bool runs = q->exec || q->kind == SEK_FILE_ELF || is_script(r, q);
     bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
     if (!runs && (q->kind == SEK_FILE_SCRIPT || sek_judge_knows(&r->judge, q->st.st_dev, q->st.st_ino)))
@@ -423,7 +440,7 @@ static bool start(struct responder *r)
     const struct sek_responder_options *o = r->options;
     for (unsigned i = 0; o->updaters && o->updaters[i] && i < SEK_UPDATER_PROGRAMS; i++)
         r->updaters.programs[r->updaters.count++] = o->updaters[i];
-    r->signal_fd = sek_leases_open();
+    r->signal_fd = sek_leases_open(o->kernel, forget, r);
     sek_filehash_prepare();
     r->judge.allowlist.on_label = note_label;
     r->judge.allowlist.arg = &r->interpreters;

@@ -15,8 +15,8 @@ trap 'rm -rf "$T"' EXIT
 cat >"$T/script" <<'S'
 AGENT=/agent HELPERS=/helpers MODULE=/dummy.ko dash /bypass/run --updater /bin/none
 S
-set -- "$BUILD/agent/sekisho-agent:/agent" "$here/bypass/run:/bypass/run" "$here/bypass/inline.sh:/bypass/inline.sh" "$module:/dummy.ko"
-for f in attack evil evil-static evil.so; do set -- "$@" "$BUILD/bypass/$f:/helpers/$f"; done
+set -- "$BUILD/agent/sekisho-agent:/agent" "$here/bypass/run:/bypass/run" "$here/bypass/inline.sh:/bypass/inline.sh" "$here/bypass/files.sh:/bypass/files.sh" "$module:/dummy.ko"
+for f in attack files evil evil-static evil.so; do set -- "$@" "$BUILD/bypass/$f:/helpers/$f"; done
 for f in dash true env cp mount umount timeout mawk perl lua5.4; do
     [ ! -x "/usr/bin/$f" ] || set -- "$@" "/usr/bin/$f:/usr/bin/$f"
 done
