@@ -269,16 +269,20 @@ static int export_list(const struct sek_command_context *context)
     return written ? 0 : 1;
 }
 
+/* Ask, and print the answer. */
+static int pass_on(const struct sek_command_context *context, json_t *request)
+{
+    int status;
+    json_t *answer = sek_command_ask(context->settings, request, true, &status);
+    if (answer)
+        sek_command_print(answer);
+    json_decref(answer);
+    return status ? 1 : 0;
+}
+
 static int change_mode(const struct sek_command_context *context, const char *mode)
 {
-    struct sek_fault fault;
-    char request[128], *reply = NULL;
-    snprintf(request, sizeof request, "{\"command\":\"lockdown\",\"mode\":\"%s\"}", mode);
-    if (sek_command_ask(context->settings, request, &reply, &fault))
-        return sek_command_failed(&fault);
-    printf("%s\n", reply);
-    free(reply);
-    return 0;
+    return pass_on(context, json_pack("{s:s, s:s}", "command", "lockdown", "mode", mode));
 }
 
 /* What package managers, or one named program, install meanwhile becomes registered. */
@@ -290,9 +294,8 @@ static int maintenance(const struct sek_command_context *context, int argc, char
                                             {0}};
     long seconds = 1800;
     const char *updater = NULL;
-    char resolved[PATH_MAX], *reply, *end;
+    char resolved[PATH_MAX], *end;
     struct sek_fault fault;
-    struct sek_text request = {0};
     bool good = true;
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -311,20 +314,8 @@ static int maintenance(const struct sek_command_context *context, int argc, char
         sek_fail(&fault, SEK_ENOTFOUND, "%s: %s", updater, strerror(errno));
         return sek_command_failed(&fault);
     }
-    sek_json_open(&request, NULL, '{');
-    sek_json_str(&request, "command", "maintenance");
-    sek_json_int(&request, "seconds", seconds);
-    if (updater)
-        sek_json_str(&request, "updater", resolved);
-    sek_json_close(&request, '}');
-    enum sek_error rc = sek_command_ask(context->settings, request.data, &reply, &fault);
-    sek_text_free(&request);
-    if (rc)
-        return sek_command_failed(&fault);
-    bool failed = strstr(reply, "\"error\"") != NULL;
-    printf("%s\n", reply);
-    free(reply);
-    return failed;
+    return pass_on(context, json_pack("{s:s, s:I, s:s*}", "command", "maintenance", "seconds",
+                                      (json_int_t)seconds, "updater", updater ? resolved : NULL));
 }
 
 int sek_command_lockdown(const struct sek_command_context *context, int argc, char **argv)
