@@ -133,12 +133,16 @@ static enum sek_error prepare_allowlist(const struct run_options *o, char *path,
     }
     rc = sek_allowlist_open(&out, path, fault);
     if (!rc && o->learn_from) {
+        char digests[4096 + 16];
+        snprintf(digests, sizeof digests, "%s" SEK_DIGESTS_ENDING, path);
+        sek_digests_open(&learning.digests, o->allowlist ? digests : NULL);
         rc = sek_learn_folder(&learning, o->learn_from, fault);
         if (!rc)
-            fprintf(stderr, "sekisho-agent: %llu files in %s, %llu programs registered\n",
+            fprintf(stderr, "sekisho-agent: %llu files in %s, %llu programs registered, %llu read\n",
                     (unsigned long long)learning.files, o->learn_from,
-                    (unsigned long long)learning.added);
-        sek_digests_close(&learning.digests, NULL, NULL);
+                    (unsigned long long)learning.added, (unsigned long long)learning.digests.read);
+        if (!rc)
+            rc = sek_digests_close(&learning.digests, o->allowlist ? digests : NULL, fault);
     }
     if (out.fd >= 0)
         close(out.fd);

@@ -272,7 +272,7 @@ static void learner_main(struct keeper *k)
     setpriority(PRIO_PROCESS, 0, 19);
     if (read(k->learn_fd[0], &go, 1) != 1)
         _exit(1);
-    snprintf(digests, sizeof digests, "%s.digests", k->options->allowlist);
+    snprintf(digests, sizeof digests, "%s" SEK_DIGESTS_ENDING, k->options->allowlist);
     sek_digests_open(&l.digests, remembered);
     enum sek_error rc = learn(k, &l, &fault);
     if (rc)

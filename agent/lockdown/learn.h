@@ -8,6 +8,8 @@
 
 #include <sys/stat.h>
 
+#define SEK_DIGESTS_ENDING ".digests" /* the file of digests beside an allowlist */
+
 struct sek_learning {
     struct sek_allowlist *list;    /* gets every program */
     struct sek_allowlist_out *out; /* gets what is new; NULL: no file */
