@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sek_script_words walk;
     static struct sek_mount_line line;
     struct sek_allowlist list = {0};
+    struct sek_text out = {0};
     struct sek_scope scope;
     size_t layers;
     char *text = malloc(size + 1);
@@ -37,7 +38,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (const char *p = text; sek_mount_next(&p, &line);)
         sek_overlay_marked_layers(line.options, no, NULL, &layers);
     sek_scope_find("/", text, &scope, NULL);
-    sek_allowlist_parse(&list, "fuzz", text, size, NULL);
+    sek_allowlist_parse(&list, "fuzz", text, size / 2, NULL);
+    if (!sek_allowlist_rebase("fuzz", text, size, &list, &out, NULL)) {
+        struct sek_allowlist after = {0};
+        if (sek_allowlist_parse(&after, "fuzz", out.data ? out.data : "", out.len, NULL) ||
+            after.count < list.count)
+            abort();
+        sek_allowlist_free(&after);
+    }
+    sek_text_free(&out);
     sek_allowlist_free(&list);
     free(text);
     return 0;
