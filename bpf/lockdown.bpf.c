@@ -14,8 +14,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/kernel.h"
 #include "bpf/lockdown.h"
+#include "bpf/maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -37,15 +37,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define READING_KEXEC_INITRAMFS  4
 #define WALK      48 /* folders from a file to its root, at most */
 
-#define HASH(name, size, key_type, value_type)                                                       \
-    struct {                                                                                         \
-        __uint(type, BPF_MAP_TYPE_HASH);                                                             \
-        __uint(map_flags, BPF_F_NO_PREALLOC);                                                        \
-        __uint(max_entries, size);                                                                   \
-        __type(key, key_type);                                                                       \
-        __type(value, value_type);                                                                   \
-    } name SEC(".maps")
-
 HASH(devices, 256, __u32, __u8);                           /* file systems marked as a whole */
 HASH(mounts, 1024, __u32, __u8);                           /* marked mounts, by mount id */
 /* File systems whose files have the same numbers in stat(2) as here: only there can be asked whether a
@@ -57,24 +48,9 @@ HASH(programs, 512, struct sek_guard_file, struct sek_guard_program);
 HASH(held, 4096, struct sek_guard_file, struct sek_guard_approved);
 HASH(tasks, 65536, __u32, __u32);                          /* thread group -> SEK_GUARD_... */
 
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 16384);
-    __type(key, struct sek_guard_file);
-    __type(value, struct sek_guard_approved);
-} approved SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct sek_guard_settings);
-} settings SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 65536);
-} events SEC(".maps");
+MAP(approved, BPF_MAP_TYPE_LRU_HASH, 16384, struct sek_guard_file, struct sek_guard_approved);
+ONE(settings, struct sek_guard_settings);
+RING(events, 65536);
 
 #include "bpf/lockdown_words.h"
 
@@ -83,11 +59,6 @@ static __always_inline const struct sek_guard_settings *in_force(void)
     __u32 zero = 0;
     const struct sek_guard_settings *s = bpf_map_lookup_elem(&settings, &zero);
     return s && s->mode >= SEK_GUARD_DETECT ? s : 0;
-}
-
-static __always_inline __u32 own_tgid(void)
-{
-    return (__u32)(bpf_get_current_pid_tgid() >> 32);
 }
 
 static __always_inline __u32 flags_of(__u32 tgid)
@@ -99,7 +70,7 @@ static __always_inline __u32 flags_of(__u32 tgid)
 /* Does the policy hold for the current process? The agent's own are never restricted. */
 static __always_inline int is_inside(const struct sek_guard_settings *s)
 {
-    __u32 flags = flags_of(own_tgid());
+    __u32 flags = flags_of(current_tgid());
     return !(flags & SEK_GUARD_OWN) && (s->everyone || (flags & SEK_GUARD_INSIDE));
 }
 
@@ -110,7 +81,7 @@ static __always_inline int refuse(const struct sek_guard_settings *s, __u32 reas
                   (reason != SEK_GUARD_INLINE || s->inline_policy == SEK_INLINE_DENY);
     struct sek_guard_event *e = bpf_ringbuf_reserve(&events, sizeof *e, 0);
     if (e) {
-        e->tgid = own_tgid();
+        e->tgid = current_tgid();
         e->reason = reason;
         e->blocked = (__u32)blocked;
         e->unused = 0;
@@ -286,7 +257,7 @@ static __always_inline int has_new_set_id(struct inode *inode)
 static __always_inline void note_start(struct file *file, const struct sek_guard_program *p,
                                        const struct sek_guard_settings *s)
 {
-    __u32 tgid = own_tgid(), before = flags_of(tgid), flags = before;
+    __u32 tgid = current_tgid(), before = flags_of(tgid), flags = before;
     if (place_of(s, file) == SEK_GUARD_NONE)
         flags |= SEK_GUARD_INSIDE;
     if (p && p->flags & SEK_GUARD_IS_UPDATER)
@@ -334,9 +305,8 @@ int guard_fork(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_exit")
 int guard_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-    struct task_struct *task = (void *)ctx->args[0];
-    __u32 tgid = (__u32)BPF_CORE_READ(task, tgid);
-    if ((__u32)BPF_CORE_READ(task, pid) == tgid)
+    __u32 tgid = ended_process(ctx);
+    if (tgid)
         bpf_map_delete_elem(&tasks, &tgid);
     return 0;
 }
@@ -362,7 +332,7 @@ int BPF_PROG(guard_bprm, struct linux_binprm *bprm)
 static __always_inline int is_strange(const struct sek_guard_settings *s, struct file *file)
 {
     __u32 device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
-    return bpf_map_lookup_elem(&numbers, &device) && !(flags_of(own_tgid()) & SEK_GUARD_OWN) &&
+    return bpf_map_lookup_elem(&numbers, &device) && !(flags_of(current_tgid()) & SEK_GUARD_OWN) &&
            place_of(s, file) == SEK_GUARD_NONE && !is_approved(BPF_CORE_READ(file, f_inode));
 }
 
@@ -430,7 +400,7 @@ SEC("lsm/bpf")
 int BPF_PROG(guard_bpf, int command)
 {
     const struct sek_guard_settings *s = in_force();
-    return s && command == BPF_PROG_LOAD && own_tgid() != 1 && is_inside(s)
+    return s && command == BPF_PROG_LOAD && current_tgid() != 1 && is_inside(s)
                ? deny(s, SEK_GUARD_BPF, 0)
                : 0;
 }
@@ -442,7 +412,7 @@ int BPF_PROG(guard_open, struct file *file)
     if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !(s = in_force()) || !is_inside(s))
         return 0;
     struct sek_guard_file key = key_of(BPF_CORE_READ(file, f_inode));
-    if (!approval_of(&key) || flags_of(own_tgid()) & SEK_GUARD_UPDATER)
+    if (!approval_of(&key) || flags_of(current_tgid()) & SEK_GUARD_UPDATER)
         return 0;
     return deny(s, SEK_GUARD_WRITTEN, 0);
 }

@@ -21,12 +21,7 @@ struct words {
     volatile __u32 ended, named, maybe, input;
 };
 
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct words);
-} scratch SEC(".maps");
+MAP(scratch, BPF_MAP_TYPE_PERCPU_ARRAY, 1, __u32, struct words);
 
 enum { PROGRAM, START, LETTERS, LONG, VALUE, COMMAND, REST };
 /* What VALUE holds, besides SEK_GUARD_NAME_...: a module, the script. */
