@@ -148,19 +148,29 @@ static __always_inline int below_mount(const struct sek_guard_settings *s, struc
     return 0;
 }
 
-/* Where a file lies. NONE: on a marked mount or file system, so the responder judges it. */
-static __always_inline __u32 place_of(const struct sek_guard_settings *s, struct file *file)
+/* Where a file lies. NONE: on a marked mount or file system, so the responder judges it. A global
+ * function, so that its loops are verified once and not for each use. */
+__noinline int guard_place(__u64 address)
 {
+    struct file *file = (void *)address;
+    const struct sek_guard_settings *s = in_force();
     struct super_block *sb = BPF_CORE_READ(file, f_inode, i_sb);
     struct mount *m = mount_of(BPF_CORE_READ(file, f_path.mnt));
     __u32 device = BPF_CORE_READ(sb, s_dev), id = (__u32)BPF_CORE_READ(m, mnt_id);
-    if (bpf_map_lookup_elem(&devices, &device) || bpf_map_lookup_elem(&mounts, &id))
+    if (!s || bpf_map_lookup_elem(&devices, &device) || bpf_map_lookup_elem(&mounts, &id))
         return SEK_GUARD_NONE;
     if (BPF_CORE_READ(sb, s_flags) & SB_NOUSER)
         return SEK_GUARD_MEMORY;
     if (below_folder(s, BPF_CORE_READ(file, f_path.dentry)) || below_mount(s, m))
         return SEK_GUARD_UNCOVERED;
     return SEK_GUARD_OUTSIDE;
+}
+
+static __always_inline __u32 place_of(struct file *file)
+{
+    __u64 address = 0;
+    bpf_probe_read_kernel(&address, sizeof address, &file); /* a number: functions take no pointers */
+    return (__u32)guard_place(address);
 }
 
 static __always_inline const struct sek_guard_approved *approval_of(struct sek_guard_file *key)
@@ -200,7 +210,7 @@ static __always_inline int is_approved(struct inode *inode)
 static __always_inline __u32 fault_of(const struct sek_guard_settings *s, struct file *file,
                                       int inside)
 {
-    __u32 place = place_of(s, file);
+    __u32 place = place_of(file);
     if (place == SEK_GUARD_UNCOVERED && is_approved(BPF_CORE_READ(file, f_inode)))
         return SEK_GUARD_NONE;
     if (place == SEK_GUARD_UNCOVERED)
@@ -258,7 +268,7 @@ static __always_inline void note_start(struct file *file, const struct sek_guard
                                        const struct sek_guard_settings *s)
 {
     __u32 tgid = current_tgid(), before = flags_of(tgid), flags = before;
-    if (place_of(s, file) == SEK_GUARD_NONE)
+    if (place_of(file) == SEK_GUARD_NONE)
         flags |= SEK_GUARD_INSIDE;
     if (p && p->flags & SEK_GUARD_IS_UPDATER)
         flags |= SEK_GUARD_UPDATER;
@@ -333,7 +343,7 @@ static __always_inline int is_strange(const struct sek_guard_settings *s, struct
 {
     __u32 device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
     return bpf_map_lookup_elem(&numbers, &device) && !(flags_of(current_tgid()) & SEK_GUARD_OWN) &&
-           place_of(s, file) == SEK_GUARD_NONE && !is_approved(BPF_CORE_READ(file, f_inode));
+           place_of(file) == SEK_GUARD_NONE && !is_approved(BPF_CORE_READ(file, f_inode));
 }
 
 static __always_inline int check_code(struct file *file)

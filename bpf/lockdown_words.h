@@ -43,6 +43,16 @@ static __always_inline int is_text_code(char c, __u64 last)
     return c == ';' || c == '{' || c == '(' || (last & 0xffffffffff) == 0x646174613aull; /* data: */
 }
 
+static __always_inline int begins_with(const char *text, const char *prefix, int len)
+{
+#pragma unroll
+    for (int i = 0; i < len; i++) {
+        if (text[i] != prefix[i])
+            return 0;
+    }
+    return 1;
+}
+
 static __always_inline void begin_name(struct words *w)
 {
     __builtin_memset(&w->name, 0, sizeof w->name);
@@ -69,12 +79,7 @@ static __always_inline __u32 kind_of_name(struct words *w)
 static __always_inline int end_program(struct words *w)
 {
     static const char multicall[] = "busybox";
-    int same = 1;
-    if (!(w->p.flags & SEK_GUARD_IS_MULTICALL))
-        return 1;
-    for (int i = 0; i < 7; i++)
-        same = same && w->name.text[i] == multicall[i];
-    if (same)
+    if (!(w->p.flags & SEK_GUARD_IS_MULTICALL) || begins_with(w->name.text, multicall, 7))
         return 1;
     w->name.interpreter = 0;
     const struct sek_guard_program *p = bpf_map_lookup_elem(&applets, &w->name);
@@ -294,30 +299,29 @@ __noinline int guard_step(__u32 character)
 
 /* --- what standard input and other descriptors are ---------------------------------------------- */
 
-/* The number in "/dev/fd/N" (how the kernel names a script that was started by its descriptor), in
- * "/proc/self/fd/N", or in "/dev/stdin"; -1: another name. */
-static __always_inline int descriptor_in(const char *name)
+static __always_inline int number_in(const char *digits)
 {
-    static const char dev[] = "/dev/fd/", self[] = "/proc/self/fd/", input[] = "/dev/stdin";
-    int is_dev = 1, is_self = 1, is_input = 1, number = -1;
-#pragma unroll
-    for (int i = 0; i < 14; i++) {
-        is_dev = is_dev && (i >= 8 || name[i] == dev[i]);
-        is_self = is_self && name[i] == self[i];
-        is_input = is_input && (i >= 11 || name[i] == input[i]);
-    }
-    if (is_input)
-        return 0;
-    if (!is_dev && !is_self)
-        return -1;
+    int number = -1;
 #pragma unroll
     for (int i = 0; i < 5; i++) {
-        char c = is_dev ? name[8 + i] : name[14 + i];
+        char c = digits[i];
         if (c < '0' || c > '9')
             break;
         number = (number < 0 ? 0 : number * 10) + (c - '0');
     }
     return number;
+}
+
+/* The number in "/dev/fd/N" (how the kernel names a script that was started by its descriptor), in
+ * "/proc/self/fd/N", or in "/dev/stdin"; -1: another name. */
+static __always_inline int descriptor_in(const char *name)
+{
+    static const char dev[] = "/dev/fd/", self[] = "/proc/self/fd/", input[] = "/dev/stdin";
+    if (begins_with(name, input, 11))
+        return 0;
+    if (begins_with(name, dev, 8))
+        return number_in(name + 8);
+    return begins_with(name, self, 14) ? number_in(name + 14) : -1;
 }
 
 static __always_inline struct file *descriptor(__u32 number)
