@@ -1,5 +1,5 @@
-/* Form: 16 bytes "SEKISHO DIGEST1\n", then entries of 64 bytes, sorted by their keys. Numbers in keys
- * are in this machine's byte order: the file never leaves it. */
+/* Form: 16 bytes "SEKISHO DIGEST1\n", then entries of 64 bytes, sorted by their keys. Numbers in
+ * keys are in this machine's byte order: the file never leaves it. */
 #include "agent/digests.h"
 #include "agent/filehash.h"
 #include "lib/base/clock.h"

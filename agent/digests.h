@@ -4,8 +4,8 @@
  *
  * A digest is kept only when the file had rested for two seconds and nobody had it open for writing
  * before and after it was read: then every later write gives it another change time. What it cannot
- * know is a clock that root sets back, and writes through a shared mapping on tmpfs, which leave the
- * change time alone: the digest that is then used is one of what this file once held. */
+ * know is a clock that root sets back, and writes through a shared mapping on tmpfs, which leave
+ * the change time alone: the digest that is then used is one of what this file once held. */
 #ifndef SEK_AGENT_DIGESTS_H
 #define SEK_AGENT_DIGESTS_H
 

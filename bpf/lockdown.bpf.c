@@ -1,13 +1,14 @@
-/* Lockdown in the kernel, beside fanotify: what permission events on marked file systems do not see.
+/* Lockdown in the kernel, beside fanotify: what permission events on marked file systems do not
+ * see.
  *
- * On every kernel with raw tracepoints and type information (5.8): a program that starts from memory
- * (memfd), over a mount that carries no mark, or as an interpreter with its code on the command line
- * or on standard input, is ended before its first instruction. With BPF LSM the same is refused as
- * an error, and so are mappings of unregistered files as code, tracing of other processes, kernel
- * modules and BPF programs, and writing to registered programs.
+ * On every kernel with raw tracepoints and type information (5.8): a program that starts from
+ * memory (memfd), over a mount that carries no mark, or as an interpreter with its code on the
+ * command line or on standard input, is ended before its first instruction. With BPF LSM the same
+ * is refused as an error, and so are mappings of unregistered files as code, tracing of other
+ * processes, kernel modules and BPF programs, and writing to registered programs.
  *
- * Only processes that are inside count: those that run, or descend from, a program of a scope; all of
- * them when the whole device is covered. Content is never judged here: `approved` holds what the
+ * Only processes that are inside count: those that run, or descend from, a program of a scope; all
+ * of them when the whole device is covered. Content is never judged here: `approved` holds what the
  * responder judged. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -19,34 +20,35 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SIGKILL   9
-#define EPERM     1
-#define S_IFMT    0170000
-#define S_IFCHR   0020000
-#define S_IFREG   0100000
-#define S_ISUID   04000
-#define S_ISGID   02000
-#define S_IXGRP   00010
-#define SB_NOUSER (1ul << 31)
-#define PROT_EXEC 4
-#define FMODE_WRITE 2
+#define SIGKILL       9
+#define EPERM         1
+#define S_IFMT        0170000
+#define S_IFCHR       0020000
+#define S_IFREG       0100000
+#define S_ISUID       04000
+#define S_ISGID       02000
+#define S_IXGRP       00010
+#define SB_NOUSER     (1ul << 31)
+#define PROT_EXEC     4
+#define FMODE_WRITE   2
 #define PTRACE_ATTACH 2
 /* enum kernel_read_file_id, and the same of kernel_load_data_id */
-#define READING_MODULE           2
-#define READING_KEXEC_IMAGE      3
-#define READING_KEXEC_INITRAMFS  4
-#define WALK      48 /* folders from a file to its root, at most */
+#define READING_MODULE          2
+#define READING_KEXEC_IMAGE     3
+#define READING_KEXEC_INITRAMFS 4
+#define WALK                    48 /* folders from a file to its root, at most */
 
-HASH(devices, 256, __u32, __u8);                           /* file systems marked as a whole */
-HASH(mounts, 1024, __u32, __u8);                           /* marked mounts, by mount id */
-/* File systems whose files have the same numbers in stat(2) as here: only there can be asked whether a
- * file is approved. (Not so on btrfs, and on some overlays.) */
+HASH(devices, 256, __u32, __u8); /* file systems marked as a whole */
+HASH(mounts, 1024, __u32, __u8); /* marked mounts, by mount id */
+/* File systems whose files have the same numbers in stat(2) as here: only there can be asked
+ * whether a file is approved. (Not so on btrfs, and on some overlays.) */
 HASH(numbers, 1024, __u32, __u8);
 HASH(programs, 512, struct sek_guard_file, struct sek_guard_program);
-/* Approved files that are leased to the responder: nobody wrote since, whatever the change time says,
- * and nobody is asked again, so they must not be pushed out by others as those of `approved` are. */
+/* Approved files that are leased to the responder: nobody wrote since, whatever the change time
+ * says, and nobody is asked again, so they must not be pushed out by others as those of `approved`
+ * are. */
 HASH(held, 4096, struct sek_guard_file, struct sek_guard_approved);
-HASH(tasks, 65536, __u32, __u32);                          /* thread group -> SEK_GUARD_... */
+HASH(tasks, 65536, __u32, __u32); /* thread group -> SEK_GUARD_... */
 
 MAP(approved, BPF_MAP_TYPE_LRU_HASH, 16384, struct sek_guard_file, struct sek_guard_approved);
 ONE(settings, struct sek_guard_settings);
@@ -75,7 +77,8 @@ static __always_inline int is_inside(const struct sek_guard_settings *s)
 }
 
 /* Report, and say whether to refuse. PATH is a kernel string or null. */
-static __always_inline int refuse(const struct sek_guard_settings *s, __u32 reason, const char *path)
+static __always_inline int refuse(const struct sek_guard_settings *s, __u32 reason,
+                                  const char *path)
 {
     int blocked = s->mode == SEK_GUARD_ENFORCE &&
                   (reason != SEK_GUARD_INLINE || s->inline_policy == SEK_INLINE_DENY);
@@ -169,7 +172,8 @@ __noinline int guard_place(__u64 address)
 static __always_inline __u32 place_of(struct file *file)
 {
     __u64 address = 0;
-    bpf_probe_read_kernel(&address, sizeof address, &file); /* a number: functions take no pointers */
+    bpf_probe_read_kernel(&address, sizeof address,
+                          &file); /* a number: functions take no pointers */
     return (__u32)guard_place(address);
 }
 
@@ -220,7 +224,8 @@ static __always_inline __u32 fault_of(const struct sek_guard_settings *s, struct
     return place == SEK_GUARD_MEMORY && inside ? place : SEK_GUARD_NONE;
 }
 
-/* --- programs that start ------------------------------------------------------------------------ */
+/* --- programs that start ------------------------------------------------------------------------
+ */
 
 /* A script that lies in memory only is reached over a descriptor. */
 static __always_inline __u32 script_fault(const struct sek_guard_settings *s,
@@ -321,7 +326,8 @@ int guard_exit(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* --- BPF LSM: the same as errors, and what only it can see --------------------------------------- */
+/* --- BPF LSM: the same as errors, and what only it can see ---------------------------------------
+ */
 
 static __always_inline int deny(const struct sek_guard_settings *s, __u32 reason, const char *path)
 {
@@ -337,8 +343,8 @@ int BPF_PROG(guard_bprm, struct linux_binprm *bprm)
     return reason ? deny(s, reason, BPF_CORE_READ(bprm, filename)) : 0;
 }
 
-/* Does FILE lie on a file system that the responder judges, and is it not what was registered? The responder lets
- * everybody read such a file because this is asked of everybody. */
+/* Does FILE lie on a file system that the responder judges, and is it not what was registered? The
+ * responder lets everybody read such a file because this is asked of everybody. */
 static __always_inline int is_strange(const struct sek_guard_settings *s, struct file *file)
 {
     __u32 device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
@@ -392,8 +398,8 @@ SEC("lsm/kernel_read_file")
 int BPF_PROG(guard_read_file, struct file *file, int id)
 {
     const struct sek_guard_settings *s = in_force();
-    if (!s || !is_kernel_code(id) || (!is_strange(s, file) &&
-                                      (!is_inside(s) || is_approved(BPF_CORE_READ(file, f_inode)))))
+    if (!s || !is_kernel_code(id) ||
+        (!is_strange(s, file) && (!is_inside(s) || is_approved(BPF_CORE_READ(file, f_inode)))))
         return 0;
     return deny(s, SEK_GUARD_MODULE, 0);
 }

@@ -27,7 +27,7 @@ enum sek_guard_reason {
     SEK_GUARD_MODULE,    /* a kernel module or image from memory, or not registered */
     SEK_GUARD_BPF,       /* a BPF program was to be loaded */
     SEK_GUARD_WRITTEN,   /* a registered program was to be opened for writing */
-    SEK_GUARD_SET_ID,    /* a registered program with a set-ID bit that it was not registered with */
+    SEK_GUARD_SET_ID, /* a registered program with a set-ID bit that it was not registered with */
     SEK_GUARD_REASONS
 };
 
@@ -53,9 +53,9 @@ enum { SEK_GUARD_INSIDE = 1, SEK_GUARD_UPDATER = 2, SEK_GUARD_OWN = 4 };
 enum {
     SEK_GUARD_IS_UPDATER = 1,
     SEK_GUARD_IS_INTERPRETER = 2,
-    SEK_GUARD_IS_MULTICALL = 4, /* busybox: the applet's name says what it is */
-    SEK_GUARD_IS_SHELL = 8,     /* '+' begins options too, "-" ends them, values are words */
-    SEK_GUARD_IS_EDITOR = 16,   /* operands are no scripts, and options may follow them */
+    SEK_GUARD_IS_MULTICALL = 4,   /* busybox: the applet's name says what it is */
+    SEK_GUARD_IS_SHELL = 8,       /* '+' begins options too, "-" ends them, values are words */
+    SEK_GUARD_IS_EDITOR = 16,     /* operands are no scripts, and options may follow them */
     SEK_GUARD_FIRST_IS_CODE = 32, /* awk: the first operand is the program, unless -f named one */
     SEK_GUARD_WORD_OPTIONS = 64,  /* gdb: one dash begins a long option */
     SEK_GUARD_GUESSES = 128,      /* a long option that is not known may take the next word */

@@ -1,7 +1,7 @@
 /* The command line and environment of an interpreter that starts: does it run code that is no file?
  * One pass over the characters; every state lies in a map, and what a loop calls are global
- * functions, because the verifier would follow each combination of states. What is longer than the limits here counts as code:
- * padding hides nothing. Included by lockdown.bpf.c only. */
+ * functions, because the verifier would follow each combination of states. What is longer than the
+ * limits here counts as code: padding hides nothing. Included by lockdown.bpf.c only. */
 #ifndef SEK_BPF_LOCKDOWN_WORDS_H
 #define SEK_BPF_LOCKDOWN_WORDS_H
 
@@ -297,7 +297,8 @@ __noinline int guard_step(__u32 character)
     return GO_ON;
 }
 
-/* --- what standard input and other descriptors are ---------------------------------------------- */
+/* --- what standard input and other descriptors are ----------------------------------------------
+ */
 
 static __always_inline int number_in(const char *digits)
 {
@@ -345,7 +346,8 @@ static __always_inline int input_is_data(void)
     return type_of(descriptor(0)) != S_IFCHR;
 }
 
-/* --- the questions ------------------------------------------------------------------------------ */
+/* --- the questions ------------------------------------------------------------------------------
+ */
 
 __noinline int guard_arguments(void)
 {

@@ -5,28 +5,28 @@
 
 #include "bpf/kernel.h"
 
-#define MAP(name, map_type, size, key_type, value_type)                                              \
-    struct {                                                                                         \
-        __uint(type, map_type);                                                                      \
-        __uint(max_entries, size);                                                                   \
-        __type(key, key_type);                                                                       \
-        __type(value, value_type);                                                                   \
+#define MAP(name, map_type, size, key_type, value_type)                                            \
+    struct {                                                                                       \
+        __uint(type, map_type);                                                                    \
+        __uint(max_entries, size);                                                                 \
+        __type(key, key_type);                                                                     \
+        __type(value, value_type);                                                                 \
     } name SEC(".maps")
 /* A hash that takes memory as it is filled. */
-#define HASH(name, size, key_type, value_type)                                                       \
-    struct {                                                                                         \
-        __uint(type, BPF_MAP_TYPE_HASH);                                                             \
-        __uint(map_flags, BPF_F_NO_PREALLOC);                                                        \
-        __uint(max_entries, size);                                                                   \
-        __type(key, key_type);                                                                       \
-        __type(value, value_type);                                                                   \
+#define HASH(name, size, key_type, value_type)                                                     \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_HASH);                                                           \
+        __uint(map_flags, BPF_F_NO_PREALLOC);                                                      \
+        __uint(max_entries, size);                                                                 \
+        __type(key, key_type);                                                                     \
+        __type(value, value_type);                                                                 \
     } name SEC(".maps")
 /* One value, at key 0. */
 #define ONE(name, value_type) MAP(name, BPF_MAP_TYPE_ARRAY, 1, __u32, value_type)
-#define RING(name, size)                                                                             \
-    struct {                                                                                         \
-        __uint(type, BPF_MAP_TYPE_RINGBUF);                                                          \
-        __uint(max_entries, size);                                                                   \
+#define RING(name, size)                                                                           \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_RINGBUF);                                                        \
+        __uint(max_entries, size);                                                                 \
     } name SEC(".maps")
 
 static __always_inline __u32 current_tgid(void)

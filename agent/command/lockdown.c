@@ -82,11 +82,13 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
         {"allowlist", required_argument, NULL, 'a'}, {"stall", required_argument, NULL, 't'},
         {"updater", required_argument, NULL, 'u'},   {"inline", required_argument, NULL, 'i'},
         {"scripts", required_argument, NULL, 'r'},   {"kernel", required_argument, NULL, 'k'},
-        {"trust", required_argument, NULL, 'p'},
-        {0},
+        {"trust", required_argument, NULL, 'p'},     {0},
     };
-    *o = (struct run_options){
-        .stall = "open", .inline_policy = "allow", .scripts = "normal", .kernel = "on", .trust = "learned"};
+    *o = (struct run_options){.stall = "open",
+                              .inline_policy = "allow",
+                              .scripts = "normal",
+                              .kernel = "on",
+                              .trust = "learned"};
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         bool room = o->scope_count + 1 < SEK_KEEPER_SCOPES; /* the last stays NULL */
@@ -138,7 +140,8 @@ static enum sek_error prepare_allowlist(const struct run_options *o, char *path,
         sek_digests_open(&learning.digests, o->allowlist ? digests : NULL);
         rc = sek_learn_folder(&learning, o->learn_from, fault);
         if (!rc)
-            fprintf(stderr, "sekisho-agent: %llu files in %s, %llu programs registered, %llu read\n",
+            fprintf(stderr,
+                    "sekisho-agent: %llu files in %s, %llu programs registered, %llu read\n",
                     (unsigned long long)learning.files, o->learn_from,
                     (unsigned long long)learning.added, (unsigned long long)learning.digests.read);
         if (!rc)
@@ -259,7 +262,8 @@ static int explain(const struct sek_command_context *context, const char *allowl
     return label ? 0 : 1;
 }
 
-/* What this device registered, in the form of sha256sum(1): what `sekishoctl allowlist import` reads. */
+/* What this device registered, in the form of sha256sum(1): what `sekishoctl allowlist import`
+ * reads. */
 static int export_list(const struct sek_command_context *context)
 {
     char path[4096], *text;

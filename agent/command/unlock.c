@@ -9,9 +9,9 @@
 static int ask(const struct sek_command_context *context, const char *token)
 {
     int status;
-    json_t *answer = sek_command_ask(
-        context->settings, json_pack("{s:s, s:s}", "command", "unlock", "token", token), false,
-        &status);
+    json_t *answer = sek_command_ask(context->settings,
+                                     json_pack("{s:s, s:s}", "command", "unlock", "token", token),
+                                     false, &status);
     const char *unlocked = json_string_value(json_object_get(answer, "unlock"));
     if (unlocked)
         printf("%s\n", unlocked);

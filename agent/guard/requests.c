@@ -166,8 +166,8 @@ static void request_who(struct sek_guard *g, uint32_t id, const struct sek_endpo
     sek_message_send(g->worker_fd, SEK_MESSAGE_OWNER, id, &process, sizeof process, -1);
 }
 
-/* The bundle's allowlist stands in the same file as what was learned here; what an earlier bundle had
- * and this one has not leaves the file, and the keeper's memory. */
+/* The bundle's allowlist stands in the same file as what was learned here; what an earlier bundle
+ * had and this one has not leaves the file, and the keeper's memory. */
 static void request_allowlist(struct sek_guard *g, int fd)
 {
     char path[512];

@@ -60,7 +60,7 @@ enum sek_error sek_apk_parse(const char *name, const char *text, size_t len,
         } else if (*at == 'R' && file) {
             char path[PATH_MAX];
             int size = snprintf(path, sizeof path, "/%.*s%s%.*s", (int)s.folder.len, s.folder.data,
-                             s.folder.len ? "/" : "", (int)(stop - at - 2), at + 2);
+                                s.folder.len ? "/" : "", (int)(stop - at - 2), at + 2);
             if (size > 0 && (size_t)size < sizeof path)
                 file(arg, s.package.name, path, (size_t)size);
         } else {

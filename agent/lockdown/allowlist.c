@@ -185,7 +185,8 @@ bool sek_allowlist_has_content(const struct sek_allowlist *list, uint64_t conten
     if (!list->cap)
         return false;
     memcpy(&i, &content, sizeof i);
-    for (i &= list->cap - 1; memcmp(list->slots[i], empty, 32) != 0; i = (i + 1) & (list->cap - 1)) {
+    for (i &= list->cap - 1; memcmp(list->slots[i], empty, 32) != 0;
+         i = (i + 1) & (list->cap - 1)) {
         if (!memcmp(list->slots[i], &content, sizeof content))
             return true;
     }

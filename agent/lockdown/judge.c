@@ -40,7 +40,8 @@ enum sek_file_kind sek_file_kind_fd(int fd)
 
 bool sek_file_is_object(int fd)
 {
-    static const char module[] = ".gnu.linkonce.this_module"; /* the kernel looks for this section */
+    static const char module[] =
+        ".gnu.linkonce.this_module"; /* the kernel looks for this section */
     static char chunk[CHUNK];
     uint8_t head[20];
     size_t name = sizeof module - 1, kept = 0;

@@ -14,8 +14,8 @@ const char *sek_file_kind_name(enum sek_file_kind kind);
 /* By the first bytes ("\x7f" "ELF", "#!"). */
 enum sek_file_kind sek_file_kind_of(const uint8_t *head, size_t len);
 enum sek_file_kind sek_file_kind_fd(int fd);
-/* Is this ELF file relocatable, and no kernel module? The linker reads such; the kernel starts and the
- * dynamic loader loads none. */
+/* Is this ELF file relocatable, and no kernel module? The linker reads such; the kernel starts and
+ * the dynamic loader loads none. */
 bool sek_file_is_object(int fd);
 /* Does starting a file with this mode change user or group? */
 bool sek_mode_is_set_id(mode_t mode);

@@ -141,7 +141,8 @@ static enum sek_error replace_responder(struct keeper *k, const char *why, struc
     stop_responder(k);
     sek_kernel_guard_prune(k->kernel, keep_none, NULL); /* its leases ended with it */
     if (k->options->stall_closed) {
-        fanotify_mark(k->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL); /* ignore marks: no lease is left */
+        fanotify_mark(k->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD,
+                      NULL); /* ignore marks: no lease is left */
         refuse_pending(k);
         sek_warning("lockdown: the responder %s; waiting programs were refused", why);
         return start_responder(k, fault);

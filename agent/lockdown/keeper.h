@@ -15,8 +15,8 @@
 struct sek_keeper_options {
     const char *scopes[SEK_KEEPER_SCOPES]; /* mount points; NULL after the last */
     enum sek_lockdown_mode mode;
-    /* File: loaded, and appended to when something is learned. ALLOWLIST.digests beside it remembers
-     * what was hashed, unless the list is temporary. */
+    /* File: loaded, and appended to when something is learned. ALLOWLIST.digests beside it
+     * remembers what was hashed, unless the list is temporary. */
     const char *allowlist;
     bool temporary_list;
     const char *const *updaters; /* NULL-terminated paths */

@@ -17,7 +17,8 @@ void sek_kernel_guard_close(struct sek_kernel_guard *guard);
 bool sek_kernel_guard_has_lsm(const struct sek_kernel_guard *guard);
 
 /* Mode, scopes and policy; in force at once. */
-void sek_kernel_guard_set(struct sek_kernel_guard *guard, const struct sek_guard_settings *settings);
+void sek_kernel_guard_set(struct sek_kernel_guard *guard,
+                          const struct sek_guard_settings *settings);
 /* DEVICE's file system carries a permission mark. */
 void sek_kernel_guard_device(struct sek_kernel_guard *guard, dev_t device);
 /* Files of DEVICE's file system have the same numbers in stat(2) as in the kernel's programs. */

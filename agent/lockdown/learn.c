@@ -23,8 +23,7 @@ static enum sek_error learn_digest(struct sek_learning *l, const uint8_t digest[
 
 bool sek_learn_is_program(int fd, const char *path, const struct stat *st)
 {
-    return (st->st_mode & 0111) || sek_script_ending(path) ||
-           sek_file_kind_fd(fd) != SEK_FILE_DATA;
+    return (st->st_mode & 0111) || sek_script_ending(path) || sek_file_kind_fd(fd) != SEK_FILE_DATA;
 }
 
 enum sek_error sek_learn_descriptor(struct sek_learning *l, int fd, const char *path,
@@ -61,8 +60,7 @@ static enum sek_error learn_file(struct sek_learning *l, const char *path)
     return rc;
 }
 
-enum sek_error sek_learn_folder(struct sek_learning *l, const char *folder,
-                                struct sek_fault *fault)
+enum sek_error sek_learn_folder(struct sek_learning *l, const char *folder, struct sek_fault *fault)
 {
     char copy[4096];
     char *const roots[] = {copy, NULL};

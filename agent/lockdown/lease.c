@@ -19,8 +19,8 @@ static struct sek_kernel_guard *guard;
 static void (*on_break)(void *arg, const struct stat *st);
 static void *break_arg;
 
-int sek_leases_open(struct sek_kernel_guard *kernel,
-                    void (*told)(void *arg, const struct stat *st), void *arg)
+int sek_leases_open(struct sek_kernel_guard *kernel, void (*told)(void *arg, const struct stat *st),
+                    void *arg)
 {
     sigset_t set;
     guard = kernel;

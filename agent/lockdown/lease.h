@@ -12,8 +12,9 @@ enum sek_lease { SEK_LEASE_TAKEN, SEK_LEASE_WRITER, SEK_LEASE_NONE };
 
 struct sek_kernel_guard;
 
-/* Prepare signal delivery; returns a signalfd that reads as ready when a lease breaks, or -1. KERNEL,
- * when not NULL, is told what is held; ON_BREAK, of which files somebody opens for writing. */
+/* Prepare signal delivery; returns a signalfd that reads as ready when a lease breaks, or -1.
+ * KERNEL, when not NULL, is told what is held; ON_BREAK, of which files somebody opens for writing.
+ */
 int sek_leases_open(struct sek_kernel_guard *kernel,
                     void (*on_break)(void *arg, const struct stat *st), void *arg);
 /* Try for a read lease on FD. WRITER: somebody has the file open for writing, or maps it so.

@@ -27,8 +27,9 @@ uint64_t sek_marks_events(void)
         return events;
     int group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
     bool both = !fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, "/proc/self");
-    both = both || errno != EINVAL || fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD,
-                                                    "/proc/self"); /* no event at all: not this */
+    both = both || errno != EINVAL ||
+           fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD,
+                         "/proc/self"); /* no event at all: not this */
     events = FAN_OPEN_PERM | (both ? FAN_OPEN_EXEC_PERM : 0);
     close(group);
     return events;
@@ -39,7 +40,8 @@ static bool mark(int fan_fd, bool whole, const char *path)
 {
     return (whole && !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, sek_marks_events(),
                                     AT_FDCWD, path)) ||
-           !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD, path);
+           !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD,
+                          path);
 }
 
 /* Does this mount show a part of SCOPE, or lie below it? */
@@ -129,8 +131,8 @@ static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_moun
         sek_kernel_guard_mount(marks->kernel, m->id, true);
 }
 
-/* Has the file system the device number that its files show? Not so btrfs; of an overlay's files some
- * show that of their layer. The server of a network or FUSE file system is not asked. */
+/* Has the file system the device number that its files show? Not so btrfs; of an overlay's files
+ * some show that of their layer. The server of a network or FUSE file system is not asked. */
 static void note_numbers(struct sek_marks *marks, const struct sek_mount_line *m)
 {
     struct statx st;

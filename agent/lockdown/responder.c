@@ -27,9 +27,9 @@
 
 #define DATA_MAX  (256u << 10) /* bytes of a data file whose verdict is worth caching */
 #define DATA_SEEN 2048         /* data files that are remembered as opened before */
-#define DATA_KEPT 3            /* how often one is kept: a file that is written again and again is not */
+#define DATA_KEPT 3 /* how often one is kept: a file that is written again and again is not */
 
-#define RECENT    256  /* digests that may not be in the allowlist's file yet */
+#define RECENT 256 /* digests that may not be in the allowlist's file yet */
 
 /* A data file that was opened before. */
 struct seen {
@@ -44,7 +44,7 @@ struct responder {
     struct sek_updaters updaters;
     struct sek_interpreters interpreters;
     int signal_fd;
-    bool in_window; /* at the last question */
+    bool in_window;             /* at the last question */
     uint8_t recent[RECENT][32]; /* learned since the allowlist was loaded */
     unsigned recent_count;
     struct seen seen[DATA_SEEN];
@@ -109,8 +109,8 @@ static void tell(struct responder *r, const struct question *q, enum sek_lockdow
         r->shared->lost++;
 }
 
-/* The interpreter that the opener runs, or NULL: by its program's name, and by its inode when it is a
- * registered interpreter under another name. */
+/* The interpreter that the opener runs, or NULL: by its program's name, and by its inode when it is
+ * a registered interpreter under another name. */
 static const struct sek_interpreter *opener_of(struct responder *r, const struct question *q)
 {
     char program[256];
@@ -184,8 +184,8 @@ static bool learn(struct responder *r, struct question *q, enum sek_lockdown_wha
     return true;
 }
 
-/* Reading an ELF file can be told from mapping it as code only by BPF LSM, which refuses that; it must
- * see the file where it lies as the responder does. */
+/* Reading an ELF file can be told from mapping it as code only by BPF LSM, which refuses that; it
+ * must see the file where it lies as the responder does. */
 static bool may_be_read(const struct responder *r, const struct question *q)
 {
     return q->kind == SEK_FILE_ELF && !q->exec && sek_kernel_guard_has_lsm(r->options->kernel) &&
@@ -267,9 +267,10 @@ static void take_lease(struct responder *r, struct question *q)
         forget(r, &q->st);
 }
 
-/* May a data file be ignored from now on? Only when its content is registered as well: an interpreter
- * may open it next, and nobody would be asked. So small files that are opened again and again (the
- * headers that a compiler reads) are registered in learn mode, and cost nothing afterwards. */
+/* May a data file be ignored from now on? Only when its content is registered as well: an
+ * interpreter may open it next, and nobody would be asked. So small files that are opened again and
+ * again (the headers that a compiler reads) are registered in learn mode, and cost nothing
+ * afterwards. */
 static bool keep_data(struct responder *r, struct question *q)
 {
     uint64_t h = (q->st.st_ino ^ q->st.st_dev << 32) * 0x9e3779b97f4a7c15u;
@@ -304,7 +305,8 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
         q->kind = SEK_FILE_DATA; /* a compiler's: neither started nor loaded */
     bool runs = q->exec || q->kind == SEK_FILE_ELF || is_script(r, q);
     bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
-    if (!runs && (q->kind == SEK_FILE_SCRIPT || sek_judge_knows(&r->judge, q->st.st_dev, q->st.st_ino)))
+    if (!runs &&
+        (q->kind == SEK_FILE_SCRIPT || sek_judge_knows(&r->judge, q->st.st_dev, q->st.st_ino)))
         take_lease(r, q);
     if (!runs && !tracked && q->st.st_size > 0) {
         *keep = keep_data(r, q);

@@ -201,8 +201,8 @@ static const struct {
 const struct sek_interpreter *sek_interpreter_named(const char *name)
 {
     for (size_t i = 0; i < COUNT; i++) {
-        for (const char *const *n = interpreters[i].names; n < interpreters[i].names + NAMES_EACH && *n;
-             n++) {
+        for (const char *const *n = interpreters[i].names;
+             n < interpreters[i].names + NAMES_EACH && *n; n++) {
             size_t len = strlen(*n);
             if (!strncmp(name, *n, len) && name[len + strspn(name + len, "0123456789.-")] == '\0')
                 return &interpreters[i];
@@ -288,8 +288,7 @@ const struct sek_interpreter *sek_interpreter_applet(pid_t pid)
     char words[PATH_MAX + 1] = "";
     size_t len = read_words(pid, words, PATH_MAX);
     const char *at = words, *applet = last_part(at);
-    while (!strncmp(applet, MULTICALL, strlen(MULTICALL)) &&
-           (at += strlen(at) + 1) < words + len)
+    while (!strncmp(applet, MULTICALL, strlen(MULTICALL)) && (at += strlen(at) + 1) < words + len)
         applet = last_part(at);
     return sek_interpreter_named(applet);
 }
@@ -446,7 +445,8 @@ const char *sek_script_next(struct sek_script_words *w)
         if (len == left)
             return NULL; /* cut */
         w->at += len + 1;
-        bool option = *word == '-' || (*word == '+' && w->interpreter->syntax.flags & SEK_GUARD_IS_SHELL);
+        bool option =
+            *word == '-' || (*word == '+' && w->interpreter->syntax.flags & SEK_GUARD_IS_SHELL);
         if (!w->begun) {
             /* busybox sh script: the applet is a word of its own */
             w->begun = strncmp(last_part(word), MULTICALL, strlen(MULTICALL)) != 0;
@@ -483,7 +483,8 @@ static bool is_descriptor(pid_t pid, long number, const struct stat *file)
     struct statx st;
     snprintf(path, sizeof path, "/proc/%d/fd/%ld", (int)pid, number);
     return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) &&
-           st.stx_ino == file->st_ino && makedev(st.stx_dev_major, st.stx_dev_minor) == file->st_dev;
+           st.stx_ino == file->st_ino &&
+           makedev(st.stx_dev_major, st.stx_dev_minor) == file->st_dev;
 }
 
 /* Does WORD, as the process PID sees it, name the file? The interpreter has just opened it, so its
@@ -507,7 +508,8 @@ static bool names_file(pid_t pid, const char *word, const struct stat *file)
     if (fd < 0 && errno != EAGAIN && errno != ENOENT) /* before Linux 5.12 */
         fd = openat(folder, *word ? word : ".", O_PATH | O_CLOEXEC);
     bool uncached = fd < 0 && errno == EAGAIN;
-    bool same = fd >= 0 && !fstat(fd, &st) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+    bool same =
+        fd >= 0 && !fstat(fd, &st) && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
     if (fd >= 0)
         close(fd);
     close(folder);

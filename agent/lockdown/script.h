@@ -13,8 +13,8 @@
 #include <sys/types.h>
 
 struct sek_interpreter {
-    const char *names[12];  /* program names; digits and dots may follow */
-    const char *endings[8]; /* of the files that it runs or loads */
+    const char *names[12];           /* program names; digits and dots may follow */
+    const char *endings[8];          /* of the files that it runs or loads */
     struct sek_guard_program syntax; /* without id and variables; see sek_interpreter_program */
     uint64_t loads;                  /* options whose value is a file that is loaded: node -r */
     const char *settings[2]; /* option values that begin so name a file: auto_prepend_file= */
@@ -50,12 +50,12 @@ bool sek_script_is_meant(const struct sek_interpreter *interpreter, pid_t pid, c
 struct sek_script_words {
     const struct sek_interpreter *interpreter;
     const char *at, *end;
-    bool begun;   /* the program's name is passed */
-    bool ended;   /* no more options */
-    bool named;   /* operands are no scripts: -c, -f */
-    bool all;     /* every operand may be one */
-    bool maybe;   /* the next operand may be an option's value */
-    bool decided; /* the first operand was seen */
+    bool begun;      /* the program's name is passed */
+    bool ended;      /* no more options */
+    bool named;      /* operands are no scripts: -c, -f */
+    bool all;        /* every operand may be one */
+    bool maybe;      /* the next operand may be an option's value */
+    bool decided;    /* the first operand was seen */
     unsigned values; /* words that belong to an option, of this kind: */
     int kind;
 };

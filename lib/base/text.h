@@ -24,7 +24,8 @@ static inline void sek_text_clear(struct sek_text *t)
 void sek_text_add(struct sek_text *t, const void *data, size_t len);
 void sek_text_puts(struct sek_text *t, const char *s);
 void sek_text_putc(struct sek_text *t, char c);
-void sek_text_printf(struct sek_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sek_text_printf(struct sek_text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The next line between *AT and END, without its newline; *AT goes behind it. False at the end. */
 static inline bool sek_text_line(const char **at, const char *end, const char **line, size_t *len)

@@ -71,7 +71,8 @@ static int mapped_early(char **a)
     return start(a[0]);
 }
 
-/* --- into the file by other calls than write --------------------------------------------------------- */
+/* --- into the file by other calls than write
+ * --------------------------------------------------------- */
 
 static int by_splice(char **a)
 {
@@ -118,7 +119,8 @@ static int by_hole(char **a)
     return start(a[0]);
 }
 
-/* --- held since before the lock: FILE EVIL GO. Waits until GO is there. ------------------------------ */
+/* --- held since before the lock: FILE EVIL GO. Waits until GO is there.
+ * ------------------------------ */
 
 static void wait_for(const char *path)
 {
@@ -161,7 +163,8 @@ static int held_evil(char **a)
     return fd < 0 ? stop(a[0]) : execute(fd);
 }
 
-/* --- names -------------------------------------------------------------------------------------------- */
+/* --- names
+ * -------------------------------------------------------------------------------------------- */
 
 static int by_handle(char **a)
 {
@@ -275,12 +278,18 @@ static const struct {
     int (*run)(char **arguments);
     int arguments;
 } cases[] = {
-    {"mapped-early", mapped_early, 2},     {"splice", by_splice, 2},
-    {"sendfile", by_sendfile, 2},          {"copy-range", by_copy_range, 2},
-    {"hole", by_hole, 2},                  {"held-descriptor", held_descriptor, 3},
-    {"held-mapping", held_mapping, 3},     {"held-evil", held_evil, 2},
-    {"handle", by_handle, 2},              {"tenant", of_a_tenant, 3},
-    {"new-mount", by_new_mount, 2},        {"tree", by_tree, 3},
+    {"mapped-early", mapped_early, 2},
+    {"splice", by_splice, 2},
+    {"sendfile", by_sendfile, 2},
+    {"copy-range", by_copy_range, 2},
+    {"hole", by_hole, 2},
+    {"held-descriptor", held_descriptor, 3},
+    {"held-mapping", held_mapping, 3},
+    {"held-evil", held_evil, 2},
+    {"handle", by_handle, 2},
+    {"tenant", of_a_tenant, 3},
+    {"new-mount", by_new_mount, 2},
+    {"tree", by_tree, 3},
     {"among-many", among_many, 2},
 };
 

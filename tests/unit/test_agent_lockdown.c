@@ -78,7 +78,8 @@ static void what_left_the_bundle_leaves_the_list_and_nothing_else_does(void **st
     struct sek_fault fault;
     struct sek_text out = {0};
     assert_int_equal(sek_allowlist_parse(&bundle, "b", other, sizeof other - 1, &fault), SEK_OK);
-    assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &bundle, &out, &fault), SEK_OK);
+    assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &bundle, &out, &fault),
+                     SEK_OK);
     assert_string_equal(out.data, "# ours\n" A "  /bin/a\n" C "  bundle\n");
     sek_text_clear(&out);
     assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &none, &out, &fault), SEK_OK);
@@ -148,7 +149,7 @@ static void what_was_hashed_is_known_at_the_next_start_until_it_changes(void **s
     snprintf(file, sizeof file, "%s/file", folder);
     int fd = open(file, O_RDWR | O_CREAT, 0755);
     assert_int_equal(write(fd, "one", 3), 3);
-    sleep(3); /* what changed within two seconds is not kept */
+    sleep(3);                               /* what changed within two seconds is not kept */
     for (int held = 1; held >= 0; held--) { /* nor what somebody has open for writing */
         int reader = open(file, O_RDONLY);
         sek_digests_open(&d, path);
@@ -449,8 +450,8 @@ static void the_kernel_is_told_of_every_name(void **state)
 static void interpreters_are_known_by_name_with_any_version(void **state)
 {
     (void)state;
-    static const char *const good[] = {"sh", "dash", "python3", "python3.11", "lua5.4", "php8.2",
-                                       "perl5.36.0", "busybox"};
+    static const char *const good[] = {"sh",     "dash",   "python3",    "python3.11",
+                                       "lua5.4", "php8.2", "perl5.36.0", "busybox"};
     static const char *const bad[] = {"ssh", "shadow", "python-config", "cat", "perldoc", ""};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_non_null(sek_interpreter_named(good[i]));
@@ -488,9 +489,8 @@ static void an_overlay_names_its_layers(void **state)
                                                is_root_device, &root, &layers),
                      2);
     assert_int_equal(layers, 3);
-    assert_int_equal(sek_overlay_marked_layers("rw,lowerdir=/no\\:where", is_root_device, &root,
-                                               &layers),
-                     0);
+    assert_int_equal(
+        sek_overlay_marked_layers("rw,lowerdir=/no\\:where", is_root_device, &root, &layers), 0);
     assert_int_equal(layers, 1);
     assert_int_equal(sek_overlay_marked_layers("", is_root_device, &root, &layers), 0);
     assert_int_equal(layers, 0);

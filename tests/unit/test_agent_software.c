@@ -506,7 +506,8 @@ static void files_that_packages_own_are_not_told_twice(void **state)
     sek_collection_free(&c);
 }
 
-/* Scan an image with one program; PATH is the cache that the scan left in FOLDER, with TEXT in it. */
+/* Scan an image with one program; PATH is the cache that the scan left in FOLDER, with TEXT in it.
+ */
 static void scan_once(char folder[200], char path[220], char **text, size_t *len)
 {
     struct sek_collection c;
