@@ -256,10 +256,10 @@ static int by_tree(char **a)
     return stop("execveat");
 }
 
-/* KNOWN EVIL: sixteen at a time, one and the other. */
+/* KNOWN EVIL N: sixteen at a time, one and the other. */
 static int among_many(char **a)
 {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < atoi(a[2]); i++) {
         if (fork() == 0) {
             execl(i & 1 ? a[0] : a[1], "evil", NULL);
             _exit(127);
@@ -290,7 +290,7 @@ static const struct {
     {"tenant", of_a_tenant, 3},
     {"new-mount", by_new_mount, 2},
     {"tree", by_tree, 3},
-    {"among-many", among_many, 2},
+    {"among-many", among_many, 3},
 };
 
 int main(int argc, char **argv)

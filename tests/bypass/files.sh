@@ -1,5 +1,6 @@
 # Content and mounts that are exchanged. Sourced by run, twice: before the lock with before=1, when
-# what is held open since then begins.
+# what is held open since then begins. STARTS says how much is done of what is done often.
+STARTS=${STARTS:-1000}
 if [ -n "${before:-}" ]; then
     for f in held-descriptor held-mapping; do
         cp /bin/true "$M/$f" && "$HELPERS/files" $f "$M/$f" "$O/evil" "$T/go" & HELD="${HELD:-} $!"
@@ -30,14 +31,14 @@ try fanotify "copy_file_range into a registered program" ./files copy-range chan
 try fanotify "a hole punched into a registered program" ./files hole changed5 "$O/evil"
 try fanotify "written by another name of the same file" sh -c 'ln changed6 other6 && ./changed6 && cat ../outside/evil >other6 && exec ./changed6'
 try fanotify "appended to until it is another program" sh -c 'cat ../outside/evil >>changed7; truncate -s 0 changed7; cat ../outside/evil >>changed7; exec ./changed7'
-try fanotify "deleted and made again in the same inode" sh -c 'for i in $(seq 50); do rm -f again; cp ../outside/evil again; ./again; done'
+try fanotify "deleted and made again in the same inode" sh -c 'for i in $(seq "$0"); do rm -f again; cp ../outside/evil again; ./again; done' $((STARTS / 20))
 try fanotify "a symbolic link over a registered program" sh -c 'rm changed8; ln -s evil changed8; exec ./changed8'
 try fanotify "a folder exchanged below a path" sh -c 'mkdir a b; cp changed9 a/x; cp ../outside/evil b/x; ./a/x; mv a c; mv b a; exec ./a/x'
 try fanotify "by its handle" ./files handle "$M/evil" "$M"
 try fanotify "by /proc/PID/exe of nobody, by a relative path of many dots" sh -c 'cd deep && exec ../deep/.././deep/../evil'
 try fanotify "by a descriptor of its folder" sh -c 'exec 7<. && cd / && exec /proc/self/fd/7/evil'
 try fanotify "as nobody" ./attack as-user "$M/evil"
-try fanotify "among many starts" ./files among-many changed9 evil
+try fanotify "among many starts" ./files among-many changed9 evil $((STARTS * 4 / 10))
 cp "$O/evil" "$O/huge" && truncate -s 120M "$O/huge" && cp --sparse=always "$O/huge" "$M/huge"
 try fanotify "larger than 100 MB" ./huge
 rm -f "$M/huge" "$O/huge"
@@ -119,10 +120,10 @@ umount "$M"
 
 # --- what must go on working -----------------------------------------------------------------------------
 : >"$T/outside/empty"
-must "${STARTS:-1000} times ten starts" sh -c 'i=0; while [ $i -lt "$0" ]; do ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady || exit; i=$((i + 1)); done; : >"$SEK_MARK"' "${STARTS:-1000}"
+must "$STARTS times ten starts" sh -c 'i=0; while [ $i -lt "$0" ]; do ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady || exit; i=$((i + 1)); done; : >"$SEK_MARK"' "$STARTS"
 must "links, modes, owners and names of a registered program" sh -c 'for i in 1 2 3; do ln steady linked$i; chmod 700 steady; ./linked$i || exit; chmod 755 steady; chown 1 steady; ./steady || exit; chown 0 steady; touch steady; mv steady renamed; ./renamed || exit; mv renamed steady; ./steady || exit; done; : >"$SEK_MARK"'
 must "a registered program that is copied, moved and packed" sh -c 'cp steady copied && ./copied && mv copied moved && ./moved && tar cf packed.tar steady && mkdir -p unpacked && tar xf packed.tar -C unpacked && ./unpacked/steady && : >"$SEK_MARK"'
 must "a log that is turned over" sh -c 'for i in $(seq 200); do echo line >>log; [ $((i % 50)) -ne 0 ] || mv log log.$i; done; cat log.* >/dev/null && : >"$SEK_MARK"'
-must "files that are written, read and rewritten" sh -c 'for i in $(seq 300); do echo $i >data$((i % 7)); cat data* >/dev/null || exit; done; sort data* | sort >sorted; : >"$SEK_MARK"'
-must "many registered programs at once" sh -c 'for i in $(seq "$((${STARTS:-1000} / 5))"); do ./steady & done; wait; ./steady && : >"$SEK_MARK"'
+must "files that are written, read and rewritten" sh -c 'for i in $(seq "$0"); do echo $i >data$((i % 7)); cat data* >/dev/null || exit; done; sort data* | sort >sorted; : >"$SEK_MARK"' $((STARTS * 3 / 10))
+must "many registered programs at once" sh -c 'for i in $(seq "$((STARTS / 5))"); do ./steady & done; wait; ./steady && : >"$SEK_MARK"'
 must "a build without running what it built" sh -c 'command -v cc >/dev/null || { : >"$SEK_MARK"; exit; }; printf "int f(void) { return 1; }\n" >f.c && rm -f libf.a && cc -c f.c && ld -r -o g.o f.o && ar rc libf.a f.o g.o && : >"$SEK_MARK"'
