@@ -166,6 +166,16 @@ static bool is_registered(struct responder *r, struct question *q)
     return sek_allowlist_has(&r->judge.allowlist, set_id);
 }
 
+/* A program that is registered, and that nobody is writing. */
+static void approve(struct responder *r, const struct question *q)
+{
+    sek_kernel_guard_approve(r->options->kernel, &q->st,
+                             q->exec && sek_mode_is_set_id(q->st.st_mode),
+                             sek_allowlist_content(q->digest));
+    if (q->exec || q->kind == SEK_FILE_ELF)
+        sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
+}
+
 static bool learn(struct responder *r, struct question *q, enum sek_lockdown_what what)
 {
     if (!q->hashed)
@@ -178,9 +188,13 @@ static bool learn(struct responder *r, struct question *q, enum sek_lockdown_wha
     if (q->exec && sek_mode_is_set_id(q->st.st_mode)) {
         struct question set_id = *q;
         sek_allowlist_set_id(q->digest, set_id.digest);
-        if (sek_allowlist_add(&r->judge.allowlist, set_id.digest) == SEK_OK)
+        if (sek_allowlist_add(&r->judge.allowlist, set_id.digest) == SEK_OK) {
+            memcpy(r->recent[r->recent_count++ % RECENT], set_id.digest, 32);
             tell(r, &set_id, what);
+        }
     }
+    if (q->exec || q->kind != SEK_FILE_DATA)
+        approve(r, q);
     return true;
 }
 
@@ -239,16 +253,6 @@ static void note_writer(struct responder *r, const struct question *q, bool upda
         sek_updaters_wrote(&r->updaters, q->st.st_dev, q->st.st_ino);
     else if (!updater && q->lease == SEK_LEASE_WRITER)
         sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
-}
-
-/* A program that is registered, and that nobody is writing. */
-static void approve(struct responder *r, const struct question *q)
-{
-    sek_kernel_guard_approve(r->options->kernel, &q->st,
-                             q->exec && sek_mode_is_set_id(q->st.st_mode),
-                             sek_allowlist_content(q->digest));
-    if (q->exec || q->kind == SEK_FILE_ELF)
-        sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
 }
 
 /* Somebody has the file open for writing, and may change it from now on without another open, and

@@ -123,6 +123,7 @@ umount "$M"
 must "$STARTS times ten starts" sh -c 'i=0; while [ $i -lt "$0" ]; do ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady && ./steady || exit; i=$((i + 1)); done; : >"$SEK_MARK"' "$STARTS"
 must "links, modes, owners and names of a registered program" sh -c 'for i in 1 2 3; do ln steady linked$i; chmod 700 steady; ./linked$i || exit; chmod 755 steady; chown 1 steady; ./steady || exit; chown 0 steady; touch steady; mv steady renamed; ./renamed || exit; mv renamed steady; ./steady || exit; done; : >"$SEK_MARK"'
 must "a registered program that is copied, moved and packed" sh -c 'cp steady copied && ./copied && mv copied moved && ./moved && tar cf packed.tar steady && mkdir -p unpacked && tar xf packed.tar -C unpacked && ./unpacked/steady && : >"$SEK_MARK"'
+must "what an updater has just installed" sh -c './updater "$0" installed && ./installed' "$O/evil"
 must "a log that is turned over" sh -c 'for i in $(seq 200); do echo line >>log; [ $((i % 50)) -ne 0 ] || mv log log.$i; done; cat log.* >/dev/null && : >"$SEK_MARK"'
 must "files that are written, read and rewritten" sh -c 'for i in $(seq "$0"); do echo $i >data$((i % 7)); cat data* >/dev/null || exit; done; sort data* | sort >sorted; : >"$SEK_MARK"' $((STARTS * 3 / 10))
 must "many registered programs at once" sh -c 'for i in $(seq "$((STARTS / 5))"); do ./steady & done; wait; ./steady && : >"$SEK_MARK"'
