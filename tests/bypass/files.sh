@@ -39,7 +39,7 @@ try fanotify "by /proc/PID/exe of nobody, by a relative path of many dots" sh -c
 try fanotify "by a descriptor of its folder" sh -c 'exec 7<. && cd / && exec /proc/self/fd/7/evil'
 try fanotify "as nobody" ./attack as-user "$M/evil"
 try fanotify "among many starts" ./files among-many changed9 evil $((STARTS * 4 / 10))
-cp "$O/evil" "$O/huge" && truncate -s 120M "$O/huge" && cp --sparse=always "$O/huge" "$M/huge"
+cp "$O/evil" "$O/huge" && truncate -s "$((STARTS * 120 / 1000))M" "$O/huge" && cp --sparse=always "$O/huge" "$M/huge"
 try fanotify "larger than 100 MB" ./huge
 rm -f "$M/huge" "$O/huge"
 
