@@ -80,7 +80,7 @@ console/dist/index.html: $(CONSOLE_SRC)
 programs: $(PROGRAMS)
 unit: $(UNIT)
 HELPERS := $(patsubst tests/integration/%.c,$(BUILD)/tests/%,$(wildcard tests/integration/*.c)) \
-           $(addprefix $(BUILD)/bypass/,attack evil evil-static evil.so)
+           $(addprefix $(BUILD)/bypass/,attack files evil evil-static evil.so)
 .PHONY: helpers
 helpers: $(HELPERS)
 
@@ -149,6 +149,7 @@ $(BUILD)/tests/%: tests/integration/%.c $(LIBA)
 
 # What tests/bypass tries with: no hardening, no library of ours.
 $(BUILD)/bypass/attack: tests/bypass/attack.c
+$(BUILD)/bypass/files: tests/bypass/files.c
 $(BUILD)/bypass/evil $(BUILD)/bypass/evil-static $(BUILD)/bypass/evil.so: tests/bypass/evil.c
 $(BUILD)/bypass/evil-static: BYPASS := -static
 $(BUILD)/bypass/evil.so: BYPASS := -DLIBRARY -shared -fPIC

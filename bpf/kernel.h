@@ -65,7 +65,7 @@ struct files_struct {
     struct fdtable *fdt;
 } KERNEL;
 struct mm_struct {
-    unsigned long arg_start, arg_end;
+    unsigned long arg_start, arg_end, env_start, env_end;
     struct file *exe_file;
 } KERNEL;
 struct task_struct {

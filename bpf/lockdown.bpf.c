@@ -1,99 +1,66 @@
-/* Lockdown in the kernel, beside fanotify: what permission events on marked file systems do not see.
+/* Lockdown in the kernel, beside fanotify: what permission events on marked file systems do not
+ * see.
  *
- * On every kernel with raw tracepoints and type information (5.8): a program that starts from memory
- * (memfd), over a mount that carries no mark, or as an interpreter with its code on the command line
- * or on standard input, is ended before its first instruction. With BPF LSM the same is refused as
- * an error, and so are mappings of unregistered files as code, tracing of other processes, kernel
- * modules and BPF programs, and writing to registered programs.
+ * On every kernel with raw tracepoints and type information (5.8): a program that starts from
+ * memory (memfd), over a mount that carries no mark, or as an interpreter with its code on the
+ * command line or on standard input, is ended before its first instruction. With BPF LSM the same
+ * is refused as an error, and so are mappings of unregistered files as code, tracing of other
+ * processes, kernel modules and BPF programs, and writing to registered programs.
  *
- * Only processes that are inside count: those that run, or descend from, a program of a scope; all of
- * them when the whole device is covered. Content is never judged here: `approved` holds what the
+ * Only processes that are inside count: those that run, or descend from, a program of a scope; all
+ * of them when the whole device is covered. Content is never judged here: `approved` holds what the
  * responder judged. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/kernel.h"
 #include "bpf/lockdown.h"
+#include "bpf/maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define SIGKILL   9
-#define EPERM     1
-#define S_IFMT    0170000
-#define S_IFCHR   0020000
-#define S_ISUID   04000
-#define S_ISGID   02000
-#define S_IXGRP   00010
-#define SB_NOUSER (1ul << 31)
-#define PROT_EXEC 4
-#define FMODE_WRITE 2
+#define SIGKILL       9
+#define EPERM         1
+#define S_IFMT        0170000
+#define S_IFCHR       0020000
+#define S_IFREG       0100000
+#define S_ISUID       04000
+#define S_ISGID       02000
+#define S_IXGRP       00010
+#define SB_NOUSER     (1ul << 31)
+#define PROT_EXEC     4
+#define FMODE_WRITE   2
 #define PTRACE_ATTACH 2
 /* enum kernel_read_file_id, and the same of kernel_load_data_id */
-#define READING_MODULE           2
-#define READING_KEXEC_IMAGE      3
-#define READING_KEXEC_INITRAMFS  4
-#define WALK      48 /* folders from a file to its root, at most */
-#define ARGUMENTS 256
+#define READING_MODULE          2
+#define READING_KEXEC_IMAGE     3
+#define READING_KEXEC_INITRAMFS 4
+#define WALK                    48 /* folders from a file to its root, at most */
 
-#define HASH(name, size, key_type, value_type)                                                       \
-    struct {                                                                                         \
-        __uint(type, BPF_MAP_TYPE_HASH);                                                             \
-        __uint(map_flags, BPF_F_NO_PREALLOC);                                                        \
-        __uint(max_entries, size);                                                                   \
-        __type(key, key_type);                                                                       \
-        __type(value, value_type);                                                                   \
-    } name SEC(".maps")
-
-HASH(devices, 256, __u32, __u8);                           /* file systems marked as a whole */
-HASH(mounts, 1024, __u32, __u8);                           /* marked mounts, by mount id */
+HASH(devices, 256, __u32, __u8); /* file systems marked as a whole */
+HASH(mounts, 1024, __u32, __u8); /* marked mounts, by mount id */
+/* File systems whose files have the same numbers in stat(2) as here: only there can be asked
+ * whether a file is approved. (Not so on btrfs, and on some overlays.) */
+HASH(numbers, 1024, __u32, __u8);
 HASH(programs, 512, struct sek_guard_file, struct sek_guard_program);
-HASH(tasks, 65536, __u32, __u32);                          /* thread group -> SEK_GUARD_... */
+/* Approved files that are leased to the responder: nobody wrote since, whatever the change time
+ * says, and nobody is asked again, so they must not be pushed out by others as those of `approved`
+ * are. */
+HASH(held, 4096, struct sek_guard_file, struct sek_guard_approved);
+HASH(tasks, 65536, __u32, __u32); /* thread group -> SEK_GUARD_... */
 
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 16384);
-    __type(key, struct sek_guard_file);
-    __type(value, struct sek_guard_approved);
-} approved SEC(".maps");
+MAP(approved, BPF_MAP_TYPE_LRU_HASH, 16384, struct sek_guard_file, struct sek_guard_approved);
+ONE(settings, struct sek_guard_settings);
+RING(events, 65536);
 
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct sek_guard_settings);
-} settings SEC(".maps");
-
-/* A walk over a command line. It lies in a map, because the verifier would follow every combination
- * of states that lay in registers. */
-struct words {
-    char text[ARGUMENTS];
-    volatile __u32 state, word, value;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct words);
-} scratch SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 65536);
-} events SEC(".maps");
+#include "bpf/lockdown_words.h"
 
 static __always_inline const struct sek_guard_settings *in_force(void)
 {
     __u32 zero = 0;
     const struct sek_guard_settings *s = bpf_map_lookup_elem(&settings, &zero);
     return s && s->mode >= SEK_GUARD_DETECT ? s : 0;
-}
-
-static __always_inline __u32 own_tgid(void)
-{
-    return (__u32)(bpf_get_current_pid_tgid() >> 32);
 }
 
 static __always_inline __u32 flags_of(__u32 tgid)
@@ -105,18 +72,19 @@ static __always_inline __u32 flags_of(__u32 tgid)
 /* Does the policy hold for the current process? The agent's own are never restricted. */
 static __always_inline int is_inside(const struct sek_guard_settings *s)
 {
-    __u32 flags = flags_of(own_tgid());
+    __u32 flags = flags_of(current_tgid());
     return !(flags & SEK_GUARD_OWN) && (s->everyone || (flags & SEK_GUARD_INSIDE));
 }
 
 /* Report, and say whether to refuse. PATH is a kernel string or null. */
-static __always_inline int refuse(const struct sek_guard_settings *s, __u32 reason, const char *path)
+static __always_inline int refuse(const struct sek_guard_settings *s, __u32 reason,
+                                  const char *path)
 {
     int blocked = s->mode == SEK_GUARD_ENFORCE &&
                   (reason != SEK_GUARD_INLINE || s->inline_policy == SEK_INLINE_DENY);
     struct sek_guard_event *e = bpf_ringbuf_reserve(&events, sizeof *e, 0);
     if (e) {
-        e->tgid = own_tgid();
+        e->tgid = current_tgid();
         e->reason = reason;
         e->blocked = (__u32)blocked;
         e->unused = 0;
@@ -183,13 +151,16 @@ static __always_inline int below_mount(const struct sek_guard_settings *s, struc
     return 0;
 }
 
-/* Where a file lies. NONE: on a marked mount or file system, so the responder judges it. */
-static __always_inline __u32 place_of(const struct sek_guard_settings *s, struct file *file)
+/* Where a file lies. NONE: on a marked mount or file system, so the responder judges it. A global
+ * function, so that its loops are verified once and not for each use. */
+__noinline int guard_place(__u64 address)
 {
+    struct file *file = (void *)address;
+    const struct sek_guard_settings *s = in_force();
     struct super_block *sb = BPF_CORE_READ(file, f_inode, i_sb);
     struct mount *m = mount_of(BPF_CORE_READ(file, f_path.mnt));
     __u32 device = BPF_CORE_READ(sb, s_dev), id = (__u32)BPF_CORE_READ(m, mnt_id);
-    if (bpf_map_lookup_elem(&devices, &device) || bpf_map_lookup_elem(&mounts, &id))
+    if (!s || bpf_map_lookup_elem(&devices, &device) || bpf_map_lookup_elem(&mounts, &id))
         return SEK_GUARD_NONE;
     if (BPF_CORE_READ(sb, s_flags) & SB_NOUSER)
         return SEK_GUARD_MEMORY;
@@ -198,13 +169,31 @@ static __always_inline __u32 place_of(const struct sek_guard_settings *s, struct
     return SEK_GUARD_OUTSIDE;
 }
 
+static __always_inline __u32 place_of(struct file *file)
+{
+    __u64 address = 0;
+    bpf_probe_read_kernel(&address, sizeof address,
+                          &file); /* a number: functions take no pointers */
+    return (__u32)guard_place(address);
+}
+
+static __always_inline const struct sek_guard_approved *approval_of(struct sek_guard_file *key)
+{
+    const struct sek_guard_approved *a = bpf_map_lookup_elem(&held, key);
+    return a ? a : bpf_map_lookup_elem(&approved, key);
+}
+
 static __always_inline int is_approved(struct inode *inode)
 {
     struct sek_guard_file key = key_of(inode);
-    const struct sek_guard_approved *a = bpf_map_lookup_elem(&approved, &key);
+    const struct sek_guard_approved *a;
     __u64 seconds;
     __u32 ns;
-    if (!a || BPF_CORE_READ(inode, i_writecount.counter) > 0)
+    if (BPF_CORE_READ(inode, i_writecount.counter) > 0)
+        return 0;
+    if (bpf_map_lookup_elem(&held, &key)) /* links, owners and modes change the time as well */
+        return 1;
+    if (!(a = bpf_map_lookup_elem(&approved, &key)))
         return 0;
     if (bpf_core_field_exists(((struct inode___split *)0)->i_ctime_sec)) {
         seconds = (__u64)BPF_CORE_READ((struct inode___split *)inode, i_ctime_sec);
@@ -225,7 +214,7 @@ static __always_inline int is_approved(struct inode *inode)
 static __always_inline __u32 fault_of(const struct sek_guard_settings *s, struct file *file,
                                       int inside)
 {
-    __u32 place = place_of(s, file);
+    __u32 place = place_of(file);
     if (place == SEK_GUARD_UNCOVERED && is_approved(BPF_CORE_READ(file, f_inode)))
         return SEK_GUARD_NONE;
     if (place == SEK_GUARD_UNCOVERED)
@@ -235,40 +224,8 @@ static __always_inline __u32 fault_of(const struct sek_guard_settings *s, struct
     return place == SEK_GUARD_MEMORY && inside ? place : SEK_GUARD_NONE;
 }
 
-/* --- programs that start ------------------------------------------------------------------------ */
-
-/* The number at the end of "/dev/fd/N" (how the kernel names a script that was started by its
- * descriptor) or "/proc/self/fd/N"; -1: another name. */
-static __always_inline int descriptor_in(const char *name)
-{
-    static const char dev[] = "/dev/fd/", self[] = "/proc/self/fd/";
-    int is_dev = 1, is_self = 1, number = -1;
-#pragma unroll
-    for (int i = 0; i < 14; i++) {
-        is_dev = is_dev && (i >= 8 || name[i] == dev[i]);
-        is_self = is_self && name[i] == self[i];
-    }
-    if (!is_dev && !is_self)
-        return -1;
-#pragma unroll
-    for (int i = 0; i < 5; i++) {
-        char c = is_dev ? name[8 + i] : name[14 + i];
-        if (c < '0' || c > '9')
-            break;
-        number = (number < 0 ? 0 : number * 10) + (c - '0');
-    }
-    return number;
-}
-
-static __always_inline struct file *descriptor(__u32 number)
-{
-    struct task_struct *task = (void *)bpf_get_current_task();
-    struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-    struct file **table = BPF_CORE_READ(fdt, fd), *file = 0;
-    if (number < BPF_CORE_READ(fdt, max_fds))
-        bpf_probe_read_kernel(&file, sizeof file, table + number);
-    return file;
-}
+/* --- programs that start ------------------------------------------------------------------------
+ */
 
 /* A script that lies in memory only is reached over a descriptor. */
 static __always_inline __u32 script_fault(const struct sek_guard_settings *s,
@@ -284,76 +241,20 @@ static __always_inline __u32 script_fault(const struct sek_guard_settings *s,
     return file ? fault_of(s, file, inside) : SEK_GUARD_NONE;
 }
 
-/* Is standard input something other than a terminal or /dev/null? */
-static __always_inline int input_is_data(void)
+/* Code that is no file, on the command line, in the environment or from a descriptor. */
+static __always_inline __u32 inline_fault(const struct sek_guard_settings *s,
+                                          const struct sek_guard_program *p)
 {
-    struct file *file = descriptor(0);
-    return file && (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFCHR;
-}
-
-static __always_inline int has_letter(__u64 letters, char c)
-{
-    if (c >= 'a' && c <= 'z')
-        return letters >> (c - 'a') & 1;
-    return c >= 'A' && c <= 'Z' && (letters >> (c - 'A' + 32) & 1);
-}
-
-enum { START, SHORT, LONG, REST };
-
-/* One character more. 1: code on the command line; -1: a script's name; 0: go on. */
-static __always_inline int step(struct words *w, char c, const struct sek_guard_program *p)
-{
-    if (c == '\0') {
-        w->state = START;
-        w->word++;
-    } else if (w->word == 0 || w->state == REST) {
-        return 0;
-    } else if (w->state == START && w->value) {
-        w->value = 0;
-        w->state = REST;
-    } else if (w->state == START) {
-        if (c != '-')
-            return -1;
-        w->state = SHORT;
-    } else if (w->state == SHORT && c == '-') {
-        w->state = LONG;
-    } else {
-        if (has_letter(p->code, c))
-            return 1;
-        if (has_letter(p->files, c))
-            return -1;
-        w->value = w->state == SHORT && has_letter(p->values, c);
-        if (w->state == LONG)
-            w->state = REST;
-    }
-    return 0;
-}
-
-/* Does this interpreter run code that is no file? One pass over the words of its command line: an
- * option with a letter of CODE carries code; the first word that is neither an option nor the value
- * of one is a script's name; without any the script comes from standard input. */
-static __always_inline int runs_inline(const struct sek_guard_program *p)
-{
-    __u32 zero = 0;
-    struct words *w = bpf_map_lookup_elem(&scratch, &zero);
-    struct task_struct *task = (void *)bpf_get_current_task();
-    unsigned long start = BPF_CORE_READ(task, mm, arg_start);
-    unsigned long len = BPF_CORE_READ(task, mm, arg_end) - start;
-    if (len > ARGUMENTS - 1)
-        len = ARGUMENTS - 1;
-    asm volatile("" : "+r"(len));
-    if (!w || bpf_probe_read_user(w->text, len & (ARGUMENTS - 1), (void *)start))
-        return 0;
-    w->state = START;
-    w->word = w->value = 0;
-    for (__u32 at = 0; at < ARGUMENTS - 1; at++) {
-        if (at >= len)
-            break;
-        int found = step(w, w->text[at], p);
-        if (found)
-            return found > 0;
-    }
-    return input_is_data();
+    int stream;
+    if (runs_inline(p, &stream))
+        return SEK_GUARD_INLINE;
+    struct file *file = stream >= 0 ? descriptor((__u32)stream) : 0;
+    if (!file)
+        return SEK_GUARD_NONE;
+    __u32 type = type_of(file);
+    if (type != S_IFCHR && type != S_IFREG)
+        return SEK_GUARD_INLINE; /* a pipe: nobody judges what comes out of it */
+    return fault_of(s, file, 1); /* the file of a file system is judged when it is opened */
 }
 
 /* The bit came after the program was judged: that changes no content, so nobody asks again. */
@@ -363,7 +264,7 @@ static __always_inline int has_new_set_id(struct inode *inode)
     __u32 mode = BPF_CORE_READ(inode, i_mode);
     if (!(mode & S_ISUID) && (mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP))
         return 0;
-    const struct sek_guard_approved *a = bpf_map_lookup_elem(&approved, &key);
+    const struct sek_guard_approved *a = approval_of(&key);
     return a && !a->set_id;
 }
 
@@ -371,8 +272,8 @@ static __always_inline int has_new_set_id(struct inode *inode)
 static __always_inline void note_start(struct file *file, const struct sek_guard_program *p,
                                        const struct sek_guard_settings *s)
 {
-    __u32 tgid = own_tgid(), before = flags_of(tgid), flags = before;
-    if (place_of(s, file) == SEK_GUARD_NONE)
+    __u32 tgid = current_tgid(), before = flags_of(tgid), flags = before;
+    if (place_of(file) == SEK_GUARD_NONE)
         flags |= SEK_GUARD_INSIDE;
     if (p && p->flags & SEK_GUARD_IS_UPDATER)
         flags |= SEK_GUARD_UPDATER;
@@ -398,8 +299,8 @@ int guard_exec(struct bpf_raw_tracepoint_args *ctx)
     if (!reason && has_new_set_id(BPF_CORE_READ(file, f_inode)))
         reason = SEK_GUARD_SET_ID;
     if (!reason && s->inline_policy != SEK_INLINE_ALLOW && p &&
-        p->flags & SEK_GUARD_IS_INTERPRETER && is_inside(s) && runs_inline(p))
-        reason = SEK_GUARD_INLINE;
+        p->flags & SEK_GUARD_IS_INTERPRETER && is_inside(s))
+        reason = inline_fault(s, p);
     if (reason && refuse(s, reason, BPF_CORE_READ(bprm, filename)))
         bpf_send_signal(SIGKILL);
     return 0;
@@ -419,14 +320,14 @@ int guard_fork(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_exit")
 int guard_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-    struct task_struct *task = (void *)ctx->args[0];
-    __u32 tgid = (__u32)BPF_CORE_READ(task, tgid);
-    if ((__u32)BPF_CORE_READ(task, pid) == tgid)
+    __u32 tgid = ended_process(ctx);
+    if (tgid)
         bpf_map_delete_elem(&tasks, &tgid);
     return 0;
 }
 
-/* --- BPF LSM: the same as errors, and what only it can see --------------------------------------- */
+/* --- BPF LSM: the same as errors, and what only it can see ---------------------------------------
+ */
 
 static __always_inline int deny(const struct sek_guard_settings *s, __u32 reason, const char *path)
 {
@@ -442,15 +343,23 @@ int BPF_PROG(guard_bprm, struct linux_binprm *bprm)
     return reason ? deny(s, reason, BPF_CORE_READ(bprm, filename)) : 0;
 }
 
+/* Does FILE lie on a file system that the responder judges, and is it not what was registered? The
+ * responder lets everybody read such a file because this is asked of everybody. */
+static __always_inline int is_strange(const struct sek_guard_settings *s, struct file *file)
+{
+    __u32 device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+    return bpf_map_lookup_elem(&numbers, &device) && !(flags_of(current_tgid()) & SEK_GUARD_OWN) &&
+           place_of(file) == SEK_GUARD_NONE && !is_approved(BPF_CORE_READ(file, f_inode));
+}
+
 static __always_inline int check_code(struct file *file)
 {
     const struct sek_guard_settings *s = in_force();
-    if (!s || !file || !is_inside(s))
+    if (!s || !file)
         return 0;
-    __u32 reason = fault_of(s, file, 1);
-    if (!reason && place_of(s, file) == SEK_GUARD_NONE &&
-        !is_approved(BPF_CORE_READ(file, f_inode)))
-        reason = SEK_GUARD_MAPPED;
+    if (is_strange(s, file))
+        return deny(s, SEK_GUARD_MAPPED, 0);
+    __u32 reason = is_inside(s) ? fault_of(s, file, 1) : SEK_GUARD_NONE;
     return reason ? deny(s, reason, 0) : 0;
 }
 
@@ -489,7 +398,8 @@ SEC("lsm/kernel_read_file")
 int BPF_PROG(guard_read_file, struct file *file, int id)
 {
     const struct sek_guard_settings *s = in_force();
-    if (!s || !is_kernel_code(id) || !is_inside(s) || is_approved(BPF_CORE_READ(file, f_inode)))
+    if (!s || !is_kernel_code(id) ||
+        (!is_strange(s, file) && (!is_inside(s) || is_approved(BPF_CORE_READ(file, f_inode)))))
         return 0;
     return deny(s, SEK_GUARD_MODULE, 0);
 }
@@ -506,7 +416,7 @@ SEC("lsm/bpf")
 int BPF_PROG(guard_bpf, int command)
 {
     const struct sek_guard_settings *s = in_force();
-    return s && command == BPF_PROG_LOAD && own_tgid() != 1 && is_inside(s)
+    return s && command == BPF_PROG_LOAD && current_tgid() != 1 && is_inside(s)
                ? deny(s, SEK_GUARD_BPF, 0)
                : 0;
 }
@@ -518,7 +428,7 @@ int BPF_PROG(guard_open, struct file *file)
     if (!(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !(s = in_force()) || !is_inside(s))
         return 0;
     struct sek_guard_file key = key_of(BPF_CORE_READ(file, f_inode));
-    if (!bpf_map_lookup_elem(&approved, &key) || flags_of(own_tgid()) & SEK_GUARD_UPDATER)
+    if (!approval_of(&key) || flags_of(current_tgid()) & SEK_GUARD_UPDATER)
         return 0;
     return deny(s, SEK_GUARD_WRITTEN, 0);
 }

@@ -6,7 +6,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include "bpf/kernel.h"
+#include "bpf/maps.h"
 #include "bpf/shield.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -18,33 +18,13 @@ char LICENSE[] SEC("license") = "GPL";
 #define PTRACE_ATTACH 2
 #define DEPTH         6 /* folders from a file up to the state folder, at most */
 
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 256);
-    __type(key, __u32); /* thread group */
-    __type(value, __u8);
-} own SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
-    __type(value, struct sek_shield_folder);
-} folder SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 4096);
-} events SEC(".maps");
+MAP(own, BPF_MAP_TYPE_HASH, 256, __u32, __u8); /* thread groups */
+ONE(folder, struct sek_shield_folder);
+RING(events, 4096);
 
 static __always_inline int is_own(__u32 tgid)
 {
     return bpf_map_lookup_elem(&own, &tgid) != 0;
-}
-
-static __always_inline __u32 current_tgid(void)
-{
-    return (__u32)(bpf_get_current_pid_tgid() >> 32);
 }
 
 static __always_inline int refuse(__u32 reason, __u32 signal)
@@ -75,9 +55,8 @@ int shield_fork(struct bpf_raw_tracepoint_args *ctx)
 SEC("raw_tp/sched_process_exit")
 int shield_exit(struct bpf_raw_tracepoint_args *ctx)
 {
-    struct task_struct *task = (void *)ctx->args[0];
-    __u32 tgid = (__u32)BPF_CORE_READ(task, tgid);
-    if ((__u32)BPF_CORE_READ(task, pid) == tgid)
+    __u32 tgid = ended_process(ctx);
+    if (tgid)
         bpf_map_delete_elem(&own, &tgid);
     return 0;
 }

@@ -28,7 +28,8 @@ static int connect_agent(const struct sek_settings *settings, struct sek_fault *
     return -1;
 }
 
-enum sek_error sek_command_ask(const struct sek_settings *settings, const char *request,
+/* *REPLY is malloc'd. SEK_ENOTFOUND: no agent runs. */
+static enum sek_error exchange(const struct sek_settings *settings, const char *request,
                                char **reply, struct sek_fault *fault)
 {
     size_t used = 0, cap = 65536;
@@ -60,4 +61,37 @@ enum sek_error sek_command_ask(const struct sek_settings *settings, const char *
     text[used - 1] = '\0';
     *reply = text;
     return SEK_OK;
+}
+
+json_t *sek_command_ask(const struct sek_settings *settings, json_t *request, bool wanted,
+                        int *status)
+{
+    struct sek_fault fault;
+    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL, *reply = NULL;
+    json_decref(request);
+    enum sek_error rc = text ? exchange(settings, text, &reply, &fault)
+                             : sek_fail(&fault, SEK_EINVAL, "the request is not text");
+    free(text);
+    *status = rc == SEK_ENOTFOUND ? -1 : 1;
+    if (rc && (wanted || rc != SEK_ENOTFOUND))
+        sek_command_failed(&fault);
+    if (rc)
+        return NULL;
+    json_t *answer = json_loads(reply, 0, NULL);
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    free(reply);
+    *status = 0;
+    if (answer && !error)
+        return answer;
+    fprintf(stderr, "sekisho-agent: %s\n", error ? error : "the agent's answer is not JSON");
+    json_decref(answer);
+    *status = 1;
+    return NULL;
+}
+
+void sek_command_print(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT);
+    printf("%s\n", text ? text : "null");
+    free(text);
 }

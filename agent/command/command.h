@@ -4,6 +4,7 @@
 
 #include "agent/settings.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct sek_command_context {
@@ -22,9 +23,11 @@ sek_command sek_command_run, sek_command_enrol, sek_command_status, sek_command_
 
 /* Print FAULT to standard error; returns 1. */
 int sek_command_failed(const struct sek_fault *fault);
-/* Ask the running agent: REQUEST is one JSON object; *REPLY is malloc'd. SEK_ENOTFOUND: it does not
- * run. */
-enum sek_error sek_command_ask(const struct sek_settings *settings, const char *request,
-                               char **reply, struct sek_fault *fault);
+/* Ask the running agent; REQUEST is taken over. The agent's answer, or NULL with *STATUS: 1, and what
+ * is wrong was printed; -1, no agent runs, which is printed only when WANTED. */
+json_t *sek_command_ask(const struct sek_settings *settings, json_t *request, bool wanted,
+                        int *status);
+/* One line of JSON on standard output. */
+void sek_command_print(const json_t *value);
 
 #endif

@@ -100,34 +100,19 @@ static void list_table(void)
 static int ask(const struct sek_command_context *context, const char *verb, json_t *section,
                unsigned within)
 {
-    struct sek_fault fault;
-    char *reply;
+    int status;
     json_t *request = json_pack("{s:s, s:s}", "command", "firewall", "verb", verb);
     if (section) {
         json_object_set(request, "firewall", section);
         json_object_set_new(request, "within_s", json_integer(within));
     }
-    char *text = json_dumps(request, JSON_COMPACT);
-    json_decref(request);
-    enum sek_error rc = text ? sek_command_ask(context->settings, text, &reply, &fault)
-                             : sek_fail(&fault, SEK_ENOMEM, "out of memory");
-    free(text);
-    if (rc == SEK_ENOTFOUND)
-        return -1;
-    if (rc)
-        return sek_command_failed(&fault);
-    json_t *answer = json_loads(reply, 0, NULL);
-    const char *error = json_string_value(json_object_get(answer, "error"));
+    json_t *answer = sek_command_ask(context->settings, request, false, &status);
+    if (!answer)
+        return status;
     const char *origin = json_string_value(json_object_get(answer, "origin"));
-    free(reply);
-    if (error || !origin) {
-        fprintf(stderr, "sekisho-agent: %s\n", error ? error : "the agent's answer is not JSON");
-        json_decref(answer);
-        return 1;
-    }
     bool confirmed = json_is_true(json_object_get(answer, "confirmed"));
     bool pending = json_is_true(json_object_get(answer, "pending"));
-    print_status(context, "agent", origin, confirmed, pending,
+    print_status(context, "agent", origin ? origin : "", confirmed, pending,
                  (unsigned)json_integer_value(json_object_get(answer, "seconds")));
     if (!strcmp(verb, "show") && !context->json && (confirmed || pending))
         list_table();

@@ -82,11 +82,13 @@ static bool parse_run(int argc, char **argv, struct run_options *o)
         {"allowlist", required_argument, NULL, 'a'}, {"stall", required_argument, NULL, 't'},
         {"updater", required_argument, NULL, 'u'},   {"inline", required_argument, NULL, 'i'},
         {"scripts", required_argument, NULL, 'r'},   {"kernel", required_argument, NULL, 'k'},
-        {"trust", required_argument, NULL, 'p'},
-        {0},
+        {"trust", required_argument, NULL, 'p'},     {0},
     };
-    *o = (struct run_options){
-        .stall = "open", .inline_policy = "allow", .scripts = "normal", .kernel = "on", .trust = "learned"};
+    *o = (struct run_options){.stall = "open",
+                              .inline_policy = "allow",
+                              .scripts = "normal",
+                              .kernel = "on",
+                              .trust = "learned"};
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         bool room = o->scope_count + 1 < SEK_KEEPER_SCOPES; /* the last stays NULL */
@@ -117,29 +119,36 @@ static enum sek_error prepare_allowlist(const struct run_options *o, char *path,
                                         struct sek_fault *fault)
 {
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
-    enum sek_error rc = SEK_OK;
-    int fd;
+    struct sek_allowlist_out out;
+    struct sek_learning learning = {.list = &list, .out = &out};
+    enum sek_error rc;
+    snprintf(path, size, "%s", o->allowlist ? o->allowlist : "/tmp/sekisho-lockdown.XXXXXX");
     if (o->allowlist) {
-        snprintf(path, size, "%s", o->allowlist);
         rc = sek_allowlist_load(&list, path, fault);
         if (rc && rc != SEK_ENOTFOUND)
             return rc;
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     } else {
-        snprintf(path, size, "/tmp/sekisho-lockdown.XXXXXX");
-        fd = mkstemp(path);
-    }
-    rc = fd < 0 ? sek_fail(fault, SEK_EIO, "%s: cannot open: %s", path, strerror(errno)) : SEK_OK;
-    if (!rc && o->learn_from) {
-        rc = sek_learn_folder(o->learn_from, &list, fd, &learned, fault);
-        if (!rc)
-            fprintf(stderr, "sekisho-agent: %llu files in %s, %llu programs registered\n",
-                    (unsigned long long)learned.files, o->learn_from,
-                    (unsigned long long)learned.added);
-    }
-    if (fd >= 0)
+        int fd = mkstemp(path);
+        if (fd < 0)
+            return sek_fail(fault, SEK_EIO, "%s: cannot create: %s", path, strerror(errno));
         close(fd);
+    }
+    rc = sek_allowlist_open(&out, path, fault);
+    if (!rc && o->learn_from) {
+        char digests[4096 + 16];
+        snprintf(digests, sizeof digests, "%s" SEK_DIGESTS_ENDING, path);
+        sek_digests_open(&learning.digests, o->allowlist ? digests : NULL);
+        rc = sek_learn_folder(&learning, o->learn_from, fault);
+        if (!rc)
+            fprintf(stderr,
+                    "sekisho-agent: %llu files in %s, %llu programs registered, %llu read\n",
+                    (unsigned long long)learning.files, o->learn_from,
+                    (unsigned long long)learning.added, (unsigned long long)learning.digests.read);
+        if (!rc)
+            rc = sek_digests_close(&learning.digests, o->allowlist ? digests : NULL, fault);
+    }
+    if (out.fd >= 0)
+        close(out.fd);
     sek_allowlist_free(&list);
     return rc;
 }
@@ -167,6 +176,7 @@ static int lockdown_run(const struct sek_command_context *context, int argc, cha
     struct sek_keeper_options keeper = {
         .mode = mode,
         .allowlist = allowlist,
+        .temporary_list = !o.allowlist,
         .updaters = o.updater ? one_updater : context->settings->updaters,
         .stall_closed = word_index(o.stall, stall_words),
         .inline_policy = (unsigned)word_index(o.inline_policy, inline_words),
@@ -244,7 +254,7 @@ static int explain(const struct sek_command_context *context, const char *allowl
                label ? label : "",
                label ? "may run and be loaded"
                : kind == SEK_FILE_ELF
-                   ? "refused: execution, and opening (the dynamic loader reads it)"
+                   ? "refused: execution, mapping as code, and without BPF LSM opening"
                : kind == SEK_FILE_DATA ? "refused as a program; reading it as data is free"
                                        : "refused: execution, and reading by an interpreter");
     sek_text_free(&out);
@@ -252,7 +262,8 @@ static int explain(const struct sek_command_context *context, const char *allowl
     return label ? 0 : 1;
 }
 
-/* What this device registered, in the form of sha256sum(1): what `sekishoctl allowlist import` reads. */
+/* What this device registered, in the form of sha256sum(1): what `sekishoctl allowlist import`
+ * reads. */
 static int export_list(const struct sek_command_context *context)
 {
     char path[4096], *text;
@@ -266,16 +277,20 @@ static int export_list(const struct sek_command_context *context)
     return written ? 0 : 1;
 }
 
+/* Ask, and print the answer. */
+static int pass_on(const struct sek_command_context *context, json_t *request)
+{
+    int status;
+    json_t *answer = sek_command_ask(context->settings, request, true, &status);
+    if (answer)
+        sek_command_print(answer);
+    json_decref(answer);
+    return status ? 1 : 0;
+}
+
 static int change_mode(const struct sek_command_context *context, const char *mode)
 {
-    struct sek_fault fault;
-    char request[128], *reply = NULL;
-    snprintf(request, sizeof request, "{\"command\":\"lockdown\",\"mode\":\"%s\"}", mode);
-    if (sek_command_ask(context->settings, request, &reply, &fault))
-        return sek_command_failed(&fault);
-    printf("%s\n", reply);
-    free(reply);
-    return 0;
+    return pass_on(context, json_pack("{s:s, s:s}", "command", "lockdown", "mode", mode));
 }
 
 /* What package managers, or one named program, install meanwhile becomes registered. */
@@ -287,9 +302,8 @@ static int maintenance(const struct sek_command_context *context, int argc, char
                                             {0}};
     long seconds = 1800;
     const char *updater = NULL;
-    char resolved[PATH_MAX], *reply, *end;
+    char resolved[PATH_MAX], *end;
     struct sek_fault fault;
-    struct sek_text request = {0};
     bool good = true;
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -308,20 +322,8 @@ static int maintenance(const struct sek_command_context *context, int argc, char
         sek_fail(&fault, SEK_ENOTFOUND, "%s: %s", updater, strerror(errno));
         return sek_command_failed(&fault);
     }
-    sek_json_open(&request, NULL, '{');
-    sek_json_str(&request, "command", "maintenance");
-    sek_json_int(&request, "seconds", seconds);
-    if (updater)
-        sek_json_str(&request, "updater", resolved);
-    sek_json_close(&request, '}');
-    enum sek_error rc = sek_command_ask(context->settings, request.data, &reply, &fault);
-    sek_text_free(&request);
-    if (rc)
-        return sek_command_failed(&fault);
-    bool failed = strstr(reply, "\"error\"") != NULL;
-    printf("%s\n", reply);
-    free(reply);
-    return failed;
+    return pass_on(context, json_pack("{s:s, s:I, s:s*}", "command", "maintenance", "seconds",
+                                      (json_int_t)seconds, "updater", updater ? resolved : NULL));
 }
 
 int sek_command_lockdown(const struct sek_command_context *context, int argc, char **argv)

@@ -2,9 +2,7 @@
  * JSON. */
 #include "agent/command/command.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *text_of(const json_t *object, const char *name)
@@ -18,22 +16,17 @@ static long long number_of(const json_t *object, const char *name)
     return (long long)json_integer_value(json_object_get(object, name));
 }
 
-/* Ask; with --json print and return NULL (done), else the parsed answer. */
+/* Ask; with --json print and return NULL (done), else the answer. */
 static json_t *ask(const struct sek_command_context *context, const char *command, int *status)
 {
-    char request[64], *reply = NULL;
-    struct sek_fault fault;
-    json_t *answer = NULL;
-    *status = 0;
-    snprintf(request, sizeof request, "{\"command\":\"%s\"}", command);
-    if (sek_command_ask(context->settings, request, &reply, &fault))
-        *status = sek_command_failed(&fault);
-    else if (context->json)
-        printf("%s\n", reply);
-    else
-        answer = json_loads(reply, 0, NULL);
-    free(reply);
-    return answer;
+    json_t *answer =
+        sek_command_ask(context->settings, json_pack("{s:s}", "command", command), true, status);
+    *status = *status ? 1 : 0;
+    if (!answer || !context->json)
+        return answer;
+    sek_command_print(answer);
+    json_decref(answer);
+    return NULL;
 }
 
 static void print_protection(const json_t *status)
@@ -85,9 +78,7 @@ int sek_command_doctor(const struct sek_command_context *context, int argc, char
     json_array_foreach(json_object_get(s, "protection"), i, part) absent +=
         !strcmp(text_of(part, "level"), "absent");
     if (context->json) {
-        char *text = json_dumps(json_object_get(s, "protection"), JSON_COMPACT);
-        printf("%s\n", text ? text : "[]");
-        free(text);
+        sek_command_print(json_object_get(s, "protection"));
     } else {
         print_protection(s);
     }
@@ -124,23 +115,14 @@ int sek_command_policy(const struct sek_command_context *context, int argc, char
 /* Play the self-tests of the patches in force: one line each. */
 static int test_patches(const struct sek_command_context *context, const char *id)
 {
-    struct sek_fault fault;
-    char *reply = NULL;
+    int status;
     size_t i, failed = 0;
-    json_t *test;
-    json_t *request = json_pack("{s:s, s:s*}", "command", "patch-test", "patch", id);
-    char *text = json_dumps(request, JSON_COMPACT);
-    json_decref(request);
-    if (!text || sek_command_ask(context->settings, text, &reply, &fault)) {
-        free(text);
-        return sek_command_failed(&fault);
-    }
-    free(text);
-    json_t *answer = json_loads(reply, 0, NULL);
-    if (*text_of(answer, "error"))
-        fprintf(stderr, "sekisho-agent: %s\n", text_of(answer, "error"));
-    else if (context->json)
-        printf("%s\n", reply);
+    json_t *test, *request = json_pack("{s:s, s:s*}", "command", "patch-test", "patch", id);
+    json_t *answer = sek_command_ask(context->settings, request, true, &status);
+    if (!answer)
+        return 1;
+    if (context->json)
+        sek_command_print(answer);
     json_array_foreach(json_object_get(answer, "tests"), i, test)
     {
         bool passed = json_is_true(json_object_get(test, "passed"));
@@ -160,10 +142,8 @@ static int test_patches(const struct sek_command_context *context, const char *i
         if (!context->json)
             printf("none %-28s no test came with it\n", json_string_value(test));
     }
-    bool error = *text_of(answer, "error");
     json_decref(answer);
-    free(reply);
-    return failed || error;
+    return failed != 0;
 }
 
 static void print_hidden(const json_t *patch)

@@ -3,36 +3,19 @@
 #include "agent/command/command.h"
 #include "agent/uninstall.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int ask(const struct sek_command_context *context, const char *token)
 {
-    struct sek_fault fault;
-    char *reply;
-    json_t *request = json_pack("{s:s, s:s}", "command", "unlock", "token", token);
-    char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
-    json_decref(request);
-    enum sek_error rc = text ? sek_command_ask(context->settings, text, &reply, &fault)
-                             : sek_fail(&fault, SEK_EINVAL, "the token is not text");
-    free(text);
-    if (rc == SEK_ENOTFOUND)
-        return -1;
-    if (rc)
-        return sek_command_failed(&fault);
-    json_t *answer = json_loads(reply, 0, NULL);
-    const char *error = json_string_value(json_object_get(answer, "error"));
+    int status;
+    json_t *answer = sek_command_ask(context->settings,
+                                     json_pack("{s:s, s:s}", "command", "unlock", "token", token),
+                                     false, &status);
     const char *unlocked = json_string_value(json_object_get(answer, "unlock"));
-    if (error || !unlocked)
-        fprintf(stderr, "sekisho-agent: %s\n",
-                error ? error : "the agent's answer is not understood");
-    else
+    if (unlocked)
         printf("%s\n", unlocked);
-    int status = error || !unlocked;
     json_decref(answer);
-    free(reply);
     return status;
 }
 

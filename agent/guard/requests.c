@@ -11,10 +11,8 @@
 #include "agent/guard/unlearned.h"
 #include "agent/inventory/sockets.h"
 #include "agent/uninstall.h"
-#include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/base/clock.h"
-#include "lib/base/encode.h"
 #include "agent/lockdown/allowlist.h"
 
 #include <arpa/inet.h>
@@ -25,6 +23,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PREFIX_LIMIT    (96u << 20) /* bytes of a prefix list */
@@ -182,45 +181,28 @@ static void request_who(struct sek_guard *g, uint32_t id, const struct sek_endpo
     sek_message_send(g->worker_fd, SEK_MESSAGE_OWNER, id, &process, sizeof process, -1);
 }
 
-/* The bundle's allowlist joins what was learned here, in one file. */
+/* The bundle's allowlist stands in the same file as what was learned here; what an earlier bundle
+ * had and this one has not leaves the file, and the keeper's memory. */
 static void request_allowlist(struct sek_guard *g, int fd)
 {
     char path[512];
     struct sek_fault fault;
-    struct sek_allowlist old = {0}, add = {0};
-    size_t len;
+    struct sek_allowlist bundle = {0};
+    struct stat st;
+    size_t len = 0;
+    bool changed = false;
     const char *text = sek_memory_map(fd, ALLOWLIST_LIMIT, &len);
-    struct sek_text out = {0};
+    if (!text && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size))
+        return; /* an empty list is one, anything else is not */
     snprintf(path, sizeof path, "%s/lockdown/allowlist", g->settings->state);
-    char *have = NULL;
-    size_t have_len = 0;
-    if (!text || sek_allowlist_parse(&add, "allowlist", text, len, &fault))
-        goto done;
-    if (!sek_file_read(path, 64u << 20, &have, &have_len, NULL)) {
-        if (sek_allowlist_parse(&old, path, have, have_len, &fault)) {
-            sek_error_log("%s", fault.message);
-            goto done;
-        }
-        sek_text_add(&out, have, have_len);
-    }
-    for (uint32_t i = 0; i < add.cap; i++) {
-        static const uint8_t none[32];
-        char hex[65];
-        if (!memcmp(add.slots[i], none, 32) || sek_allowlist_has(&old, add.slots[i]))
-            continue;
-        sek_hex_encode(add.slots[i], 32, hex);
-        sek_text_printf(&out, "%s  bundle\n", hex);
-    }
-    if (out.len > have_len && !sek_file_replace(path, out.data, out.len, 0600, &fault) &&
-        g->keeper > 0) {
+    if (sek_allowlist_parse(&bundle, "allowlist", text ? text : "", len, &fault) ||
+        sek_allowlist_replace_bundle(path, &bundle, &changed, &fault))
+        sek_error_log("%s", fault.message);
+    if (changed && g->keeper > 0) {
         struct sek_keeper_command c = {SEK_KEEPER_ALLOWLIST, 0, ""};
         send(g->keeper_fd, &c, sizeof c, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
-done:
-    sek_text_free(&out);
-    sek_allowlist_free(&old);
-    sek_allowlist_free(&add);
-    free(have);
+    sek_allowlist_free(&bundle);
     if (text)
         munmap((void *)(uintptr_t)text, len);
 }

@@ -1,5 +1,6 @@
 /* One pass over the database. */
 #include "agent/inventory/apk.h"
+#include "lib/base/text.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -44,11 +45,11 @@ enum sek_error sek_apk_parse(const char *name, const char *text, size_t len,
                              void *arg, struct sek_fault *fault)
 {
     struct state s = {0};
-    const char *end = text + len;
+    const char *next = text, *at;
+    size_t n;
     unsigned number = 0;
-    for (const char *at = text; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline ? newline : end;
+    while (sek_text_line(&next, text + len, &at, &n)) {
+        const char *stop = at + n;
         number++;
         if (stop == at) {
             if (!end_package(&s, visit, arg))
@@ -58,14 +59,13 @@ enum sek_error sek_apk_parse(const char *name, const char *text, size_t len,
                             number, (int)(stop - at > 60 ? 60 : stop - at), at);
         } else if (*at == 'R' && file) {
             char path[PATH_MAX];
-            int n = snprintf(path, sizeof path, "/%.*s%s%.*s", (int)s.folder.len, s.folder.data,
-                             s.folder.len ? "/" : "", (int)(stop - at - 2), at + 2);
-            if (n > 0 && (size_t)n < sizeof path)
-                file(arg, s.package.name, path, (size_t)n);
+            int size = snprintf(path, sizeof path, "/%.*s%s%.*s", (int)s.folder.len, s.folder.data,
+                                s.folder.len ? "/" : "", (int)(stop - at - 2), at + 2);
+            if (size > 0 && (size_t)size < sizeof path)
+                file(arg, s.package.name, path, (size_t)size);
         } else {
             set_field(&s, *at, (struct sek_field){at + 2, (size_t)(stop - at - 2)});
         }
-        at = stop + 1;
     }
     end_package(&s, visit, arg);
     return SEK_OK;

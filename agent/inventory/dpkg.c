@@ -1,5 +1,6 @@
 /* One pass over the status file. */
 #include "agent/inventory/dpkg.h"
+#include "lib/base/text.h"
 
 #include <string.h>
 #include <strings.h>
@@ -92,15 +93,15 @@ enum sek_error sek_dpkg_parse(const char *name, const char *text, size_t len,
                               void *arg, struct sek_fault *fault)
 {
     struct paragraph p = {0};
-    const char *at = text, *end = text + len;
+    const char *next = text, *at;
+    size_t n;
     enum sek_error rc = SEK_OK;
     bool go_on = true;
     unsigned line = 0;
     if (memchr(text, '\0', len))
         return sek_fail(fault, SEK_EINVAL, "%s: found a NUL byte, expected text", name);
-    while (at < end && go_on && !rc) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline ? newline : end;
+    while (go_on && !rc && sek_text_line(&next, text + len, &at, &n)) {
+        const char *stop = at + n;
         const char *colon = memchr(at, ':', (size_t)(stop - at));
         line++;
         if (stop == at || (stop == at + 1 && *at == '\r'))
@@ -111,7 +112,6 @@ enum sek_error sek_dpkg_parse(const char *name, const char *text, size_t len,
                                 name, line, (int)(stop - at > 60 ? 60 : stop - at), at);
             set_field(&p, trim(at, colon), trim(colon + 1, stop));
         }
-        at = stop + 1;
     }
     return rc || !go_on ? rc : end_paragraph(&p, name, line, visit, arg, &go_on, fault);
 }

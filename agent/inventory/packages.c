@@ -63,14 +63,12 @@ static bool list_package(const char *file, char *package, size_t size)
 /* A path a line; opkg writes its mode behind a tab. */
 static void add_lines(struct reading *r, const char *text, size_t len)
 {
-    const char *end = text + len;
-    for (const char *at = text; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *stop = newline ? newline : end;
-        const char *tab = memchr(at, '\t', (size_t)(stop - at));
-        if (*at == '/')
-            sek_owners_add(r->owners, at, (size_t)((tab ? tab : stop) - at), r->package);
-        at = stop + 1;
+    const char *next = text, *at;
+    size_t n;
+    while (sek_text_line(&next, text + len, &at, &n)) {
+        const char *tab = memchr(at, '\t', n);
+        if (n && *at == '/')
+            sek_owners_add(r->owners, at, tab ? (size_t)(tab - at) : n, r->package);
     }
 }
 

@@ -1,8 +1,9 @@
-/* Form: "SEKSCAN3", time of the walk, what it took, whether it was cut, then records to the end. A
+/* Form: "SEKSCAN4", time of the walk, what it took, whether it was cut, then records to the end. A
  * record is its type and length, and for a file its key and the members of its items as strings
  * that end in NUL.
  */
 #include "agent/inventory/scan_cache.h"
+#include "agent/filekey.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -11,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC       "SEKSCAN3"
+#define MAGIC       "SEKSCAN4"
 #define CACHE_LIMIT (64u << 20)
-#define KEY_SIZE    32
+#define KEY_SIZE    SEK_FILE_KEY
 
 enum record { RECORD_FILE = 1, RECORD_WRITABLE = 2 };
 
@@ -32,14 +33,6 @@ static void put_u32(struct sek_text *t, size_t at, uint32_t v)
 {
     for (size_t i = 0; !t->failed && i < 4; i++)
         t->data[at + i] = (char)(v >> (24 - 8 * i));
-}
-
-static void make_key(const struct stat *st, uint8_t key[KEY_SIZE])
-{
-    put_u64(key, st->st_dev);
-    put_u64(key + 8, st->st_ino);
-    put_u64(key + 16, (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec);
-    put_u64(key + 24, (uint64_t)st->st_size);
 }
 
 static int compare_slots(const void *a, const void *b)
@@ -170,7 +163,7 @@ static void end_record(struct sek_text *t, size_t body)
 bool sek_cache_use(struct sek_scan_cache *c, const struct stat *st, struct sek_list *list)
 {
     struct sek_cache_slot key;
-    make_key(st, key.key);
+    sek_file_key(st, key.key);
     const struct sek_cache_slot *slot =
         c->count ? bsearch(&key, c->slots, c->count, sizeof key, compare_slots) : NULL;
     if (!slot)
@@ -193,7 +186,7 @@ void sek_cache_keep(struct sek_scan_cache *c, const struct stat *st, const struc
                     size_t first)
 {
     uint8_t key[KEY_SIZE];
-    make_key(st, key);
+    sek_file_key(st, key);
     size_t body = begin_record(&c->next, RECORD_FILE);
     sek_text_add(&c->next, key, KEY_SIZE);
     for (size_t i = first; i < list->count; i++) {

@@ -3,12 +3,16 @@
 #include "lib/base/encode.h"
 #include "lib/base/file.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_LIMIT (64u << 20)
+#define BUNDLE     "bundle" /* the source of what the manager's bundle allows */
 
 static const uint8_t empty[32];
 
@@ -67,30 +71,83 @@ enum sek_error sek_allowlist_add(struct sek_allowlist *list, const uint8_t diges
     return SEK_OK;
 }
 
+/* One line that is neither empty nor a comment. */
+static enum sek_error read_line(const char *name, unsigned number, const char *line, size_t n,
+                                uint8_t digest[32], struct sek_fault *fault)
+{
+    char hex[65] = "";
+    memcpy(hex, line, n < 64 ? n : 64);
+    bool ends = n <= 64 || line[64] == ' ' || line[64] == '\t' || line[64] == '\r';
+    return n >= 64 && ends && sek_hex_decode(hex, digest, 32)
+               ? SEK_OK
+               : sek_fail(fault, SEK_EINVAL, "%s:%u: found '%.20s', expected 64 hexadecimal digits",
+                          name, number, hex);
+}
+
+static bool has_entry(const char *line, size_t n)
+{
+    return n && *line != '#' && *line != '\r';
+}
+
 enum sek_error sek_allowlist_parse(struct sek_allowlist *list, const char *name, const char *text,
                                    size_t len, struct sek_fault *fault)
 {
-    const char *p = text, *end = text + len;
-    for (unsigned line = 1; p < end; line++) {
-        const char *newline = memchr(p, '\n', (size_t)(end - p));
-        size_t n = (size_t)((newline ? newline : end) - p);
-        if (n && *p != '#' && *p != '\r') {
-            char hex[65] = "";
-            uint8_t digest[32];
-            memcpy(hex, p, n < 64 ? n : 64);
-            bool ends = n <= 64 || p[64] == ' ' || p[64] == '\t' || p[64] == '\r';
-            if (n < 64 || !ends || !sek_hex_decode(hex, digest, 32))
-                return sek_fail(fault, SEK_EINVAL,
-                                "%s:%u: found '%.20s', expected 64 hexadecimal digits", name, line,
-                                hex);
-            if (sek_allowlist_add(list, digest) == SEK_ENOMEM)
-                return sek_fail(fault, SEK_ENOMEM, "%s:%u: out of memory", name, line);
-            if (list->on_label && n > 66)
-                list->on_label(list->arg, digest, p + 66, n - 66);
-        }
-        p += n + 1;
+    const char *at = text, *line;
+    size_t n;
+    for (unsigned number = 1; sek_text_line(&at, text + len, &line, &n); number++) {
+        uint8_t digest[32];
+        if (!has_entry(line, n))
+            continue;
+        enum sek_error rc = read_line(name, number, line, n, digest, fault);
+        if (rc)
+            return rc;
+        if (sek_allowlist_add(list, digest) == SEK_ENOMEM)
+            return sek_fail(fault, SEK_ENOMEM, "%s:%u: out of memory", name, number);
+        if (list->on_label && n > 66)
+            list->on_label(list->arg, digest, line + 66, n - 66);
     }
     return SEK_OK;
+}
+
+static void put_line(struct sek_text *out, const uint8_t digest[32], const char *label)
+{
+    char hex[65];
+    sek_hex_encode(digest, 32, hex);
+    size_t from = out->len + 66;
+    sek_text_printf(out, "%s  %.4000s\n", hex, label);
+    for (size_t i = from; i + 1 < out->len; i++) {
+        if (out->data[i] == '\n')
+            out->data[i] = '?';
+    }
+}
+
+enum sek_error sek_allowlist_rebase(const char *name, const char *text, size_t len,
+                                    const struct sek_allowlist *bundle, struct sek_text *out,
+                                    struct sek_fault *fault)
+{
+    struct sek_allowlist kept = {0};
+    const char *at = text, *line;
+    enum sek_error rc = SEK_OK;
+    size_t n;
+    for (unsigned number = 1; !rc && sek_text_line(&at, text + len, &line, &n); number++) {
+        uint8_t digest[32];
+        bool entry = has_entry(line, n);
+        bool from_bundle = n == 66 + strlen(BUNDLE) && !memcmp(line + 66, BUNDLE, strlen(BUNDLE));
+        if (entry && (rc = read_line(name, number, line, n, digest, fault)))
+            break;
+        if (entry && from_bundle && !sek_allowlist_has(bundle, digest))
+            continue;
+        if (entry && sek_allowlist_add(&kept, digest) == SEK_ENOMEM)
+            rc = sek_fail(fault, SEK_ENOMEM, "%s: out of memory", name);
+        sek_text_add(out, line, n);
+        sek_text_putc(out, '\n');
+    }
+    for (uint32_t i = 0; !rc && i < bundle->cap; i++) {
+        if (memcmp(bundle->slots[i], empty, 32) != 0 && !sek_allowlist_has(&kept, bundle->slots[i]))
+            put_line(out, bundle->slots[i], BUNDLE);
+    }
+    sek_allowlist_free(&kept);
+    return rc || !out->failed ? rc : sek_fail(fault, SEK_ENOMEM, "%s: out of memory", name);
 }
 
 enum sek_error sek_allowlist_load(struct sek_allowlist *list, const char *path,
@@ -115,15 +172,84 @@ void sek_allowlist_set_id(const uint8_t digest[32], uint8_t out[32])
     sek_sha256(both, sizeof both, out);
 }
 
-enum sek_error sek_allowlist_append(int fd, const uint8_t digest[32], const char *label)
+uint64_t sek_allowlist_content(const uint8_t digest[32])
 {
-    char line[64 + 2 + 4096 + 2];
-    sek_hex_encode(digest, 32, line);
-    int n = 64 + snprintf(line + 64, sizeof line - 64, "  %.4000s", label);
-    for (int i = 66; i < n; i++) {
-        if (line[i] == '\n')
-            line[i] = '?';
+    uint64_t content;
+    memcpy(&content, digest, sizeof content);
+    return content;
+}
+
+bool sek_allowlist_has_content(const struct sek_allowlist *list, uint64_t content)
+{
+    uint32_t i;
+    if (!list->cap)
+        return false;
+    memcpy(&i, &content, sizeof i);
+    for (i &= list->cap - 1; memcmp(list->slots[i], empty, 32) != 0;
+         i = (i + 1) & (list->cap - 1)) {
+        if (!memcmp(list->slots[i], &content, sizeof content))
+            return true;
     }
-    line[n++] = '\n';
-    return write(fd, line, (size_t)n) == n ? SEK_OK : SEK_EIO;
+    return false;
+}
+
+enum sek_error sek_allowlist_open(struct sek_allowlist_out *out, const char *path,
+                                  struct sek_fault *fault)
+{
+    out->path = path;
+    out->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    return out->fd >= 0 ? SEK_OK
+                        : sek_fail(fault, SEK_EIO, "%s: cannot open: %s", path, strerror(errno));
+}
+
+/* Lock the file that has the path now: it may have been replaced since it was opened. */
+static bool lock_current(struct sek_allowlist_out *out)
+{
+    struct stat st;
+    while (out->fd >= 0 && !flock(out->fd, LOCK_SH) && !fstat(out->fd, &st)) {
+        if (st.st_nlink)
+            return true;
+        close(out->fd);
+        sek_allowlist_open(out, out->path, NULL);
+    }
+    return false;
+}
+
+enum sek_error sek_allowlist_append(struct sek_allowlist_out *out, const uint8_t digest[32],
+                                    const char *label)
+{
+    struct sek_text line = {0};
+    put_line(&line, digest, label);
+    bool written = !line.failed && lock_current(out) &&
+                   write(out->fd, line.data, line.len) == (ssize_t)line.len;
+    if (out->fd >= 0)
+        flock(out->fd, LOCK_UN);
+    sek_text_free(&line);
+    return written ? SEK_OK : SEK_EIO;
+}
+
+enum sek_error sek_allowlist_replace_bundle(const char *path, const struct sek_allowlist *bundle,
+                                            bool *changed, struct sek_fault *fault)
+{
+    struct sek_allowlist_out file;
+    struct sek_text out = {0};
+    char *text = NULL;
+    size_t len = 0;
+    *changed = false;
+    enum sek_error rc = sek_allowlist_open(&file, path, fault);
+    if (rc)
+        return rc;
+    if (flock(file.fd, LOCK_EX))
+        rc = sek_fail(fault, SEK_EIO, "%s: cannot lock: %s", path, strerror(errno));
+    if (!rc)
+        rc = sek_file_read(path, FILE_LIMIT, &text, &len, fault);
+    if (!rc)
+        rc = sek_allowlist_rebase(path, text, len, bundle, &out, fault);
+    *changed = !rc && (out.len != len || memcmp(out.data ? out.data : "", text, len) != 0);
+    if (*changed && (rc = sek_file_replace(path, out.data ? out.data : "", out.len, 0600, fault)))
+        *changed = false;
+    close(file.fd);
+    sek_text_free(&out);
+    free(text);
+    return rc;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,12 +19,8 @@ static const char *last_part(const char *path)
 static void tell_kernel(struct sek_kernel_guard *kernel, const struct stat *st,
                         const struct sek_interpreter *in)
 {
-    const struct sek_guard_program program = {
-        .flags = SEK_GUARD_IS_INTERPRETER,
-        .code = in->code,
-        .values = in->values,
-        .files = in->files,
-    };
+    struct sek_guard_program program;
+    sek_interpreter_program(in, &program);
     sek_kernel_guard_program(kernel, st, &program);
 }
 
@@ -85,7 +82,8 @@ const struct sek_interpreter *sek_interpreters_running(const struct sek_interpre
     char path[40];
     struct stat st;
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
-    return stat(path, &st) ? NULL : by_file(all, &st);
+    const struct sek_interpreter *in = stat(path, &st) ? NULL : by_file(all, &st);
+    return in && in->syntax.flags & SEK_GUARD_IS_MULTICALL ? sek_interpreter_applet(pid) : in;
 }
 
 void sek_interpreters_usual(struct sek_kernel_guard *kernel)
@@ -94,10 +92,14 @@ void sek_interpreters_usual(struct sek_kernel_guard *kernel)
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         DIR *dir = opendir(folders[i]);
         for (struct dirent *e; dir && (e = readdir(dir));) {
-            const struct sek_interpreter *in = sek_interpreter_named(e->d_name);
+            const struct sek_interpreter *in = sek_interpreter_named(e->d_name), *real;
+            char path[PATH_MAX], target[PATH_MAX];
             struct stat st;
-            if (in && !fstatat(dirfd(dir), e->d_name, &st, 0) && S_ISREG(st.st_mode))
-                tell_kernel(kernel, &st, in);
+            snprintf(path, sizeof path, "%s/%s", folders[i], e->d_name);
+            if (!in || !realpath(path, target) || stat(target, &st) || !S_ISREG(st.st_mode))
+                continue;
+            real = sek_interpreter_named(last_part(target)); /* sh may be a link to busybox */
+            tell_kernel(kernel, &st, real ? real : in);
         }
         if (dir)
             closedir(dir);

@@ -2,12 +2,16 @@
 #include "agent/lockdown/judge.h"
 #include "agent/filehash.h"
 
+#include <elf.h>
 #include <string.h>
 #include <unistd.h>
 
 #define WAYS      4
 #define COARSE_NS 50000000
 #define SECOND_NS 1000000000
+
+#define CHUNK        65536
+#define OBJECT_LIMIT (64 << 20) /* bytes; what is larger is judged like a program */
 
 const char *sek_file_kind_name(enum sek_file_kind kind)
 {
@@ -32,6 +36,31 @@ enum sek_file_kind sek_file_kind_fd(int fd)
     uint8_t head[4];
     ssize_t n = pread(fd, head, sizeof head, 0);
     return n > 0 ? sek_file_kind_of(head, (size_t)n) : SEK_FILE_DATA;
+}
+
+bool sek_file_is_object(int fd)
+{
+    static const char module[] =
+        ".gnu.linkonce.this_module"; /* the kernel looks for this section */
+    static char chunk[CHUNK];
+    uint8_t head[20];
+    size_t name = sizeof module - 1, kept = 0;
+    off_t at = 0;
+    if (pread(fd, head, sizeof head, 0) != sizeof head)
+        return false;
+    unsigned type = head[EI_DATA] == ELFDATA2MSB ? head[17] | (unsigned)head[16] << 8
+                                                 : head[16] | (unsigned)head[17] << 8;
+    if (type != ET_REL)
+        return false;
+    for (ssize_t n; (n = pread(fd, chunk + kept, sizeof chunk - kept, at)) > 0;) {
+        size_t have = kept + (size_t)n;
+        at += n;
+        if (memmem(chunk, have, module, name) || at > OBJECT_LIMIT)
+            return false;
+        kept = have < name ? have : name - 1;
+        memmove(chunk, chunk + have - kept, kept);
+    }
+    return true;
 }
 
 bool sek_mode_is_set_id(mode_t mode)
@@ -86,6 +115,16 @@ enum sek_error sek_judge_digest(struct sek_judge *judge, int fd, const struct st
     };
     memcpy(way[0].digest, digest, 32);
     return SEK_OK;
+}
+
+bool sek_judge_knows(struct sek_judge *judge, uint64_t device, uint64_t inode)
+{
+    struct sek_judge_entry *way = ways(judge, device, inode);
+    for (int i = 0; i < WAYS; i++) {
+        if (way[i].inode == inode && way[i].device == device)
+            return true;
+    }
+    return false;
 }
 
 void sek_judge_forget(struct sek_judge *judge, uint64_t device, uint64_t inode)

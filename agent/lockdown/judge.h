@@ -14,6 +14,9 @@ const char *sek_file_kind_name(enum sek_file_kind kind);
 /* By the first bytes ("\x7f" "ELF", "#!"). */
 enum sek_file_kind sek_file_kind_of(const uint8_t *head, size_t len);
 enum sek_file_kind sek_file_kind_fd(int fd);
+/* Is this ELF file relocatable, and no kernel module? The linker reads such; the kernel starts and
+ * the dynamic loader loads none. */
+bool sek_file_is_object(int fd);
 /* Does starting a file with this mode change user or group? */
 bool sek_mode_is_set_id(mode_t mode);
 /* No zero byte in the first 512. */
@@ -38,6 +41,7 @@ struct sek_judge {
 enum sek_error sek_judge_digest(struct sek_judge *judge, int fd, const struct stat *st,
                                 bool may_change, int64_t now_ns, _Atomic uint64_t *progress,
                                 uint8_t digest[32]);
+bool sek_judge_knows(struct sek_judge *judge, uint64_t device, uint64_t inode);
 /* Forget what is remembered of a file. */
 void sek_judge_forget(struct sek_judge *judge, uint64_t device, uint64_t inode);
 

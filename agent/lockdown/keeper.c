@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ struct keeper {
     struct sek_marks marks;
     struct sek_kernel_guard *kernel; /* NULL: this kernel has none */
     struct sek_fault kernel_fault;
-    int fan_fd, signal_fd, allowlist_fd;
+    struct sek_allowlist_out list; /* the allowlist's file */
+    int fan_fd, signal_fd;
     int record_fd[2]; /* ours, the responder's */
     int learn_fd[2];  /* starts the learner */
     int control_fd;   /* ours */
@@ -125,12 +127,22 @@ static void refuse_pending(struct keeper *k)
     }
 }
 
+static bool keep_none(const void *arg, uint64_t content)
+{
+    (void)arg;
+    (void)content;
+    return false;
+}
+
 /* The responder stalled or died: release the tasks that wait, and begin anew. */
 static enum sek_error replace_responder(struct keeper *k, const char *why, struct sek_fault *fault)
 {
     enum sek_error rc;
     stop_responder(k);
+    sek_kernel_guard_prune(k->kernel, keep_none, NULL); /* its leases ended with it */
     if (k->options->stall_closed) {
+        fanotify_mark(k->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD,
+                      NULL); /* ignore marks: no lease is left */
         refuse_pending(k);
         sek_warning("lockdown: the responder %s; waiting programs were refused", why);
         return start_responder(k, fault);
@@ -185,8 +197,8 @@ static void take_records(struct keeper *k)
         record.path[sizeof record.path - 1] = '\0';
         record.program[sizeof record.program - 1] = '\0';
         bool learned = record.what == SEK_LOCKDOWN_LEARNED || record.what == SEK_LOCKDOWN_UPDATED;
-        if (learned && k->allowlist_fd >= 0 &&
-            sek_allowlist_append(k->allowlist_fd, record.digest, record.path))
+        if (learned && k->list.fd >= 0 &&
+            sek_allowlist_append(&k->list, record.digest, record.path))
             sek_warning("lockdown: %s: cannot write: %s", k->options->allowlist, strerror(errno));
         k->options->on_record(k->options->arg, &record);
     }
@@ -217,20 +229,19 @@ static void warn_altered(void *arg, const char *path, const char *package)
     sek_warning("lockdown: %s is not what package %s installed: not registered", path, package);
 }
 
-static enum sek_error learn_scope(struct keeper *k, const struct sek_scope *scope,
-                                  struct sek_allowlist *list, struct sek_learned *learned,
+static enum sek_error learn_scope(struct sek_learning *l, const struct sek_scope *scope,
                                   struct sek_fault *fault)
 {
     static struct sek_mount_line m;
     char *text;
     if (!sek_scope_is_all(scope))
-        return sek_learn_folder(scope->path, list, k->allowlist_fd, learned, fault);
+        return sek_learn_folder(l, scope->path, fault);
     enum sek_error rc = sek_mounts_read(&text, fault);
     if (rc)
         return rc;
     for (const char *p = text; !rc && sek_mount_next(&p, &m);) {
         if (!sek_mount_is_pseudo(&m))
-            rc = sek_learn_folder(m.point, list, k->allowlist_fd, learned, fault);
+            rc = sek_learn_folder(l, m.point, fault);
         if (rc == SEK_ENOTFOUND) /* unmounted meanwhile, or a file */
             rc = SEK_OK;
     }
@@ -238,27 +249,41 @@ static enum sek_error learn_scope(struct keeper *k, const struct sek_scope *scop
     return rc;
 }
 
+static enum sek_error learn(struct keeper *k, struct sek_learning *l, struct sek_fault *fault)
+{
+    enum sek_error rc = sek_allowlist_load(l->list, k->options->allowlist, fault);
+    if (!rc)
+        rc = sek_allowlist_open(l->out, k->options->allowlist, fault);
+    if (!rc && k->options->trust_packages)
+        rc = sek_learn_packages(l, k->options->root, warn_altered, NULL, fault);
+    for (unsigned i = 0; i < k->scope_count && !rc && k->shared->mode == SEK_LOCKDOWN_LEARN; i++)
+        rc = learn_scope(l, &k->scopes[i], fault);
+    return rc;
+}
+
 static void learner_main(struct keeper *k)
 {
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
+    struct sek_allowlist_out out;
+    struct sek_learning l = {.list = &list, .out = &out};
     struct sek_fault fault;
-    char go;
+    char go, digests[PATH_MAX + 16], *remembered = k->options->temporary_list ? NULL : digests;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "sekisho-learn");
     setpriority(PRIO_PROCESS, 0, 19);
     if (read(k->learn_fd[0], &go, 1) != 1)
         _exit(1);
-    enum sek_error rc = sek_allowlist_load(&list, k->options->allowlist, &fault);
-    if (!rc && k->options->trust_packages)
-        rc = sek_learn_packages(k->options->root, &list, k->allowlist_fd, &learned, warn_altered, NULL, &fault);
-    for (unsigned i = 0; i < k->scope_count && !rc && k->shared->mode == SEK_LOCKDOWN_LEARN; i++)
-        rc = learn_scope(k, &k->scopes[i], &list, &learned, &fault);
+    snprintf(digests, sizeof digests, "%s" SEK_DIGESTS_ENDING, k->options->allowlist);
+    sek_digests_open(&l.digests, remembered);
+    enum sek_error rc = learn(k, &l, &fault);
     if (rc)
         sek_warning("lockdown: learning: %s", fault.message);
     else
-        sek_info("lockdown: %llu programs of %llu files registered",
-                 (unsigned long long)learned.added, (unsigned long long)learned.files);
+        sek_info("lockdown: %llu programs of %llu files registered (%llu read, %llu known)",
+                 (unsigned long long)l.added, (unsigned long long)l.files,
+                 (unsigned long long)l.digests.read, (unsigned long long)l.digests.used);
+    if (!rc && sek_digests_close(&l.digests, remembered, &fault))
+        sek_warning("lockdown: %s", fault.message);
     _exit(rc != SEK_OK);
 }
 
@@ -307,6 +332,7 @@ static bool take_command(struct keeper *k)
         set_kernel(k);
         start_learner(k);
     } else if (c.command == SEK_KEEPER_ALLOWLIST) {
+        take_records(k); /* what the responder learned until now goes into the file first */
         send_allowlist(k);
     } else if (c.command == SEK_KEEPER_WINDOW) {
         open_window(k, &c);
@@ -409,12 +435,8 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     k->shared->own[0] = getpid();
     for (int i = 2; i < SEK_LOCKDOWN_PIDS - 1 && k->options->own[i - 2]; i++)
         k->shared->own[i] = k->options->own[i - 2];
-    if (k->options->allowlist)
-        k->allowlist_fd =
-            open(k->options->allowlist, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (k->options->allowlist && k->allowlist_fd < 0)
-        return sek_fail(fault, SEK_EIO, "%s: cannot open: %s", k->options->allowlist,
-                        strerror(errno));
+    if (k->options->allowlist && (rc = sek_allowlist_open(&k->list, k->options->allowlist, fault)))
+        return rc;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -464,7 +486,7 @@ static enum sek_error put_in_force(struct keeper *k, struct sek_fault *fault)
 
 enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct sek_fault *fault)
 {
-    struct keeper k = {.options = options, .fan_fd = -1, .allowlist_fd = -1, .signal_fd = -1};
+    struct keeper k = {.options = options, .list = {NULL, -1}, .fan_fd = -1, .signal_fd = -1};
     struct rlimit files = {4096, 4096};
     enum sek_error rc;
     setrlimit(RLIMIT_NOFILE, &files);

@@ -15,7 +15,10 @@
 struct sek_keeper_options {
     const char *scopes[SEK_KEEPER_SCOPES]; /* mount points; NULL after the last */
     enum sek_lockdown_mode mode;
-    const char *allowlist;       /* file: loaded, and appended to when something is learned */
+    /* File: loaded, and appended to when something is learned. ALLOWLIST.digests beside it
+     * remembers what was hashed, unless the list is temporary. */
+    const char *allowlist;
+    bool temporary_list;
     const char *const *updaters; /* NULL-terminated paths */
     bool stall_closed;           /* policy */
     bool learn_all;              /* learn mode registers what is there, not only what runs */

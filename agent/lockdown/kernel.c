@@ -2,6 +2,7 @@
  * object would hold its ELF and type data in memory for nothing. */
 #include "agent/lockdown/kernel.h"
 #include "agent/ebpf.h"
+#include "agent/lockdown/script.h"
 #include "bpf/lockdown.skel.h"
 #include "lib/base/file.h"
 
@@ -21,7 +22,7 @@
 struct sek_kernel_guard {
     int links[LINKS];
     unsigned link_count;
-    int devices, mounts, programs, tasks, approved, settings;
+    int devices, mounts, numbers, programs, applets, names, tasks, approved, held, settings;
     struct ring_buffer *ring;
     bool lsm;
     void (*on_event)(void *arg, const struct sek_guard_event *event);
@@ -70,11 +71,28 @@ static void keep_maps(struct sek_kernel_guard *g, const struct lockdown *skel)
 {
     g->devices = sek_ebpf_keep(bpf_map__fd(skel->maps.devices));
     g->mounts = sek_ebpf_keep(bpf_map__fd(skel->maps.mounts));
+    g->numbers = sek_ebpf_keep(bpf_map__fd(skel->maps.numbers));
     g->programs = sek_ebpf_keep(bpf_map__fd(skel->maps.programs));
+    g->applets = sek_ebpf_keep(bpf_map__fd(skel->maps.applets));
+    g->names = sek_ebpf_keep(bpf_map__fd(skel->maps.names));
     g->tasks = sek_ebpf_keep(bpf_map__fd(skel->maps.tasks));
     g->approved = sek_ebpf_keep(bpf_map__fd(skel->maps.approved));
+    g->held = sek_ebpf_keep(bpf_map__fd(skel->maps.held));
     g->settings = sek_ebpf_keep(bpf_map__fd(skel->maps.settings));
     g->ring = ring_buffer__new(bpf_map__fd(skel->maps.events), take_event, g, NULL);
+}
+
+static void tell_name(void *arg, const struct sek_guard_name *name, uint32_t kind,
+                      const struct sek_interpreter *applet)
+{
+    const struct sek_kernel_guard *g = arg;
+    struct sek_guard_program program;
+    if (applet) {
+        sek_interpreter_program(applet, &program);
+        bpf_map_update_elem(g->applets, name, &program, BPF_ANY);
+    } else {
+        bpf_map_update_elem(g->names, name, &kind, BPF_ANY);
+    }
 }
 
 static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct sek_fault *fault)
@@ -88,6 +106,7 @@ static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct 
     }
     g->lsm = lsm;
     keep_maps(g, skel);
+    sek_interpreter_names(tell_name, g);
     enum sek_error rc =
         g->ring ? sek_ebpf_attach(skel->obj, g->links, LINKS, &g->link_count, fault)
                 : sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
@@ -115,7 +134,8 @@ void sek_kernel_guard_close(struct sek_kernel_guard *g)
         return;
     while (g->link_count)
         close(g->links[--g->link_count]);
-    const int maps[] = {g->devices, g->mounts, g->programs, g->tasks, g->approved, g->settings};
+    const int maps[] = {g->devices, g->mounts, g->numbers,  g->programs, g->applets,
+                        g->names,   g->tasks,  g->approved, g->held,     g->settings};
     for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
         close(maps[i]);
     ring_buffer__free(g->ring);
@@ -147,6 +167,14 @@ void sek_kernel_guard_device(struct sek_kernel_guard *g, dev_t device)
         bpf_map_update_elem(g->devices, &key, &one, BPF_ANY);
 }
 
+void sek_kernel_guard_numbers(struct sek_kernel_guard *g, dev_t device)
+{
+    uint32_t key = sek_kernel_guard_device_number(device);
+    uint8_t one = 1;
+    if (g)
+        bpf_map_update_elem(g->numbers, &key, &one, BPF_ANY);
+}
+
 void sek_kernel_guard_mount(struct sek_kernel_guard *g, uint32_t id, bool marked)
 {
     uint8_t one = 1;
@@ -170,7 +198,57 @@ void sek_kernel_guard_program(struct sek_kernel_guard *g, const struct stat *st,
         bpf_map_update_elem(g->programs, &key, program, BPF_ANY);
 }
 
-void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st, bool set_id)
+bool sek_kernel_guard_covers(const struct sek_kernel_guard *g, const struct stat *st)
+{
+    uint32_t device = sek_kernel_guard_device_number(st->st_dev);
+    uint8_t value;
+    return g && !bpf_map_lookup_elem(g->devices, &device, &value) &&
+           !bpf_map_lookup_elem(g->numbers, &device, &value);
+}
+
+void sek_kernel_guard_hold(struct sek_kernel_guard *g, const struct stat *st, bool held)
+{
+    struct sek_guard_file key = key_of(st);
+    struct sek_guard_approved value;
+    if (g && !held)
+        bpf_map_delete_elem(g->held, &key);
+    else if (g && !bpf_map_lookup_elem(g->approved, &key, &value))
+        bpf_map_update_elem(g->held, &key, &value, BPF_ANY);
+}
+
+void sek_kernel_guard_disapprove(struct sek_kernel_guard *g, const struct stat *st)
+{
+    struct sek_guard_file key = key_of(st);
+    if (!g)
+        return;
+    bpf_map_delete_elem(g->approved, &key);
+    bpf_map_delete_elem(g->held, &key);
+}
+
+static void prune(int map, bool (*keep)(const void *arg, uint64_t content), const void *arg)
+{
+    struct sek_guard_file key, next;
+    struct sek_guard_approved value;
+    bool more = !bpf_map_get_next_key(map, NULL, &next);
+    while (more) {
+        key = next;
+        more = !bpf_map_get_next_key(map, &key, &next);
+        if (!bpf_map_lookup_elem(map, &key, &value) && !keep(arg, value.content))
+            bpf_map_delete_elem(map, &key);
+    }
+}
+
+void sek_kernel_guard_prune(struct sek_kernel_guard *g,
+                            bool (*keep)(const void *arg, uint64_t content), const void *arg)
+{
+    if (!g)
+        return;
+    prune(g->approved, keep, arg);
+    prune(g->held, keep, arg);
+}
+
+void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st, bool set_id,
+                              uint64_t content)
 {
     struct sek_guard_file key = key_of(st);
     struct sek_guard_approved value = {
@@ -178,6 +256,7 @@ void sek_kernel_guard_approve(struct sek_kernel_guard *g, const struct stat *st,
         .changed_s = (uint64_t)st->st_ctim.tv_sec,
         .changed_ns = (uint32_t)st->st_ctim.tv_nsec,
         .set_id = set_id,
+        .content = content,
     };
     if (g)
         bpf_map_update_elem(g->approved, &key, &value, BPF_ANY);

@@ -3,24 +3,29 @@
 #ifndef SEK_AGENT_LEARN_H
 #define SEK_AGENT_LEARN_H
 
+#include "agent/digests.h"
 #include "agent/lockdown/allowlist.h"
 
 #include <sys/stat.h>
 
-struct sek_learned {
-    uint64_t files; /* looked at */
-    uint64_t added; /* digests that were new */
+#define SEK_DIGESTS_ENDING ".digests" /* the file of digests beside an allowlist */
+
+struct sek_learning {
+    struct sek_allowlist *list;    /* gets every program */
+    struct sek_allowlist_out *out; /* gets what is new; NULL: no file */
+    struct sek_digests digests;    /* opened and closed by the caller; all zero: nothing is known */
+    uint64_t files;                /* looked at */
+    uint64_t added;                /* digests that were new */
     uint64_t unreadable;
 };
 
 /* Is the open file FD with this path and status a program: ELF, a script, or executable? */
 bool sek_learn_is_program(int fd, const char *path, const struct stat *st);
 /* Register the open file FD. */
-enum sek_error sek_learn_descriptor(int fd, const char *path, const struct stat *st,
-                                    struct sek_allowlist *list, int out_fd,
-                                    struct sek_learned *result);
-/* Every program in a folder: add to LIST, and append what is new to the open file OUT_FD (-1: no file). */
-enum sek_error sek_learn_folder(const char *folder, struct sek_allowlist *list, int out_fd,
-                                struct sek_learned *result, struct sek_fault *fault);
+enum sek_error sek_learn_descriptor(struct sek_learning *l, int fd, const char *path,
+                                    const struct stat *st);
+/* Register every program in a folder. */
+enum sek_error sek_learn_folder(struct sek_learning *l, const char *folder,
+                                struct sek_fault *fault);
 
 #endif

@@ -1,5 +1,6 @@
 /* Kept descriptors in one array, oldest given up first. */
 #include "agent/lockdown/lease.h"
+#include "agent/lockdown/kernel.h"
 #include "agent/lockdown/marks.h"
 
 #include <errno.h>
@@ -14,10 +15,17 @@
 
 static int kept[SEK_LEASES];
 static unsigned kept_count, kept_next;
+static struct sek_kernel_guard *guard;
+static void (*on_break)(void *arg, const struct stat *st);
+static void *break_arg;
 
-int sek_leases_open(void)
+int sek_leases_open(struct sek_kernel_guard *kernel, void (*told)(void *arg, const struct stat *st),
+                    void *arg)
 {
     sigset_t set;
+    guard = kernel;
+    on_break = told;
+    break_arg = arg;
     sigemptyset(&set);
     sigaddset(&set, BREAK_SIGNAL);
     sigaddset(&set, SIGIO); /* the queue of real-time signals overflowed */
@@ -38,10 +46,18 @@ void sek_lease_drop(int fd)
     fcntl(fd, F_SETLEASE, F_UNLCK);
 }
 
+static void tell_kernel(int fd, bool held)
+{
+    struct stat st;
+    if (guard && !fstat(fd, &st))
+        sek_kernel_guard_hold(guard, &st, held);
+}
+
 static void give_up(int fan_fd, unsigned index)
 {
     int fd = kept[index];
     fanotify_mark(fan_fd, FAN_MARK_REMOVE | FAN_MARK_IGNORED_MASK, sek_marks_events(), fd, NULL);
+    tell_kernel(fd, false);
     sek_lease_drop(fd);
     close(fd);
     kept[index] = kept[--kept_count];
@@ -54,6 +70,7 @@ bool sek_lease_keep(int fan_fd, int fd)
     if (fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, sek_marks_events(), fd, NULL))
         return false;
     kept[kept_count++] = fd;
+    tell_kernel(fd, true);
     return true;
 }
 
@@ -65,6 +82,9 @@ void sek_leases_serve(int fan_fd, int signal_fd)
             bool broken = info.ssi_signo == (uint32_t)BREAK_SIGNAL
                               ? kept[i] == info.ssi_fd
                               : fcntl(kept[i], F_GETLEASE) != F_RDLCK;
+            struct stat st;
+            if (broken && !fstat(kept[i], &st))
+                on_break(break_arg, &st);
             if (broken)
                 give_up(fan_fd, i);
         }

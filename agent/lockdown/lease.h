@@ -4,13 +4,19 @@
 #define SEK_AGENT_LEASE_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #define SEK_LEASES 3000 /* open files at most */
 
 enum sek_lease { SEK_LEASE_TAKEN, SEK_LEASE_WRITER, SEK_LEASE_NONE };
 
-/* Prepare signal delivery; returns a signalfd that reads as ready when a lease breaks, or -1. */
-int sek_leases_open(void);
+struct sek_kernel_guard;
+
+/* Prepare signal delivery; returns a signalfd that reads as ready when a lease breaks, or -1.
+ * KERNEL, when not NULL, is told what is held; ON_BREAK, of which files somebody opens for writing.
+ */
+int sek_leases_open(struct sek_kernel_guard *kernel,
+                    void (*on_break)(void *arg, const struct stat *st), void *arg);
 /* Try for a read lease on FD. WRITER: somebody has the file open for writing, or maps it so.
  * NONE: this file system has no leases. */
 enum sek_lease sek_lease_take(int fd);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -26,8 +27,9 @@ uint64_t sek_marks_events(void)
         return events;
     int group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
     bool both = !fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, "/proc/self");
-    both = both || errno != EINVAL || fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD,
-                                                    "/proc/self"); /* no event at all: not this */
+    both = both || errno != EINVAL ||
+           fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD,
+                         "/proc/self"); /* no event at all: not this */
     events = FAN_OPEN_PERM | (both ? FAN_OPEN_EXEC_PERM : 0);
     close(group);
     return events;
@@ -38,7 +40,8 @@ static bool mark(int fan_fd, bool whole, const char *path)
 {
     return (whole && !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, sek_marks_events(),
                                     AT_FDCWD, path)) ||
-           !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD, path);
+           !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD,
+                          path);
 }
 
 /* Does this mount show a part of SCOPE, or lie below it? */
@@ -128,6 +131,21 @@ static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_moun
         sek_kernel_guard_mount(marks->kernel, m->id, true);
 }
 
+/* Has the file system the device number that its files show? Not so btrfs; of an overlay's files
+ * some show that of their layer. The server of a network or FUSE file system is not asked. */
+static void note_numbers(struct sek_marks *marks, const struct sek_mount_line *m)
+{
+    struct statx st;
+    dev_t device = device_of(m->device);
+    bool ours = is_marked(marks, device) || is_known(marks, m->id);
+    for (unsigned i = 0; i < marks->scope_count; i++)
+        ours = ours || marks->scopes[i].id == m->id;
+    if (ours && strcmp(m->type, "overlay") != 0 &&
+        !statx(AT_FDCWD, m->point, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) &&
+        makedev(st.stx_dev_major, st.stx_dev_minor) == device)
+        sek_kernel_guard_numbers(marks->kernel, device);
+}
+
 static void forget_gone(struct sek_marks *marks, const char *text)
 {
     static struct sek_mount_line m;
@@ -157,6 +175,7 @@ void sek_marks_follow(struct sek_marks *marks, int fan_fd)
         for (const char *p = text; sek_mount_next(&p, &m);) {
             if (!is_known(marks, m.id) && overlays == !strcmp(m.type, "overlay"))
                 mark_line(marks, fan_fd, &m);
+            note_numbers(marks, &m);
         }
     }
     free(text);

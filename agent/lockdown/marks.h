@@ -1,6 +1,6 @@
 /* The permission marks of the scopes, kept true while mounts come and go: a mount below a scope, or
- * one that shows a part of it elsewhere, is marked as soon as it appears. The kernel's programs know
- * which mounts are marked, and refuse programs over one that is not yet. */
+ * one that shows a part of it elsewhere, is marked as soon as it appears. The kernel's programs
+ * know which mounts are marked, and refuse programs over one that is not yet. */
 #ifndef SEK_AGENT_MARKS_H
 #define SEK_AGENT_MARKS_H
 
@@ -25,8 +25,8 @@ struct sek_marks {
     enum { SEK_LAYERS_UNKNOWN, SEK_LAYERS_SPEAK, SEK_LAYERS_SILENT } layers; /* overlay.h */
 };
 
-/* The permission events that this kernel has: opens, and from Linux 5.0 opens for execution. Without
- * the latter a script is judged when its interpreter opens it. */
+/* The permission events that this kernel has: opens, and from Linux 5.0 opens for execution.
+ * Without the latter a script is judged when its interpreter opens it. */
 uint64_t sek_marks_events(void);
 enum sek_error sek_marks_open(struct sek_marks *marks, const struct sek_scope *scopes,
                               unsigned scope_count, struct sek_kernel_guard *kernel,

@@ -1,7 +1,7 @@
 /* Overlay file systems and permission marks. On some kernels an open through an overlay is also an
- * open of the layer's file, and is asked about there. Then an overlay over marked layers must not be
- * marked itself: to hand the event over, the kernel opens the file once more in the responder's name,
- * and the responder would wait for its own answer. */
+ * open of the layer's file, and is asked about there. Then an overlay over marked layers must not
+ * be marked itself: to hand the event over, the kernel opens the file once more in the responder's
+ * name, and the responder would wait for its own answer. */
 #ifndef SEK_AGENT_OVERLAY_H
 #define SEK_AGENT_OVERLAY_H
 

@@ -17,12 +17,17 @@
 
 struct walk {
     const char *root;
-    struct sek_allowlist *list;
-    int out_fd;
-    struct sek_learned *result;
+    struct sek_learning *learning;
     void (*altered)(void *arg, const char *path, const char *package);
     void *arg;
 };
+
+/* It did not change since it was compared and registered. */
+static bool was_registered(const struct sek_learning *l, const struct stat *st)
+{
+    uint8_t digest[32];
+    return sek_digests_know(&l->digests, st, digest) && sek_allowlist_has(l->list, digest);
+}
 
 static enum sek_error check_file(struct walk *w, const char *path, const uint8_t recorded[16],
                                  const char *package)
@@ -36,14 +41,16 @@ static enum sek_error check_file(struct walk *w, const char *path, const uint8_t
     int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return SEK_OK; /* removed or diverted: nothing that could run */
-    w->result->files++;
+    w->learning->files++;
     if (!fstat(fd, &st) && S_ISREG(st.st_mode) && sek_learn_is_program(fd, full, &st)) {
-        if (sek_filehash_md5(fd, digest))
-            w->result->unreadable++;
+        if (was_registered(w->learning, &st))
+            rc = sek_learn_descriptor(w->learning, fd, full, &st);
+        else if (sek_filehash_md5(fd, digest))
+            w->learning->unreadable++;
         else if (memcmp(digest, recorded, sizeof digest) != 0)
             w->altered(w->arg, full, package);
         else
-            rc = sek_learn_descriptor(fd, full, &st, w->list, w->out_fd, w->result);
+            rc = sek_learn_descriptor(w->learning, fd, full, &st);
     }
     close(fd);
     return rc;
@@ -71,12 +78,11 @@ static enum sek_error check_list(struct walk *w, const char *file, char *text,
     return SEK_OK;
 }
 
-enum sek_error sek_learn_packages(const char *root, struct sek_allowlist *list, int out_fd,
-                                  struct sek_learned *result,
+enum sek_error sek_learn_packages(struct sek_learning *l, const char *root,
                                   void (*altered)(void *arg, const char *path, const char *package),
                                   void *arg, struct sek_fault *fault)
 {
-    struct walk w = {root, list, out_fd, result, altered, arg};
+    struct walk w = {root, l, altered, arg};
     char folder[PATH_MAX], path[2 * PATH_MAX], *text;
     enum sek_error rc = SEK_OK;
     size_t len;

@@ -27,7 +27,9 @@
 
 #define DATA_MAX  (256u << 10) /* bytes of a data file whose verdict is worth caching */
 #define DATA_SEEN 2048         /* data files that are remembered as opened before */
-#define DATA_KEPT 3            /* how often one is kept: a file that is written again and again is not */
+#define DATA_KEPT 3 /* how often one is kept: a file that is written again and again is not */
+
+#define RECENT 256 /* digests that may not be in the allowlist's file yet */
 
 /* A data file that was opened before. */
 struct seen {
@@ -42,7 +44,9 @@ struct responder {
     struct sek_updaters updaters;
     struct sek_interpreters interpreters;
     int signal_fd;
-    bool in_window; /* at the last question */
+    bool in_window;             /* at the last question */
+    uint8_t recent[RECENT][32]; /* learned since the allowlist was loaded */
+    unsigned recent_count;
     struct seen seen[DATA_SEEN];
 };
 
@@ -105,15 +109,15 @@ static void tell(struct responder *r, const struct question *q, enum sek_lockdow
         r->shared->lost++;
 }
 
-/* The interpreter that the opener runs, or NULL: by its program's name, and by its inode when it is a
- * registered interpreter under another name. */
+/* The interpreter that the opener runs, or NULL: by its program's name, and by its inode when it is
+ * a registered interpreter under another name. */
 static const struct sek_interpreter *opener_of(struct responder *r, const struct question *q)
 {
     char program[256];
     program_of(q->pid, program, sizeof program);
     const char *base = strrchr(program, '/');
     base = base ? base + 1 : program;
-    if (!strcmp(base, "busybox"))
+    if (!strncmp(base, "busybox", 7))
         return sek_interpreter_applet(q->pid);
     const struct sek_interpreter *named = sek_interpreter_named(base);
     return named ? named : sek_interpreters_running(&r->interpreters, q->pid);
@@ -126,13 +130,16 @@ static bool is_script(struct responder *r, struct question *q)
     if (q->kind == SEK_FILE_ELF)
         return false;
     const struct sek_interpreter *interpreter = opener_of(r, q);
-    if (!interpreter || q->kind == SEK_FILE_SCRIPT)
-        return interpreter != NULL;
+    if (!interpreter)
+        return false;
+    if (q->kind == SEK_FILE_SCRIPT && sek_interpreter_runs_marked(interpreter))
+        return true;
     snprintf(name, sizeof name, "/proc/self/fd/%d", q->fd);
     read_link(name, path, sizeof path);
     const char *base = strrchr(path, '/');
     if (sek_script_is_meant(interpreter, q->pid, base ? base + 1 : path, &q->st) ||
-        (r->shared->strict_scripts && sek_file_is_text(q->fd))) {
+        (r->shared->strict_scripts && !sek_interpreter_edits(interpreter) &&
+         sek_file_is_text(q->fd))) {
         q->kind = SEK_FILE_SCRIPT;
         return true;
     }
@@ -159,21 +166,44 @@ static bool is_registered(struct responder *r, struct question *q)
     return sek_allowlist_has(&r->judge.allowlist, set_id);
 }
 
+/* A program that is registered, and that nobody is writing. */
+static void approve(struct responder *r, const struct question *q)
+{
+    sek_kernel_guard_approve(r->options->kernel, &q->st,
+                             q->exec && sek_mode_is_set_id(q->st.st_mode),
+                             sek_allowlist_content(q->digest));
+    if (q->exec || q->kind == SEK_FILE_ELF)
+        sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
+}
+
 static bool learn(struct responder *r, struct question *q, enum sek_lockdown_what what)
 {
     if (!q->hashed)
         return false;
     if (sek_allowlist_add(&r->judge.allowlist, q->digest) == SEK_OK) {
         r->shared->learned++;
+        memcpy(r->recent[r->recent_count++ % RECENT], q->digest, 32);
         tell(r, q, what);
     }
     if (q->exec && sek_mode_is_set_id(q->st.st_mode)) {
         struct question set_id = *q;
         sek_allowlist_set_id(q->digest, set_id.digest);
-        if (sek_allowlist_add(&r->judge.allowlist, set_id.digest) == SEK_OK)
+        if (sek_allowlist_add(&r->judge.allowlist, set_id.digest) == SEK_OK) {
+            memcpy(r->recent[r->recent_count++ % RECENT], set_id.digest, 32);
             tell(r, &set_id, what);
+        }
     }
+    if (q->exec || q->kind != SEK_FILE_DATA)
+        approve(r, q);
     return true;
+}
+
+/* Reading an ELF file can be told from mapping it as code only by BPF LSM, which refuses that; it
+ * must see the file where it lies as the responder does. */
+static bool may_be_read(const struct responder *r, const struct question *q)
+{
+    return q->kind == SEK_FILE_ELF && !q->exec && sek_kernel_guard_has_lsm(r->options->kernel) &&
+           sek_kernel_guard_covers(r->options->kernel, &q->st);
 }
 
 /* A program that is not registered, in the present mode. */
@@ -186,6 +216,8 @@ static bool allow_unknown(struct responder *r, struct question *q, bool updater)
         sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
         return learn(r, q, SEK_LOCKDOWN_UPDATED);
     }
+    if (r->shared->mode != SEK_LOCKDOWN_LEARN && may_be_read(r, q))
+        return true;
     switch (r->shared->mode) {
     case SEK_LOCKDOWN_LEARN:
         if (q->lease != SEK_LEASE_WRITER)
@@ -223,18 +255,26 @@ static void note_writer(struct responder *r, const struct question *q, bool upda
         sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
 }
 
-/* A program that is registered, and that nobody is writing. */
-static void approve(struct responder *r, const struct question *q)
+/* Somebody has the file open for writing, and may change it from now on without another open, and
+ * through a mapping on tmpfs without another change time: what is remembered ends here. */
+static void forget(void *arg, const struct stat *st)
 {
-    sek_kernel_guard_approve(r->options->kernel, &q->st,
-                             q->exec && sek_mode_is_set_id(q->st.st_mode));
-    if (q->exec || q->kind == SEK_FILE_ELF)
-        sek_interpreters_note(&r->interpreters, q->fd, &q->st, q->digest, r->options->kernel);
+    struct responder *r = arg;
+    sek_judge_forget(&r->judge, st->st_dev, st->st_ino);
+    sek_kernel_guard_disapprove(r->options->kernel, st);
 }
 
-/* May a data file be ignored from now on? Only when its content is registered as well: an interpreter
- * may open it next, and nobody would be asked. So small files that are opened again and again (the
- * headers that a compiler reads) are registered in learn mode, and cost nothing afterwards. */
+static void take_lease(struct responder *r, struct question *q)
+{
+    q->lease = sek_lease_take(q->fd);
+    if (q->lease == SEK_LEASE_WRITER)
+        forget(r, &q->st);
+}
+
+/* May a data file be ignored from now on? Only when its content is registered as well: an
+ * interpreter may open it next, and nobody would be asked. So small files that are opened again and
+ * again (the headers that a compiler reads) are registered in learn mode, and cost nothing
+ * afterwards. */
 static bool keep_data(struct responder *r, struct question *q)
 {
     uint64_t h = (q->st.st_ino ^ q->st.st_dev << 32) * 0x9e3779b97f4a7c15u;
@@ -247,7 +287,7 @@ static bool keep_data(struct responder *r, struct question *q)
     }
     if (s->kept == DATA_KEPT)
         return false;
-    q->lease = sek_lease_take(q->fd);
+    take_lease(r, q);
     if (q->lease != SEK_LEASE_TAKEN)
         return false;
     bool registered = is_registered(r, q);
@@ -265,13 +305,18 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
     if (r->shared->mode == SEK_LOCKDOWN_OFF || fstat(q->fd, &q->st) || !S_ISREG(q->st.st_mode))
         return true;
     q->kind = sek_file_kind_fd(q->fd);
+    if (q->kind == SEK_FILE_ELF && !q->exec && sek_file_is_object(q->fd))
+        q->kind = SEK_FILE_DATA; /* a compiler's: neither started nor loaded */
     bool runs = q->exec || q->kind == SEK_FILE_ELF || is_script(r, q);
     bool tracked = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
+    if (!runs &&
+        (q->kind == SEK_FILE_SCRIPT || sek_judge_knows(&r->judge, q->st.st_dev, q->st.st_ino)))
+        take_lease(r, q);
     if (!runs && !tracked && q->st.st_size > 0) {
         *keep = keep_data(r, q);
         return true;
     }
-    q->lease = sek_lease_take(q->fd);
+    take_lease(r, q);
     if (!runs && !tracked && q->lease != SEK_LEASE_WRITER)
         return true; /* an empty file that is read */
     bool registered = runs && is_registered(r, q);
@@ -344,6 +389,11 @@ static void note_label(void *arg, const uint8_t digest[32], const char *label, s
     sek_interpreters_label(arg, digest, path);
 }
 
+static bool is_listed(const void *list, uint64_t content)
+{
+    return sek_allowlist_has_content(list, content);
+}
+
 static void load_allowlist(struct responder *r, int fd)
 {
     struct sek_allowlist list = {.on_label = note_label, .arg = &r->interpreters};
@@ -359,9 +409,15 @@ static void load_allowlist(struct responder *r, int fd)
         sek_allowlist_free(&list);
         return;
     }
-    sek_leases_clear(r->options->fan_fd);
+    /* What was learned a moment ago may not be in the file yet. */
+    for (unsigned i = 0; i < r->recent_count && i < RECENT; i++)
+        sek_allowlist_add(&list, r->recent[i]);
+    r->recent_count = 0;
     sek_allowlist_free(&r->judge.allowlist);
     r->judge.allowlist = list;
+    /* What left the list ends in the kernel too. */
+    sek_leases_clear(r->options->fan_fd);
+    sek_kernel_guard_prune(r->options->kernel, is_listed, &r->judge.allowlist);
 }
 
 /* A descriptor of a new allowlist, or any other byte: mode or list changed, forget the marks. False
@@ -390,7 +446,7 @@ static bool start(struct responder *r)
     const struct sek_responder_options *o = r->options;
     for (unsigned i = 0; o->updaters && o->updaters[i] && i < SEK_UPDATER_PROGRAMS; i++)
         r->updaters.programs[r->updaters.count++] = o->updaters[i];
-    r->signal_fd = sek_leases_open();
+    r->signal_fd = sek_leases_open(o->kernel, forget, r);
     sek_filehash_prepare();
     r->judge.allowlist.on_label = note_label;
     r->judge.allowlist.arg = &r->interpreters;

@@ -29,11 +29,11 @@ bool sek_lockdown_mode_parse(const char *name, enum sek_lockdown_mode *mode);
 
 /* Memory that the responder shares with its keeper. */
 struct sek_lockdown_shared {
-    _Atomic uint64_t progress; /* raised with every step: a watchdog sees life */
-    _Atomic int pending_fd;    /* the event that is being judged, or -1 */
-    _Atomic int mode;          /* enum sek_lockdown_mode */
-    bool strict_scripts;       /* every text that an interpreter opens is a script */
-    bool window_only;          /* updaters are trusted within a maintenance window only */
+    _Atomic uint64_t progress;     /* raised with every step: a watchdog sees life */
+    _Atomic int pending_fd;        /* the event that is being judged, or -1 */
+    _Atomic int mode;              /* enum sek_lockdown_mode */
+    bool strict_scripts;           /* every text that an interpreter opens is a script */
+    bool window_only;              /* updaters are trusted within a maintenance window only */
     _Atomic uint64_t window_until; /* us, monotonic: the end of the window; 0: none */
     char window_updater[256];      /* one more updater while it lasts; "" none */
     _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
@@ -54,7 +54,8 @@ struct sek_lockdown_record {
     uint8_t what;
     uint8_t kind; /* enum sek_file_kind */
     uint8_t exec; /* asked for execution; else for reading */
-    uint8_t reason; /* enum sek_guard_reason: what the kernel's programs refused; 0: the responder */
+    uint8_t
+        reason; /* enum sek_guard_reason: what the kernel's programs refused; 0: the responder */
     int32_t pid;
     uint8_t digest[32];
     char path[512];    /* as the opener's file system sees it; cut when longer */
@@ -66,8 +67,8 @@ struct sek_responder_options {
     int record_fd;  /* records go out here */
     int control_fd; /* an allowlist file comes in here by SCM_RIGHTS; end of file: stop */
     struct sek_lockdown_shared *shared;
-    const char *const *updaters; /* NULL-terminated paths */
-    const char *allowlist;       /* loaded before the first event; may be NULL */
+    const char *const *updaters;     /* NULL-terminated paths */
+    const char *allowlist;           /* loaded before the first event; may be NULL */
     struct sek_kernel_guard *kernel; /* told what was registered; may be NULL */
 };
 

@@ -61,9 +61,9 @@ bool sek_mount_next(const char **text, struct sek_mount_line *line)
 bool sek_mount_is_pseudo(const struct sek_mount_line *line)
 {
     static const char *const types[] = {
-        "proc",      "sysfs",   "cgroup",     "cgroup2",    "devpts",    "debugfs",     "tracefs",
-        "mqueue",    "bpf",     "securityfs", "pstore",     "configfs",  "fusectl",     "efivarfs",
-        "hugetlbfs", "autofs",  "nsfs",       "rpc_pipefs", "selinuxfs", "binfmt_misc", "sockfs"};
+        "proc",      "sysfs",  "cgroup",     "cgroup2",    "devpts",    "debugfs",     "tracefs",
+        "mqueue",    "bpf",    "securityfs", "pstore",     "configfs",  "fusectl",     "efivarfs",
+        "hugetlbfs", "autofs", "nsfs",       "rpc_pipefs", "selinuxfs", "binfmt_misc", "sockfs"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (!strcmp(line->type, types[i]))
             return true;

@@ -53,19 +53,18 @@ bool sek_follow_positions(const char *text, size_t len,
                           void *arg)
 {
     char line[PATH_MAX + 80], path[PATH_MAX];
-    for (size_t at = 0; at < len;) {
-        const char *end = memchr(text + at, '\n', len - at);
-        size_t n = end ? (size_t)(end - (text + at)) : len - at;
+    const char *next = text, *at;
+    size_t n;
+    while (sek_text_line(&next, text + len, &at, &n)) {
         unsigned long long inode, offset, head;
         if (n >= sizeof line)
             return false;
-        memcpy(line, text + at, n);
+        memcpy(line, at, n);
         line[n] = '\0';
         if (sscanf(line, "%llu %llu %llx %4095[^\n]", &inode, &offset, &head, path) != 4 ||
             offset > INT64_MAX)
             return false;
         visit(arg, inode, offset, head, path);
-        at += n + 1;
     }
     return true;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct sek_text {
     char *data;  /* NUL-terminated when not NULL */
@@ -23,7 +24,20 @@ static inline void sek_text_clear(struct sek_text *t)
 void sek_text_add(struct sek_text *t, const void *data, size_t len);
 void sek_text_puts(struct sek_text *t, const char *s);
 void sek_text_putc(struct sek_text *t, char c);
-void sek_text_printf(struct sek_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sek_text_printf(struct sek_text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The next line between *AT and END, without its newline; *AT goes behind it. False at the end. */
+static inline bool sek_text_line(const char **at, const char *end, const char **line, size_t *len)
+{
+    *line = *at;
+    if (*at >= end)
+        return false;
+    const char *newline = memchr(*at, '\n', (size_t)(end - *at));
+    *len = (size_t)((newline ? newline : end) - *at);
+    *at = newline ? newline + 1 : end;
+    return true;
+}
 
 /* JSON writer. Keys are trusted ASCII literals; values are any bytes: those that are not valid
  * UTF-8 are written as \u00XX so that the record is always valid JSON. Commas are placed by the

@@ -1,6 +1,7 @@
 #!/bin/sh
 # A policy with a scope: learn mode registers what is there, enforce refuses the rest, the command
-# line changes the mode, and stopping the agent leaves no mark behind.
+# line changes the mode, stopping the agent leaves no mark behind, and what leaves the bundle's
+# allowlist is refused again.
 . "$(dirname "$0")/agent-lib.sh"
 topology
 M=$T/mount
@@ -38,4 +39,21 @@ sleep 0.3
 cp /bin/cat "$M/evil2"
 kill $AGENT_PID; wait $AGENT_PID; AGENT_PID=
 "$M/evil2" /dev/null || fail "marks stay behind"
+
+# What a later bundle no longer has is refused again, also when its verdict lay in the kernel.
+start_agent
+agent lockdown enforce >/dev/null
+ready "$M/evil" / || fail "what the bundle allows does not run after a restart"
+for i in 1 2 3; do "$M/evil" / >/dev/null; done
+sha256sum /bin/true | cut -d' ' -f1 >"$T/bundle/allowlist"
+reload
+refuses() { ! "$M/evil" / >/dev/null 2>&1; }
+ready refuses || fail "what left the bundle's allowlist still runs"
+"$M/known" yes >/dev/null || fail "what was learned left with the bundle's entries"
+grep -q "$(sha256sum </bin/ls | cut -d' ' -f1)" "$T/state/lockdown/allowlist" && fail "the entry is in the file"
+grep -q "^$(sha256sum </bin/true | cut -d' ' -f1)  bundle$" "$T/state/lockdown/allowlist" || fail "the new entry is not"
+[ "$(stat -c %a "$T/state/lockdown/allowlist")" = 600 ] || fail "the file's mode"
+: >"$T/bundle/allowlist"
+reload
+ready sh -c "! grep -q bundle '$T/state/lockdown/allowlist'" || fail "an empty list removes nothing"
 exit 0

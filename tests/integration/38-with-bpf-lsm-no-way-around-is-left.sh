@@ -13,10 +13,10 @@ module=$(find "$BUILD/guest/amd64/lib/modules" -name dummy.ko | head -1)
 T=$(mktemp -d /tmp/sekisho-guest.XXXXXX)
 trap 'rm -rf "$T"' EXIT
 cat >"$T/script" <<'S'
-AGENT=/agent HELPERS=/helpers MODULE=/dummy.ko dash /bypass --updater /bin/none
+STARTS=20 AGENT=/agent HELPERS=/helpers MODULE=/dummy.ko dash /bypass/run
 S
-set -- "$BUILD/agent/sekisho-agent:/agent" "$here/bypass/run:/bypass" "$module:/dummy.ko"
-for f in attack evil evil-static evil.so; do set -- "$@" "$BUILD/bypass/$f:/helpers/$f"; done
+set -- "$BUILD/agent/sekisho-agent:/agent" "$here/bypass/run:/bypass/run" "$here/bypass/inline.sh:/bypass/inline.sh" "$here/bypass/files.sh:/bypass/files.sh" "$module:/dummy.ko"
+for f in attack files evil evil-static evil.so; do set -- "$@" "$BUILD/bypass/$f:/helpers/$f"; done
 for f in dash true env cp mount umount timeout mawk perl lua5.4; do
     [ ! -x "/usr/bin/$f" ] || set -- "$@" "/usr/bin/$f:/usr/bin/$f"
 done

@@ -98,6 +98,22 @@ for p in $storm; do wait $p; done
 alive "after the fork storm"
 stop
 
+# The responder is killed again and again, policy closed: nothing unregistered runs meanwhile.
+mkdir "$T/list" && cp "$M/known" "$T/list/" && touch "$T/go"
+start "$T/log" --mode enforce --learn-from "$T/list" --stall closed --events "$T/events"
+"$M/unknown" -d / >/dev/null 2>&1 && fail "an unknown program runs"
+storm=
+for j in 1 2 3; do
+    (while [ -e "$T/go" ]; do "$M/unknown" -d / >"$T/ran.$j" 2>/dev/null && touch "$T/ran"; "$M/known"; done) & storm="${storm:-} $!"
+done
+for i in $(seq 10); do kill -9 $(pgrep -P $P sekisho-lockdwn) 2>/dev/null; sleep 0.1; done
+rm "$T/go"
+for p in $storm; do wait $p; done
+[ -e "$T/ran" ] && fail "an unregistered program ran while the responder was dead"
+[ "$(grep -c 'responder died' "$T/log")" -ge 5 ] || fail "the responder was not killed: $(cat "$T/log")"
+timeout 5 "$M/known" || fail "no registered program starts after the responder was killed"
+stop
+
 # Little memory, for lockdown and for what it protects.
 if mkdir "$MEMORY" 2>/dev/null && echo 33554432 >"$MEMORY/memory.limit_in_bytes"; then
     start "$T/log" --mode enforce --learn-from "$M" --events "$T/events"

@@ -1,4 +1,4 @@
-/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c */
+/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c agent/digests.c */
 /* Lockdown's parts that need no privileges: allowlist, digest cache, scopes, updater's files. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/digests.h"
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/learn.h"
 #include "agent/lockdown/overlay.h"
@@ -20,6 +21,7 @@
 #include "agent/lockdown/updater.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/base/file.h"
 
 static int64_t later(void)
 {
@@ -61,6 +63,147 @@ static void a_bad_allowlist_line_is_named(void **state)
     assert_non_null(strstr(fault.message, "a:2: found 'e3b0c4"));
     assert_int_equal(list.count, 2);
     sek_allowlist_free(&list);
+}
+
+#define A "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define B "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856"
+#define C "aaaac44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856"
+
+static void what_left_the_bundle_leaves_the_list_and_nothing_else_does(void **state)
+{
+    (void)state;
+    static const char have[] = "# ours\n" A "  /bin/a\n" B "  bundle\n" C "  bundle";
+    static const char other[] = C "\n" A "\n";
+    struct sek_allowlist bundle = {0}, none = {0};
+    struct sek_fault fault;
+    struct sek_text out = {0};
+    assert_int_equal(sek_allowlist_parse(&bundle, "b", other, sizeof other - 1, &fault), SEK_OK);
+    assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &bundle, &out, &fault),
+                     SEK_OK);
+    assert_string_equal(out.data, "# ours\n" A "  /bin/a\n" C "  bundle\n");
+    sek_text_clear(&out);
+    assert_int_equal(sek_allowlist_rebase("f", have, sizeof have - 1, &none, &out, &fault), SEK_OK);
+    assert_string_equal(out.data, "# ours\n" A "  /bin/a\n");
+    assert_int_equal(sek_allowlist_rebase("f", "zz", 2, &none, &out, &fault), SEK_EINVAL);
+    sek_text_free(&out);
+    sek_allowlist_free(&bundle);
+}
+
+static void a_line_goes_into_the_file_that_has_the_path_now(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sekisho-list.XXXXXX", path[64], *text;
+    struct sek_allowlist bundle = {0}, none = {0};
+    struct sek_allowlist_out out;
+    struct sek_fault fault;
+    uint8_t a[32], b[32];
+    bool changed;
+    size_t len;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/list", folder);
+    assert_true(sek_hex_decode(A, a, 32) && sek_hex_decode(B, b, 32));
+    assert_int_equal(sek_allowlist_open(&out, path, &fault), SEK_OK);
+    assert_int_equal(sek_allowlist_append(&out, a, "/bin/a\nb"), SEK_OK);
+    assert_int_equal(sek_allowlist_add(&bundle, b), SEK_OK);
+    assert_int_equal(sek_allowlist_replace_bundle(path, &bundle, &changed, &fault), SEK_OK);
+    assert_true(changed);
+    assert_int_equal(sek_allowlist_replace_bundle(path, &bundle, &changed, &fault), SEK_OK);
+    assert_false(changed);
+    assert_int_equal(sek_allowlist_replace_bundle(path, &none, &changed, &fault), SEK_OK);
+    assert_true(changed);
+    assert_int_equal(sek_allowlist_append(&out, b, "late"), SEK_OK);
+    assert_int_equal(sek_file_read(path, 4096, &text, &len, &fault), SEK_OK);
+    assert_string_equal(text, A "  /bin/a?b\n" B "  late\n");
+    free(text);
+    close(out.fd);
+    unlink(path);
+    rmdir(folder);
+    sek_allowlist_free(&bundle);
+}
+
+static void an_entry_is_found_by_its_first_bytes(void **state)
+{
+    (void)state;
+    struct sek_allowlist list = {0};
+    uint8_t d[32];
+    assert_false(sek_allowlist_has_content(&list, 7));
+    for (uint32_t i = 0; i < 2000; i++) {
+        sek_sha256(&i, sizeof i, d);
+        if (i < 1000)
+            assert_int_equal(sek_allowlist_add(&list, d), SEK_OK);
+        assert_int_equal(sek_allowlist_has_content(&list, sek_allowlist_content(d)), i < 1000);
+    }
+    sek_allowlist_free(&list);
+}
+
+static void what_was_hashed_is_known_at_the_next_start_until_it_changes(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sekisho-digests.XXXXXX", path[64], file[64];
+    struct sek_digests d;
+    struct sek_fault fault;
+    struct stat st;
+    uint8_t a[32], b[32];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/digests", folder);
+    snprintf(file, sizeof file, "%s/file", folder);
+    int fd = open(file, O_RDWR | O_CREAT, 0755);
+    assert_int_equal(write(fd, "one", 3), 3);
+    sleep(3);                               /* what changed within two seconds is not kept */
+    for (int held = 1; held >= 0; held--) { /* nor what somebody has open for writing */
+        int reader = open(file, O_RDONLY);
+        sek_digests_open(&d, path);
+        fstat(reader, &st);
+        assert_int_equal(sek_digests_of(&d, reader, &st, a), SEK_OK);
+        assert_int_equal(d.read, 1);
+        assert_int_equal(sek_digests_close(&d, path, &fault), SEK_OK);
+        close(reader);
+        close(held ? fd : -1);
+    }
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    fd = open(file, O_RDONLY);
+    fstat(fd, &st);
+    sek_digests_open(&d, path);
+    assert_int_equal(sek_digests_of(&d, fd, &st, b), SEK_OK);
+    assert_int_equal(d.used, 1);
+    assert_int_equal(d.read, 0);
+    assert_memory_equal(a, b, 32);
+    assert_int_equal(sek_digests_close(&d, path, &fault), SEK_OK);
+    int writer = open(file, O_WRONLY);
+    assert_int_equal(write(writer, "two", 3), 3);
+    close(writer);
+    fstat(fd, &st);
+    sek_digests_open(&d, path);
+    assert_int_equal(sek_digests_of(&d, fd, &st, b), SEK_OK);
+    assert_int_equal(d.read, 1);
+    assert_memory_not_equal(a, b, 32);
+    sek_digests_close(&d, NULL, NULL);
+    close(fd);
+    unlink(file);
+    unlink(path);
+    rmdir(folder);
+}
+
+static void a_damaged_file_of_digests_counts_as_empty(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/sekisho-digests.XXXXXX";
+    char text[16 + 128] = "SEKISHO DIGEST1\n";
+    struct sek_digests d;
+    int fd = mkstemp(path);
+    text[16] = 2; /* the entries are out of order */
+    text[16 + 64] = 1;
+    for (size_t len = 0; len <= sizeof text; len++) {
+        assert_int_equal(pwrite(fd, text, len, 0), len);
+        sek_digests_open(&d, path);
+        assert_int_equal(d.count, len == 80);
+        sek_digests_close(&d, NULL, NULL);
+    }
+    sek_digests_open(&d, "/nonexistent");
+    assert_int_equal(d.count, 0);
+    close(fd);
+    unlink(path);
 }
 
 static void a_changed_file_is_hashed_again_and_an_unchanged_one_is_not(void **state)
@@ -161,7 +304,7 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
     (void)state;
     char folder[] = "/tmp/sekisho-learn.XXXXXX", path[64];
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
+    struct sek_learning learning = {.list = &list};
     struct sek_fault fault;
     static const struct {
         const char *name, *text;
@@ -180,10 +323,10 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
         assert_true(write(fd, files[i].text, strlen(files[i].text)) > 0);
         close(fd);
     }
-    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
-    assert_int_equal(learned.files, 4);
+    assert_int_equal(sek_learn_folder(&learning, folder, &fault), SEK_OK);
+    assert_int_equal(learning.files, 4);
     assert_int_equal(list.count, 3);
-    assert_int_equal(sek_learn_folder("/nonexistent", &list, -1, &learned, &fault), SEK_ENOTFOUND);
+    assert_int_equal(sek_learn_folder(&learning, "/nonexistent", &fault), SEK_ENOTFOUND);
     for (size_t i = 0; i < 4; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
         unlink(path);
@@ -192,60 +335,123 @@ static void learning_takes_programs_and_scripts_and_leaves_data(void **state)
     sek_allowlist_free(&list);
 }
 
-static void the_script_of_a_command_line_is_found(void **state)
+/* Blanks in WORDS stand for the NULs. */
+static void begin_words(struct sek_script_words *walk, const char *text, char words[128])
+{
+    char name[128];
+    size_t len = strlen(text) + 1;
+    memcpy(words, text, len);
+    for (size_t k = 0; k < len; k++)
+        words[k] = words[k] == ' ' ? '\0' : words[k];
+    const char *base = strrchr(words, '/');
+    base = base ? base + 1 : words;
+    snprintf(name, sizeof name, "%s", *base == '-' ? base + 1 : base);
+    const struct sek_interpreter *in = sek_interpreter_named(name);
+    assert_non_null(in);
+    sek_script_words(walk, in, words, len);
+}
+
+static void the_scripts_of_a_command_line_are_found(void **state)
 {
     (void)state;
     static const struct {
-        const char *words; /* blanks stand for the NULs */
-        const char *script;
+        const char *words;
+        const char *scripts; /* with a blank after each */
     } rows[] = {
-        {"sh run.sh a -c b", "run.sh"},
-        {"sh -e run.sh", "run.sh"},
-        {"sh -o errexit run.sh", "run.sh"},
-        {"sh -c code run.sh", NULL},
-        {"sh -ec code run.sh", NULL},
-        {"-sh", NULL},
-        {"sh -s", NULL},
-        {"/bin/busybox sh run.sh", "run.sh"},
-        {"python3 -W ignore x.py", "x.py"},
-        {"python3 -W ignore -c code", NULL},
-        {"python3.11 -u -B x", "x"},
-        {"perl -we code x", NULL},
-        {"perl -w x", "x"},
-        {"node --eval code", NULL},
-        {"node -r module x.js", "x.js"},
-        {"awk -f prog data", "prog"},
-        {"awk -fprog data", "prog"},
-        {"awk -v a=1 -f prog data", "prog"},
-        {"awk code data", NULL},
-        {"php -f x data", "x"},
-        {"php -r code", NULL},
-        {"lua5.4 -l lib x", "x"},
+        {"sh run.sh a -c b", "run.sh "},
+        {"sh -e run.sh", "run.sh "},
+        {"sh +e run.sh", "run.sh "},
+        {"sh -o errexit run.sh", "run.sh "},
+        {"sh -oO errexit extglob run.sh", "run.sh "},
+        {"sh -c code run.sh", ""},
+        {"sh -ec code run.sh", ""},
+        {"sh - run.sh", "run.sh "},
+        {"sh -- -c", "-c "},
+        {"-sh", ""},
+        {"sh -s", ""},
+        {"bash --rcfile rc run.sh", "rc run.sh "},
+        {"python3 -W ignore x.py", "x.py "},
+        {"python3 -Wignore::code x.py", "x.py "},
+        {"python3 -W ignore -c code", ""},
+        {"python3.11 -u -B x", "x "},
+        {"python3 - x", ""},
+        {"python3 -m json.tool data", ""},
+        {"python3 -m cProfile -s time x data", "-s time x data "},
+        {"perl -we code x", ""},
+        {"perl -w x", "x "},
+        {"perl -Ilib -MData::Dumper x y", "x "},
+        {"perl -I lib x", "x "},
+        {"node --eval code", ""},
+        {"node -r module x.js", "module x.js "},
+        {"node --enable-source-maps x.js y", "x.js "},
+        {"node --title name x.js y", "name x.js "},
+        {"node --require=module x.js", "module x.js "},
+        {"awk -f prog data", "prog "},
+        {"awk -fprog data", "prog "},
+        {"awk -v a=1 -f prog -f more data", "prog more "},
+        {"awk code data", ""},
+        {"gawk -i lib code", "lib "},
+        {"gawk --file=prog data", "prog "},
+        {"php -f x data", "x "},
+        {"php -r code", ""},
+        {"php -d auto_prepend_file=y -d a=b x", "y x "},
+        {"lua5.4 -l lib x", "x "},
+        {"tclsh -encoding utf-8 x y", "x "},
+        {"vim -u rc -c cmd text", "rc "},
+        {"gdb -x cmds program", "cmds "},
+        {"gdb program", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char words[128], name[128];
-        size_t len = strlen(rows[i].words) + 1;
-        memcpy(words, rows[i].words, len);
-        for (size_t k = 0; k < len; k++)
-            words[k] = words[k] == ' ' ? '\0' : words[k];
-        const char *base = strrchr(words, '/');
-        base = base ? base + 1 : words;
-        snprintf(name, sizeof name, "%s", *base == '-' ? base + 1 : base);
-        const struct sek_interpreter *in = sek_interpreter_named(name);
-        assert_non_null(in);
-        const char *found = sek_script_word(in, words, len);
-        if (rows[i].script && found)
-            assert_string_equal(found, rows[i].script);
-        else if (found || rows[i].script)
-            fail_msg("%s: found %s", rows[i].words, found ? found : "nothing");
+        struct sek_script_words walk;
+        char words[128], found[128] = "";
+        begin_words(&walk, rows[i].words, words);
+        for (const char *word; (word = sek_script_next(&walk));)
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%s ", word);
+        if (strcmp(found, rows[i].scripts) != 0)
+            fail_msg("%s: found '%s', expected '%s'", rows[i].words, found, rows[i].scripts);
     }
+}
+
+static void awk_and_editors_read_marked_files_as_text(void **state)
+{
+    (void)state;
+    assert_false(sek_interpreter_runs_marked(sek_interpreter_named("mawk")));
+    assert_false(sek_interpreter_runs_marked(sek_interpreter_named("vim.basic")));
+    assert_true(sek_interpreter_edits(sek_interpreter_named("vim.basic")));
+    assert_false(sek_interpreter_edits(sek_interpreter_named("mawk")));
+    assert_true(sek_interpreter_runs_marked(sek_interpreter_named("dash")));
+}
+
+static void count_name(void *arg, const struct sek_guard_name *name, uint32_t kind,
+                       const struct sek_interpreter *applet)
+{
+    unsigned *count = arg;
+    assert_true(name->text[0] && memchr(name->text, '\0', sizeof name->text));
+    assert_true(applet ? !name->interpreter : name->interpreter && kind);
+    count[applet != NULL]++;
+}
+
+static void the_kernel_is_told_of_every_name(void **state)
+{
+    (void)state;
+    unsigned count[2] = {0};
+    struct sek_guard_program program;
+    sek_interpreter_names(count_name, count);
+    assert_in_range(count[0], 60, 256);
+    assert_in_range(count[1], 40, 64);
+    sek_interpreter_program(sek_interpreter_named("perl"), &program);
+    assert_true(program.flags & SEK_GUARD_IS_INTERPRETER);
+    assert_memory_equal(program.text_variable.text, "PERL5OPT=\0\0\0\0\0\0", 16);
+    assert_int_equal(program.text_variable.mask[1], 0xff);
+    sek_interpreter_program(sek_interpreter_named("sh"), &program);
+    assert_int_equal(program.variables[3].mask[0], 0xffffffff); /* PS4= */
 }
 
 static void interpreters_are_known_by_name_with_any_version(void **state)
 {
     (void)state;
-    static const char *const good[] = {"sh", "dash", "python3", "python3.11", "lua5.4", "php8.2",
-                                       "perl5.36.0", "busybox"};
+    static const char *const good[] = {"sh",     "dash",   "python3",    "python3.11",
+                                       "lua5.4", "php8.2", "perl5.36.0", "busybox"};
     static const char *const bad[] = {"ssh", "shadow", "python-config", "cat", "perldoc", ""};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_non_null(sek_interpreter_named(good[i]));
@@ -260,9 +466,11 @@ static void interpreters_are_known_by_name_with_any_version(void **state)
 static void a_command_line_that_was_cut_names_no_script(void **state)
 {
     (void)state;
-    const struct sek_interpreter *sh = sek_interpreter_named("sh");
-    assert_null(sek_script_word(sh, "sh\0run", 6));
-    assert_null(sek_script_word(sh, "", 0));
+    struct sek_script_words walk;
+    sek_script_words(&walk, sek_interpreter_named("sh"), "sh\0run", 6);
+    assert_null(sek_script_next(&walk));
+    sek_script_words(&walk, sek_interpreter_named("sh"), "", 0);
+    assert_null(sek_script_next(&walk));
 }
 
 static bool is_root_device(void *arg, dev_t device)
@@ -281,9 +489,8 @@ static void an_overlay_names_its_layers(void **state)
                                                is_root_device, &root, &layers),
                      2);
     assert_int_equal(layers, 3);
-    assert_int_equal(sek_overlay_marked_layers("rw,lowerdir=/no\\:where", is_root_device, &root,
-                                               &layers),
-                     0);
+    assert_int_equal(
+        sek_overlay_marked_layers("rw,lowerdir=/no\\:where", is_root_device, &root, &layers), 0);
     assert_int_equal(layers, 1);
     assert_int_equal(sek_overlay_marked_layers("", is_root_device, &root, &layers), 0);
     assert_int_equal(layers, 0);
@@ -293,7 +500,7 @@ static void a_set_id_bit_is_registered_apart(void **state)
 {
     (void)state;
     struct sek_allowlist list = {0};
-    struct sek_learned learned = {0};
+    struct sek_learning learning = {.list = &list};
     struct sek_fault fault;
     uint8_t digest[32], set_id[32];
     char folder[] = "/tmp/sekisho-learn.XXXXXX", path[64];
@@ -304,11 +511,11 @@ static void a_set_id_bit_is_registered_apart(void **state)
     assert_int_equal(fchmod(fd, 0755), 0);
     sek_sha256("#!/bin/sh\n", 10, digest);
     sek_allowlist_set_id(digest, set_id);
-    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_int_equal(sek_learn_folder(&learning, folder, &fault), SEK_OK);
     assert_true(sek_allowlist_has(&list, digest));
     assert_false(sek_allowlist_has(&list, set_id));
     assert_int_equal(fchmod(fd, 04755), 0);
-    assert_int_equal(sek_learn_folder(folder, &list, -1, &learned, &fault), SEK_OK);
+    assert_int_equal(sek_learn_folder(&learning, folder, &fault), SEK_OK);
     assert_true(sek_allowlist_has(&list, set_id));
     close(fd);
     unlink(path);
@@ -321,13 +528,20 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_registered_digest_is_found_and_no_other),
         cmocka_unit_test(a_bad_allowlist_line_is_named),
+        cmocka_unit_test(what_left_the_bundle_leaves_the_list_and_nothing_else_does),
+        cmocka_unit_test(a_line_goes_into_the_file_that_has_the_path_now),
+        cmocka_unit_test(an_entry_is_found_by_its_first_bytes),
+        cmocka_unit_test(what_was_hashed_is_known_at_the_next_start_until_it_changes),
+        cmocka_unit_test(a_damaged_file_of_digests_counts_as_empty),
         cmocka_unit_test(a_changed_file_is_hashed_again_and_an_unchanged_one_is_not),
         cmocka_unit_test(a_file_that_may_be_changing_is_never_remembered),
         cmocka_unit_test(kinds_are_told_by_the_first_bytes),
         cmocka_unit_test(a_scope_is_a_mount_and_a_shared_file_system_is_not_taken_whole),
         cmocka_unit_test(what_an_updater_wrote_is_remembered_until_forgotten),
         cmocka_unit_test(learning_takes_programs_and_scripts_and_leaves_data),
-        cmocka_unit_test(the_script_of_a_command_line_is_found),
+        cmocka_unit_test(the_scripts_of_a_command_line_are_found),
+        cmocka_unit_test(awk_and_editors_read_marked_files_as_text),
+        cmocka_unit_test(the_kernel_is_told_of_every_name),
         cmocka_unit_test(interpreters_are_known_by_name_with_any_version),
         cmocka_unit_test(a_command_line_that_was_cut_names_no_script),
         cmocka_unit_test(an_overlay_names_its_layers),

@@ -506,6 +506,20 @@ static void files_that_packages_own_are_not_told_twice(void **state)
     sek_collection_free(&c);
 }
 
+/* Scan an image with one program; PATH is the cache that the scan left in FOLDER, with TEXT in it.
+ */
+static void scan_once(char folder[200], char path[220], char **text, size_t *len)
+{
+    struct sek_collection c;
+    snprintf(folder, 200, "%s/var/cache/scan", files_root);
+    snprintf(path, 220, "%s/scan", folder);
+    assert_int_equal(sek_make_folder(folder, 0700, NULL), SEK_OK);
+    put_busybox("v1.30.1");
+    collect(&c, folder, 0);
+    sek_collection_free(&c);
+    assert_int_equal(sek_file_read(path, 1 << 20, text, len, NULL), SEK_OK);
+}
+
 /* The cache is told apart from a scan by a lie in it. */
 static void an_unchanged_file_is_not_read_again_and_a_changed_one_is(void **state)
 {
@@ -513,13 +527,7 @@ static void an_unchanged_file_is_not_read_again_and_a_changed_one_is(void **stat
     size_t len;
     struct sek_collection c;
     (void)state;
-    snprintf(folder, sizeof folder, "%s/var/cache/scan", files_root);
-    assert_int_equal(sek_make_folder(folder, 0700, NULL), SEK_OK);
-    snprintf(path, sizeof path, "%s/scan", folder);
-    put_busybox("v1.30.1");
-    collect(&c, folder, 0);
-    sek_collection_free(&c);
-    assert_int_equal(sek_file_read(path, 1 << 20, &text, &len, NULL), SEK_OK);
+    scan_once(folder, path, &text, &len);
     char *version = memmem(text, len,
                            "\0"
                            "1.30.1",
@@ -546,13 +554,7 @@ static void a_damaged_cache_counts_as_none(void **state)
     size_t len;
     struct sek_collection c;
     (void)state;
-    snprintf(folder, sizeof folder, "%s/var/cache/scan", files_root);
-    assert_int_equal(sek_make_folder(folder, 0700, NULL), SEK_OK);
-    snprintf(path, sizeof path, "%s/scan", folder);
-    put_busybox("v1.30.1");
-    collect(&c, folder, 0);
-    sek_collection_free(&c);
-    assert_int_equal(sek_file_read(path, 1 << 20, &text, &len, NULL), SEK_OK);
+    scan_once(folder, path, &text, &len);
     for (size_t n = 0; n < len; n += 3) {
         assert_int_equal(sek_file_replace(path, text, n, 0600, NULL), SEK_OK);
         collect(&c, folder, 0);
