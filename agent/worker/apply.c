@@ -175,6 +175,19 @@ static void hand_file(struct sek_worker *w, uint32_t type, const struct sek_bund
         close(fd);
 }
 
+/* What the guard keeps over a restart: a bundle without it takes away what an older one brought. */
+static void hand_kept(struct sek_worker *w, uint32_t type, const struct sek_bundle_file *f,
+                      char digest[65])
+{
+    static const struct sek_bundle_file none = {"none", "\n", 1, "none"};
+    if (!f)
+        f = &none;
+    if (!changed(f, digest))
+        return;
+    hand_file(w, type, f);
+    remember(f, digest);
+}
+
 static void hand_uninstall(struct sek_worker *w, const struct sek_bundle_file *f)
 {
     struct sek_unlock u = {0};
@@ -253,10 +266,8 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
     struct sek_worker *w = arg;
     const struct sek_bundle_file *policy = sek_bundle_find(view, "policy.json");
     const struct sek_bundle_file *indicators = sek_bundle_find(view, "indicators.json");
-    const struct sek_bundle_file *allowlist = sek_bundle_find(view, "allowlist");
     const struct sek_bundle_file *addresses = sek_bundle_find(view, "addresses");
     const struct sek_bundle_file *prefixes = sek_bundle_find(view, "indicators.prefixes");
-    const struct sek_bundle_file *destinations = sek_bundle_find(view, "destinations");
     struct sek_policy fresh;
     enum sek_error rc;
     bool lists = changed(indicators, w->indicators_digest);
@@ -287,14 +298,8 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
         sek_worker_send_prefixes(w);
         block_attackers(w);
     }
-    if (changed(destinations, w->destinations_digest)) {
-        hand_file(w, SEK_MESSAGE_LISTED, destinations);
-        remember(destinations, w->destinations_digest);
-    }
-    if (changed(allowlist, w->allowlist_digest)) {
-        hand_file(w, SEK_MESSAGE_ALLOWLIST, allowlist);
-        remember(allowlist, w->allowlist_digest);
-    }
+    hand_kept(w, SEK_MESSAGE_LISTED, sek_bundle_find(view, "destinations"), w->destinations_digest);
+    hand_kept(w, SEK_MESSAGE_ALLOWLIST, sek_bundle_find(view, "allowlist"), w->allowlist_digest);
     sek_worker_refilter(w);
     hand_uninstall(w, device_file(view, "uninstall"));
     sek_worker_take_duties(w, view);
