@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct sek_text {
     char *data;  /* NUL-terminated when not NULL */
@@ -23,7 +24,12 @@ static inline void sek_text_clear(struct sek_text *t)
 void sek_text_add(struct sek_text *t, const void *data, size_t len);
 void sek_text_puts(struct sek_text *t, const char *s);
 void sek_text_putc(struct sek_text *t, char c);
-void sek_text_printf(struct sek_text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sek_text_printf(struct sek_text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* One line for a terminal, without its newline: control characters, which names in files may hold,
+ * are written as \xHH, so that they neither steer the terminal nor pass for another line. */
+void sek_print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* JSON writer. Keys are trusted ASCII literals; values are any bytes: those that are not valid
  * UTF-8 are written as \u00XX so that the record is always valid JSON. Commas are placed by the
