@@ -15,22 +15,25 @@ static void print_table(const struct sek_collection *c)
 {
     char address[INET6_ADDRSTRLEN];
     if (*c->product.model)
-        printf("%s %s %s\n\n", c->product.vendor, c->product.model, c->product.firmware);
+        sek_print_line(stdout, "%s %s %s", c->product.vendor, c->product.model,
+                       c->product.firmware);
+    if (*c->product.model)
+        printf("\n");
     for (size_t i = 0; i < c->list.count; i++) {
         const struct sek_item *item = &c->list.items[i];
         const char *note = item->path ? item->path : item->source;
-        printf("%-14s %-40s %-30s %s\n", item->ecosystem, item->name, item->version,
-               note ? note : "");
+        sek_print_line(stdout, "%-14s %-40s %-30s %s", item->ecosystem, item->name, item->version,
+                       note ? note : "");
     }
     printf("\n");
     for (size_t i = 0; i < c->service_count; i++) {
         const struct sek_listener *l = c->services[i].listener;
         sek_address_text(l->address, address);
-        printf("%-4s %-24s %5u  %-24s %s\n", l->udp ? "udp" : "tcp", address, l->port,
-               c->services[i].component, l->path);
+        sek_print_line(stdout, "%-4s %-24s %5u  %-24s %s", l->udp ? "udp" : "tcp", address, l->port,
+                       c->services[i].component, l->path);
     }
     for (size_t i = 0; i < c->list.note_count; i++)
-        fprintf(stderr, "note: %s\n", c->list.notes[i]);
+        sek_print_line(stderr, "note: %s", c->list.notes[i]);
 }
 
 static int print_usage(void)

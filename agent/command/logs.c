@@ -33,7 +33,7 @@ struct arguments {
     const char *rules_path, *as, *events, *positions, *journal_folder;
     bool self, journal, from_start, json;
     int events_fd;
-    unsigned matched;
+    unsigned matched, decoded;
     struct sek_text text;
 };
 
@@ -70,16 +70,17 @@ static bool parse(int argc, char **argv, struct arguments *a)
 
 static void print_finding(struct arguments *a, const struct sek_log_finding *f)
 {
-    printf("%.*s\n", (int)f->line->whole.len, f->line->whole.data);
+    sek_print_line(stdout, "%.*s", (int)f->line->whole.len, f->line->whole.data);
     if (!f->decoder) {
         printf("  no decoder\n");
         return;
     }
+    a->decoded++;
     printf("  decoder %s\n", f->decoder->name);
     for (uint32_t i = 0; i < f->decoder->field_count; i++) {
         if (f->fields[i].len)
-            printf("    %s = %.*s\n", f->decoder->fields[i].name, (int)f->fields[i].len,
-                   f->fields[i].data);
+            sek_print_line(stdout, "    %s = %.*s", f->decoder->fields[i].name,
+                           (int)f->fields[i].len, f->fields[i].data);
     }
     for (uint32_t i = 0; i < f->fired_count; i++)
         printf("  rule %u level %u: %s%s%s\n", f->fired[i]->id, f->fired[i]->level,
@@ -138,6 +139,10 @@ static int test_file(struct arguments *a, const char *path)
     free(line);
     if (in != stdin)
         fclose(in);
+    if (!a->json && !a->decoded && !a->as)
+        fprintf(stderr,
+                "note: no decoder fits; those of web servers, audit, PostgreSQL and the like "
+                "look at the file's name: give the log's own path with --as\n");
     return a->matched ? 3 : 0;
 }
 

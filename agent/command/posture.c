@@ -11,9 +11,11 @@
 
 static void print_table(const struct sek_posture *p)
 {
-    for (size_t i = 0; i < p->count; i++)
-        printf("%-9s %-20s %s: %s\n%31s%s\n", p->items[i].severity, p->items[i].id,
-               p->items[i].subject, p->items[i].detail, "", p->items[i].fix);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct sek_posture_finding *f = &p->items[i];
+        sek_print_line(stdout, "%-9s %-20s %s: %s", f->severity, f->id, f->subject, f->detail);
+        printf("%31s%s\n", "", f->fix);
+    }
     if (!p->count)
         printf("no weakness found\n");
 }

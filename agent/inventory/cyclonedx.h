@@ -1,4 +1,4 @@
-/* CycloneDX JSON, out and in (the specification's JSON schema, versions 1.2 to 1.6). */
+/* CycloneDX JSON, out and in (the specification's JSON schema, versions 1.2 to 1.7). */
 #ifndef SEK_AGENT_CYCLONEDX_H
 #define SEK_AGENT_CYCLONEDX_H
 

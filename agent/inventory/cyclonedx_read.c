@@ -146,7 +146,7 @@ static enum sek_error add_list(struct bill *b, const char *place, const json_t *
 
 static enum sek_error check_head(struct bill *b, const json_t *doc)
 {
-    static const char *const versions[] = {"1.2", "1.3", "1.4", "1.5", "1.6"};
+    static const char *const versions[] = {"1.2", "1.3", "1.4", "1.5", "1.6", "1.7"};
     const char *format = json_string_value(json_object_get(doc, "bomFormat"));
     const char *version = json_string_value(json_object_get(doc, "specVersion"));
     if (!format || strcmp(format, "CycloneDX"))
@@ -155,7 +155,7 @@ static enum sek_error check_head(struct bill *b, const json_t *doc)
     for (size_t i = 0; version && i < sizeof versions / sizeof versions[0]; i++)
         if (!strcmp(version, versions[i]))
             return SEK_OK;
-    return sek_fail(b->fault, SEK_EINVAL, "%s: specVersion: found '%.40s', expected 1.2 to 1.6",
+    return sek_fail(b->fault, SEK_EINVAL, "%s: specVersion: found '%.40s', expected 1.2 to 1.7",
                     b->name, version ? version : "nothing");
 }
 
@@ -168,6 +168,10 @@ enum sek_error sek_cyclonedx_read(const char *name, const char *text, size_t len
     if (len > SEK_SBOM_BYTES)
         return sek_fail(fault, SEK_ELIMIT, "%s: %zu bytes, at most %u expected", name, len,
                         SEK_SBOM_BYTES);
+    if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) {
+        text += 3; /* a byte order mark that some makers' tools write */
+        len -= 3;
+    }
     json_t *doc = json_loadb(text, len, 0, &error);
     if (!doc)
         return sek_fail(fault, SEK_EINVAL, "%s: line %d, column %d: %s", name, error.line,

@@ -11,6 +11,14 @@ struct paragraph {
     bool any;
 };
 
+struct parse {
+    const char *name;
+    bool control; /* a paragraph without Status is a package that is there */
+    bool (*visit)(void *arg, const struct sek_package *package);
+    void *arg;
+    bool go_on;
+};
+
 static struct sek_field trim(const char *from, const char *to)
 {
     while (from < to && (*from == ' ' || *from == '\t'))
@@ -49,14 +57,18 @@ static void set_field(struct paragraph *p, struct sek_field key, struct sek_fiel
         p->status = value;
     else if (field_is(key, "Source"))
         set_source(&p->package, value);
+    else if (field_is(key, "SourceName"))
+        p->package.source = value; /* opkg's Source is a folder of the feed */
+    else if (field_is(key, "CPE-ID"))
+        p->package.cpe = value;
     p->any = true;
 }
 
 /* The third word of Status says what is on the disk. */
-static bool is_present(struct sek_field status)
+static bool is_present(struct sek_field status, bool control)
 {
     if (!status.len)
-        return false; /* no Status: a paragraph of another database */
+        return control; /* no Status in a database: a paragraph of another one */
     static const char *const absent[] = {"config-files", "not-installed", "half-installed"};
     const char *end = status.data + status.len, *word = end;
     while (word > status.data && word[-1] != ' ')
@@ -69,49 +81,62 @@ static bool is_present(struct sek_field status)
     return last.len != 0;
 }
 
-static enum sek_error end_paragraph(struct paragraph *p, const char *name, unsigned line,
-                                    bool (*visit)(void *, const struct sek_package *), void *arg,
-                                    bool *go_on, struct sek_fault *fault)
+static enum sek_error end_paragraph(struct parse *parse, struct paragraph *p, unsigned line,
+                                    struct sek_fault *fault)
 {
     struct paragraph done = *p;
     *p = (struct paragraph){0};
-    if (!done.any || !is_present(done.status))
+    if (!done.any || !is_present(done.status, parse->control))
         return SEK_OK;
     if (!done.package.name.len || !done.package.version.len)
         return sek_fail(fault, SEK_EINVAL, "%s:%u: the paragraph that ends here has no %s field",
-                        name, line, done.package.name.len ? "Version" : "Package");
+                        parse->name, line, done.package.name.len ? "Version" : "Package");
     if (!done.package.source.len)
         done.package.source = done.package.name;
     if (!done.package.source_version.len)
         done.package.source_version = done.package.version;
-    *go_on = visit(arg, &done.package);
+    parse->go_on = parse->visit(parse->arg, &done.package);
     return SEK_OK;
+}
+
+static enum sek_error parse_text(struct parse *parse, const char *text, size_t len,
+                                 struct sek_fault *fault)
+{
+    struct paragraph p = {0};
+    const char *next = text, *at;
+    size_t n;
+    enum sek_error rc = SEK_OK;
+    unsigned line = 0;
+    if (memchr(text, '\0', len))
+        return sek_fail(fault, SEK_EINVAL, "%s: found a NUL byte, expected text", parse->name);
+    while (parse->go_on && !rc && sek_text_line(&next, text + len, &at, &n)) {
+        const char *stop = at + n;
+        const char *colon = memchr(at, ':', (size_t)(stop - at));
+        line++;
+        if (stop == at || (stop == at + 1 && *at == '\r'))
+            rc = end_paragraph(parse, &p, line, fault);
+        else if (*at != ' ' && *at != '\t' && *at != '#') {
+            if (!colon || colon == at)
+                return sek_fail(fault, SEK_EINVAL, "%s:%u: found '%.*s', expected `Field: value`",
+                                parse->name, line, (int)(stop - at > 60 ? 60 : stop - at), at);
+            set_field(&p, trim(at, colon), trim(colon + 1, stop));
+        }
+    }
+    return rc || !parse->go_on ? rc : end_paragraph(parse, &p, line, fault);
 }
 
 enum sek_error sek_dpkg_parse(const char *name, const char *text, size_t len,
                               bool (*visit)(void *arg, const struct sek_package *package),
                               void *arg, struct sek_fault *fault)
 {
-    struct paragraph p = {0};
-    const char *next = text, *at;
-    size_t n;
-    enum sek_error rc = SEK_OK;
-    bool go_on = true;
-    unsigned line = 0;
-    if (memchr(text, '\0', len))
-        return sek_fail(fault, SEK_EINVAL, "%s: found a NUL byte, expected text", name);
-    while (go_on && !rc && sek_text_line(&next, text + len, &at, &n)) {
-        const char *stop = at + n;
-        const char *colon = memchr(at, ':', (size_t)(stop - at));
-        line++;
-        if (stop == at || (stop == at + 1 && *at == '\r'))
-            rc = end_paragraph(&p, name, line, visit, arg, &go_on, fault);
-        else if (*at != ' ' && *at != '\t' && *at != '#') {
-            if (!colon || colon == at)
-                return sek_fail(fault, SEK_EINVAL, "%s:%u: found '%.*s', expected `Field: value`",
-                                name, line, (int)(stop - at > 60 ? 60 : stop - at), at);
-            set_field(&p, trim(at, colon), trim(colon + 1, stop));
-        }
-    }
-    return rc || !go_on ? rc : end_paragraph(&p, name, line, visit, arg, &go_on, fault);
+    struct parse parse = {name, false, visit, arg, true};
+    return parse_text(&parse, text, len, fault);
+}
+
+enum sek_error sek_dpkg_control(const char *name, const char *text, size_t len,
+                                bool (*visit)(void *arg, const struct sek_package *package),
+                                void *arg, struct sek_fault *fault)
+{
+    struct parse parse = {name, true, visit, arg, true};
+    return parse_text(&parse, text, len, fault);
 }

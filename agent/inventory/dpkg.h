@@ -16,6 +16,7 @@ struct sek_field {
 struct sek_package {
     struct sek_field name, version, arch;
     struct sek_field source, source_version; /* the package's own where the database names none */
+    struct sek_field cpe;                    /* OpenWrt's CPE-ID: "cpe:/a:vendor:product" */
 };
 
 /* Visit every package whose files are on the disk, until VISIT returns false. A paragraph without
@@ -24,5 +25,9 @@ struct sek_package {
 enum sek_error sek_dpkg_parse(const char *name, const char *text, size_t len,
                               bool (*visit)(void *arg, const struct sek_package *package),
                               void *arg, struct sek_fault *fault);
+/* The same of a control file, whose package is there although no Status says so. */
+enum sek_error sek_dpkg_control(const char *name, const char *text, size_t len,
+                                bool (*visit)(void *arg, const struct sek_package *package),
+                                void *arg, struct sek_fault *fault);
 
 #endif

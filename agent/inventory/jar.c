@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <zlib.h>
 
 #define TAIL          (65535u + 22) /* where the end record may be */
@@ -25,6 +26,8 @@ struct entry {
 struct jar {
     const struct sek_view *view;
     const char *file, *inner; /* names; INNER is NULL at the top */
+    unsigned depth;           /* archives around this one */
+    uint64_t start;           /* of the archive: a script that starts it may lie before it */
     void (*found)(void *arg, const struct sek_jar_item *item);
     void *arg;
     uint64_t *budget; /* bytes that may still be unpacked, of the whole file */
@@ -42,9 +45,11 @@ static uint8_t *load(const struct sek_view *view, uint64_t offset, size_t len)
     return data;
 }
 
-/* The central directory; *LEN gets its size. */
-static uint8_t *load_directory(const struct sek_view *view, uint32_t *len)
+/* The central directory; *LEN gets its size. It lies just before the end record: when that is
+ * further on than the record says, all offsets count from the archive's start. */
+static uint8_t *load_directory(struct jar *jar, uint32_t *len)
 {
+    const struct sek_view *view = jar->view;
     size_t tail = view->size < TAIL ? (size_t)view->size : TAIL;
     uint8_t *data = tail >= 22 ? load(view, view->size - tail, tail) : NULL, *directory = NULL;
     for (size_t at = data ? tail - 22 + 1 : 0; at-- > 0;) {
@@ -54,8 +59,10 @@ static uint8_t *load_directory(const struct sek_view *view, uint32_t *len)
         sek_reader_skip(&r, 8);
         *len = sek_reader_u32le(&r);
         uint32_t offset = sek_reader_u32le(&r);
-        if (!r.failed && *len && *len <= DIRECTORY_MAX) {
-            directory = load(view, offset, *len);
+        uint64_t record = view->size - tail + at;
+        if (!r.failed && *len && *len <= DIRECTORY_MAX && (uint64_t)offset + *len <= record) {
+            jar->start = record - *len - offset;
+            directory = load(view, record - *len, *len);
             break;
         }
     }
@@ -107,13 +114,13 @@ static uint8_t *unpack(const struct jar *jar, const struct entry *e, uint32_t li
 {
     uint8_t head[30], *packed, *out = NULL;
     if (!e->size || e->size > limit || e->packed > limit || e->size > *jar->budget ||
-        !sek_view_read(jar->view, e->local, head, sizeof head))
+        !sek_view_read(jar->view, jar->start + e->local, head, sizeof head))
         return NULL;
     struct sek_reader r = sek_reader_make(head, sizeof head);
     if (sek_reader_u32le(&r) != LOCAL_ENTRY)
         return NULL;
     sek_reader_skip(&r, 22);
-    uint64_t at = (uint64_t)e->local + sizeof head + sek_reader_u16le(&r);
+    uint64_t at = jar->start + e->local + sizeof head + sek_reader_u16le(&r);
     at += sek_reader_u16le(&r);
     *jar->budget -= e->size;
     packed = load(jar->view, at, e->packed);
@@ -209,6 +216,15 @@ static bool starts(struct sek_bytes name, const char *head)
     return name.len >= len && !memcmp(name.data, head, len);
 }
 
+bool sek_jar_name(const void *name, size_t len)
+{
+    static const char *const tails[] = {".jar", ".war", ".ear", ".rar", ".sar", ".par", ".hpi"};
+    for (size_t i = 0; len > 4 && i < sizeof tails / sizeof tails[0]; i++)
+        if (!strncasecmp((const char *)name + len - 4, tails[i], 4))
+            return true;
+    return false;
+}
+
 static bool read_archive(struct jar *jar);
 
 static void read_inner(struct jar *jar, const struct entry *e)
@@ -221,6 +237,7 @@ static void read_inner(struct jar *jar, const struct entry *e)
     struct jar inner = {.view = &view,
                         .file = name,
                         .inner = name,
+                        .depth = jar->depth + 1,
                         .budget = jar->budget,
                         .found = jar->found,
                         .arg = jar->arg};
@@ -240,7 +257,7 @@ static void read_entry(struct jar *jar, const struct entry *e)
         else if (text)
             read_manifest(jar, text);
         free(text);
-    } else if (!jar->inner && (ends(e->name, ".jar") || ends(e->name, ".war"))) {
+    } else if (jar->depth < SEK_JAR_DEPTH && sek_jar_name(e->name.data, e->name.len)) {
         read_inner(jar, e);
     }
 }
@@ -249,7 +266,7 @@ static bool read_archive(struct jar *jar)
 {
     uint32_t len;
     struct entry e;
-    uint8_t *directory = load_directory(jar->view, &len);
+    uint8_t *directory = load_directory(jar, &len);
     if (!directory)
         return false;
     struct sek_reader r = sek_reader_make(directory, len);

@@ -3,14 +3,17 @@
 #include "agent/inventory/apk.h"
 #include "agent/inventory/dpkg.h"
 #include "agent/inventory/rpm.h"
+#include "agent/inventory/versions.h"
 #include "lib/base/file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DATABASE_LIMIT (256u << 20)
@@ -31,17 +34,35 @@ static void copy_field(struct sek_field f, char out[NAME])
     snprintf(out, NAME, "%.*s", (int)(f.len < NAME ? f.len : NAME - 1), f.data ? f.data : "");
 }
 
+/* "cpe:/a:vendor:product" and the version without epoch and the package's own revision. */
+static void make_cpe(struct sek_field id, const char *version, char out[NAME])
+{
+    char given[NAME], part[2], vendor[64], product[64], upstream[NAME];
+    const char *colon = strchr(version, ':');
+    copy_field(id, given);
+    *out = '\0';
+    if (sscanf(given, "cpe:/%1[aoh]:%63[^:]:%63[^:]", part, vendor, product) != 3)
+        return;
+    snprintf(upstream, sizeof upstream, "%s", colon ? colon + 1 : version);
+    char *dash = strrchr(upstream, '-');
+    if (dash)
+        *dash = '\0';
+    snprintf(given, sizeof given, "%s:%s:%s", part, vendor, product);
+    sek_cpe(given, upstream, out, NAME);
+}
+
 static bool add_package(void *arg, const struct sek_package *p)
 {
     struct reading *r = arg;
-    char name[NAME], version[NAME], arch[NAME], source[NAME], source_version[NAME];
-    struct sek_item item = {r->ecosystem, name,           version,        arch,
-                            source,       source_version, .from = r->from};
+    char name[NAME], version[NAME], arch[NAME], source[NAME], source_version[NAME], cpe[NAME];
+    struct sek_item item = {r->ecosystem, name,           version,    arch,
+                            source,       source_version, .cpe = cpe, .from = r->from};
     copy_field(p->name, name);
     copy_field(p->version, version);
     copy_field(p->arch, arch);
     copy_field(p->source, source);
     copy_field(p->source_version, source_version);
+    make_cpe(p->cpe, version, cpe);
     r->packages++;
     return sek_list_add(r->list, &item);
 }
@@ -106,6 +127,61 @@ static enum sek_error read_status(struct reading *r, const char *path, struct se
     if (!rc)
         read_lists(r, path);
     return rc;
+}
+
+/* A folder of control files: opkg's beside its status file, with what that lacks (CPE-ID), or alone
+ * in images whose status file was left out; dpkg's status.d of images without a package manager,
+ * with NAME.md5sums ("DIGEST  usr/bin/x" lines) for files. One that is damaged is left out. */
+static void read_control(struct reading *r, const char *path, const char *text, size_t len)
+{
+    struct sek_fault fault;
+    if (sek_dpkg_control(path, text, len, add_package, r, &fault))
+        sek_list_note(r->list, "a package is left out: %.450s", fault.message);
+}
+
+static void read_sums(struct reading *r, char *text)
+{
+    char path[PATH_MAX], *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        char *name = strstr(line, "  ");
+        int n = name ? snprintf(path, sizeof path, "/%s", name + 2) : 0;
+        if (n > 1 && (size_t)n < sizeof path)
+            sek_owners_add(r->owners, path, (size_t)n, r->package);
+    }
+}
+
+static void read_info(struct reading *r, const char *path, const char *file)
+{
+    const char *dot = strrchr(file, '.');
+    bool control = !strcmp(r->from, "opkg") ? dot && !strcmp(dot, ".control") : *file != '.';
+    bool sums = !strcmp(r->from, "dpkg") && dot && !strcmp(dot, ".md5sums");
+    char *text;
+    size_t len;
+    if ((!control && !sums) || sek_file_read(path, LIST_LIMIT, &text, &len, NULL))
+        return;
+    snprintf(r->package, sizeof r->package, "%.*s", (int)(dot ? dot - file : 0), file);
+    if (sums)
+        read_sums(r, text);
+    else
+        read_control(r, path, text, len);
+    free(text);
+}
+
+static enum sek_error read_folder(struct reading *r, const char *folder, struct sek_fault *fault)
+{
+    char path[2 * PATH_MAX];
+    DIR *dir = opendir(folder);
+    (void)fault;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        read_info(r, path, e->d_name);
+    }
+    if (dir)
+        closedir(dir);
+    snprintf(path, sizeof path, "%s/../status", folder);
+    if (access(path, F_OK))
+        read_lists(r, folder);
+    return SEK_OK;
 }
 
 /* --- apk --- */
@@ -217,13 +293,21 @@ static enum sek_error read_rpm_ndb(struct reading *r, const char *path, struct s
     return SEK_OK;
 }
 
-static enum sek_error refuse_rpm(struct reading *r, const char *path, struct sek_fault *fault)
+static enum sek_error read_rpm_bdb(struct reading *r, const char *path, struct sek_fault *fault)
 {
-    (void)fault;
-    sek_list_note(r->list,
-                  "%s: a Berkeley DB database of RPM before 4.16 is not read: its packages are "
-                  "missing here (rpmdb --rebuilddb of a newer RPM converts it)",
-                  path);
+    struct sek_view view = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    struct stat st;
+    enum sek_error rc = SEK_OK;
+    if (view.fd < 0 || fstat(view.fd, &st) || !S_ISREG(st.st_mode)) {
+        rc = sek_fail(fault, SEK_EIO, "%s: cannot be read as a file", path);
+    } else {
+        view.size = (uint64_t)st.st_size;
+        rc = sek_rpm_bdb(path, &view, read_blob, r, fault);
+    }
+    if (rc)
+        note_unread(r, fault);
+    if (view.fd >= 0)
+        close(view.fd);
     return SEK_OK;
 }
 
@@ -235,13 +319,18 @@ static const struct {
     {"/usr/lib/opkg/status", "opkg", read_status},
     {"/var/lib/opkg/status", "opkg", read_status},
     {"/opt/lib/opkg/status", "opkg", read_status},
+    {"/var/lib/dpkg/status.d", "dpkg", read_folder},
+    {"/usr/lib/opkg/info", "opkg", read_folder},
+    {"/var/lib/opkg/info", "opkg", read_folder},
+    {"/opt/lib/opkg/info", "opkg", read_folder},
     {"/lib/apk/db/installed", "apk", read_apk},
     {"/usr/lib/apk/db/installed", "apk", read_apk},
     {"/var/lib/rpm/rpmdb.sqlite", "rpm", read_rpm_sqlite},
     {"/usr/lib/sysimage/rpm/rpmdb.sqlite", "rpm", read_rpm_sqlite},
     {"/var/lib/rpm/Packages.db", "rpm", read_rpm_ndb},
     {"/usr/lib/sysimage/rpm/Packages.db", "rpm", read_rpm_ndb},
-    {"/var/lib/rpm/Packages", "rpm", refuse_rpm},
+    {"/var/lib/rpm/Packages", "rpm", read_rpm_bdb},
+    {"/usr/lib/sysimage/rpm/Packages", "rpm", read_rpm_bdb},
 };
 #define DATABASES (sizeof databases / sizeof databases[0])
 
@@ -273,7 +362,7 @@ enum sek_error sek_packages_read(const char *root, const char *ecosystem, struct
         if (!realpath(path, real[i]) || seen_before(real, i))
             continue;
         rc = databases[i].read(&r, path, fault);
-        *count += r.packages != 0 || databases[i].read == refuse_rpm;
+        *count += r.packages != 0;
     }
     if (!rc && owners->full)
         sek_list_note(list,

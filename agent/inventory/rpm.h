@@ -1,9 +1,10 @@
 /* Installed packages of RPM. A package is a header blob: counts, an index of tags, a store of their
  * values (RPM's file format documentation, "Header"). The databases that hold such blobs are SQLite
- * (rpmdb.sqlite, RPM 4.16) and ndb (Packages.db); Berkeley DB (Packages) is not read. */
+ * (rpmdb.sqlite, RPM 4.16), ndb (Packages.db) and Berkeley DB (Packages, before RPM 4.16). */
 #ifndef SEK_AGENT_RPM_H
 #define SEK_AGENT_RPM_H
 
+#include "agent/inventory/view.h"
 #include "lib/base/error.h"
 
 #include <stdbool.h>
@@ -27,6 +28,12 @@ enum sek_error sek_rpm_header(const uint8_t *blob, size_t len,
 
 /* Call BLOB for each header of an ndb database's BYTES. */
 enum sek_error sek_rpm_ndb(const char *name, const uint8_t *bytes, size_t len,
+                           void (*blob)(void *arg, const uint8_t *data, size_t len), void *arg,
+                           struct sek_fault *fault);
+
+/* The same of a Berkeley DB hash, of which a page and a value are held in memory. SEK_EINVAL names
+ * the page; what came before it was passed. */
+enum sek_error sek_rpm_bdb(const char *name, const struct sek_view *view,
                            void (*blob)(void *arg, const uint8_t *data, size_t len), void *arg,
                            struct sek_fault *fault);
 

@@ -11,6 +11,7 @@
 #include "lib/base/reader.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,19 @@ static bool claims_node(const struct sek_walk_entry *e)
     return slash && !strcmp(slash + 1, "package.json");
 }
 
+/* What a lock file names counts where no node_modules beside it tells what is there in truth, as in
+ * programs that were bundled into one file. */
+static bool claims_node_lock(const struct sek_walk_entry *e)
+{
+    char beside[PATH_MAX];
+    if ((strcmp(e->name, "package-lock.json") && strcmp(e->name, "npm-shrinkwrap.json")) ||
+        strstr(e->path, "/node_modules/"))
+        return false;
+    int n = snprintf(beside, sizeof beside, "%.*s/node_modules",
+                     (int)(strlen(e->full) - strlen(e->name) - 1), e->full);
+    return n > 0 && (size_t)n < sizeof beside && access(beside, F_OK);
+}
+
 static bool claims_python(const struct sek_walk_entry *e)
 {
     return (!strcmp(e->name, "METADATA") && strstr(e->path, ".dist-info/")) ||
@@ -102,6 +116,22 @@ static void read_node(struct scan *s, const struct sek_view *view)
     read_metadata(s, "npm", "npm", sek_node_package);
 }
 
+static void add_locked(void *arg, const char *name, const char *version)
+{
+    add(arg, "npm", name, version, NULL, "npm");
+}
+
+static void read_node_lock(struct scan *s, const struct sek_view *view)
+{
+    char *text;
+    size_t len;
+    (void)view;
+    if (sek_file_read(s->entry->full, SEK_NODE_LOCK_LIMIT, &text, &len, NULL))
+        return;
+    sek_node_lock(text, len, add_locked, s);
+    free(text);
+}
+
 static void read_python(struct scan *s, const struct sek_view *view)
 {
     (void)view;
@@ -110,7 +140,7 @@ static void read_python(struct scan *s, const struct sek_view *view)
 
 static bool claims_jar(const struct sek_walk_entry *e)
 {
-    return ends(e->name, ".jar") || ends(e->name, ".war") || ends(e->name, ".ear");
+    return sek_jar_name(e->name, strlen(e->name));
 }
 
 /* Libraries whose flaws advisories name by CPE. */
@@ -263,10 +293,8 @@ static const struct {
     bool (*claims)(const struct sek_walk_entry *entry);
     void (*read)(struct scan *s, const struct sek_view *view);
 } kinds[] = {
-    {claims_node, read_node},
-    {claims_python, read_python},
-    {claims_jar, read_jar},
-    {claims_program, read_program},
+    {claims_node, read_node}, {claims_node_lock, read_node_lock}, {claims_python, read_python},
+    {claims_jar, read_jar},   {claims_program, read_program},
 };
 
 static void read_file(struct scan *s, void (*read)(struct scan *, const struct sek_view *))

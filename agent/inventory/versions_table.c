@@ -83,11 +83,15 @@ const struct sek_version_row sek_version_rows[] = {
     {"php", "a:php:php", "X-Powered-By: PHP/", "^X-Powered-By: PHP/" V3, NULL, NULL},
     {"lua", "a:lua:lua", "Lua 5.", "^Lua (5\\.[0-9]+(?:\\.[0-9]+)?)  Copyright", NULL, NULL},
     {"bind", "a:isc:bind", "named version: BIND ", "^named version: BIND " V3, NULL, NULL},
-    {"avahi", "a:avahi:avahi", "avahi ", "^avahi ([0-9]\\.[0-9](?:\\.[0-9]+)?)$", NULL, NULL},
+    /* Every libavahi-client holds "avahi 0.6", for daemons that tell no version. */
+    {"avahi", "a:avahi:avahi", "avahi ", "^avahi (?!0\\.6$)([0-9]\\.[0-9](?:\\.[0-9]+)?)$", NULL,
+     NULL},
     {"vsftpd", "a:vsftpd_project:vsftpd", "(vsFTPd ", "^\\(vsFTPd " V3 "\\)$", NULL, NULL},
     {"pppd", "a:point-to-point_protocol_project:point-to-point_protocol", "/usr/lib/pppd/",
      "^/usr/lib/pppd/" V3 "$", NULL, NULL},
     {"openvpn", "a:openvpn:openvpn", "OpenVPN ", "^OpenVPN " V3 " [a-z0-9_]+-", NULL, NULL},
+    {"sudo", "a:sudo_project:sudo", "Sudo version %s", NULL,
+     "^1\\.[89]\\.[0-9]{1,2}(?:p[0-9]{1,2})?$", NULL},
     {"net-snmp", "a:net-snmp:net-snmp", "NET-SNMP version: %s", NULL,
      "^5\\.[0-9]{1,2}(?:\\.[0-9]+){0,2}$", NULL},
 };

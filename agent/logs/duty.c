@@ -148,7 +148,8 @@ static enum sek_error open_options(struct loop *l, struct sek_fault *fault)
 static enum sek_error open_sources(struct loop *l, struct sek_fault *fault)
 {
     static char positions[PATH_MAX], cursor[PATH_MAX];
-    static const char *const syslog[] = {"/var/log/auth.log", "/var/log/secure"};
+    static const char *const syslog[] = {"/var/log/auth.log", "/var/log/secure",
+                                         "/var/log/messages"}; /* the last: busybox's */
     snprintf(positions, sizeof positions, "%s/positions", l->start->state);
     snprintf(cursor, sizeof cursor, "%s/cursor", l->start->state);
     const struct sek_follow_options options = {
@@ -157,7 +158,7 @@ static enum sek_error open_sources(struct loop *l, struct sek_fault *fault)
     if (l->options.journal && sek_journal_open(NULL, cursor, take_line, l, &l->journal, &why))
         snprintf(l->journal_fault, sizeof l->journal_fault, "; %.90s", why.message);
     /* Syslog's files hold what the journal holds: read twice, each line would count twice. */
-    for (size_t i = 0; !l->journal && !l->own_files && i < 2; i++)
+    for (size_t i = 0; !l->journal && !l->own_files && i < sizeof syslog / sizeof syslog[0]; i++)
         sek_paths_add(&l->options.files, syslog[i]);
     return sek_follow_open(&options, &l->follow, fault);
 }

@@ -2,80 +2,12 @@
  * and only while the service listens (in an image: always). */
 #include "agent/posture/posture.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define VALUE 128
-
-/* A line "KEY VALUE", "KEY=VALUE" or "KEY = VALUE"; comments and blank lines have no key. */
-struct line {
-    char key[64], value[VALUE];
-};
-
-static bool read_line(const char *text, size_t len, struct line *out)
-{
-    char copy[256];
-    if (len >= sizeof copy)
-        return false;
-    memcpy(copy, text, len);
-    copy[len] = '\0';
-    *out = (struct line){0};
-    if (sscanf(copy, " %63[^ \t=#]%*[ \t=]%127[^\r\n]", out->key, out->value) < 1)
-        return false;
-    for (size_t n = strlen(out->value); n && isspace((unsigned char)out->value[n - 1]);)
-        out->value[--n] = '\0';
-    return true;
-}
-
-/* Call EACH for every line of the file PATH, until it returns false. False: there is no file. */
-static bool each_line(const struct sek_posture *p, const char *path,
-                      bool (*each)(void *arg, const struct line *line), void *arg)
-{
-    char *text = sek_posture_file(p, path);
-    struct line line;
-    bool go_on = true;
-    for (const char *at = text; at && *at && go_on;) {
-        size_t len = strcspn(at, "\n");
-        if (read_line(at, len, &line))
-            go_on = each(arg, &line);
-        at += len + (at[len] == '\n');
-    }
-    free(text);
-    return text != NULL;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-/* Every NAME.conf in FOLDER, in the order of names. */
-static void each_in_folder(const struct sek_posture *p, const char *folder,
-                           bool (*each)(void *arg, const struct line *line), void *arg)
-{
-    char path[PATH_MAX], names[64][256];
-    size_t count = 0;
-    snprintf(path, sizeof path, "%s%s", p->root, folder);
-    DIR *dir = opendir(path);
-    for (struct dirent *e; dir && count < 64 && (e = readdir(dir));) {
-        size_t len = strlen(e->d_name);
-        if (len > 5 && !strcmp(e->d_name + len - 5, ".conf"))
-            snprintf(names[count++], sizeof names[0], "%s", e->d_name);
-    }
-    if (dir)
-        closedir(dir);
-    if (count)
-        qsort(names, count, sizeof names[0], compare_names);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof path, "%s/%.255s", folder, names[i]);
-        each_line(p, path, each, arg);
-    }
-}
+#define VALUE SEK_SETTING
 
 static bool is_local(const char *address)
 {
@@ -88,7 +20,7 @@ struct sshd {
     char root[VALUE], password[VALUE], empty[VALUE];
 };
 
-static bool sshd_line(void *arg, const struct line *line)
+static bool sshd_line(void *arg, const struct sek_setting *line)
 {
     struct sshd *s = arg;
     const struct {
@@ -98,10 +30,10 @@ static bool sshd_line(void *arg, const struct line *line)
                  {"PasswordAuthentication", s->password},
                  {"PermitEmptyPasswords", s->empty}};
     if (!strcasecmp(line->key, "Match"))
-        return false; /* what follows is for some connections only */
-    for (size_t i = 0; i < 3; i++)
+        return false;              /* what follows is for some connections only */
+    for (size_t i = 0; i < 3; i++) /* a comment may follow the word */
         if (!strcasecmp(line->key, known[i].key) && !*known[i].value)
-            memcpy(known[i].value, line->value, VALUE);
+            snprintf(known[i].value, VALUE, "%.*s", (int)strcspn(line->value, " \t#"), line->value);
     return true;
 }
 
@@ -111,9 +43,9 @@ static void check_sshd(struct sek_posture *p)
     struct sshd s = {0};
     if (!sek_posture_runs(p, names, 22))
         return;
-    each_in_folder(p, "/etc/ssh/sshd_config.d", sshd_line,
-                   &s); /* the file includes it at its top */
-    if (!each_line(p, "/etc/ssh/sshd_config", sshd_line, &s))
+    sek_posture_folder(p, "/etc/ssh/sshd_config.d", ".conf", sshd_line,
+                       &s); /* the file includes it at its top */
+    if (!sek_posture_lines(p, "/etc/ssh/sshd_config", sshd_line, &s))
         return;
     bool passwords = strcasecmp(s.password, "no") != 0;
     if (!strcasecmp(s.root, "yes") && passwords)
@@ -127,6 +59,125 @@ static void check_sshd(struct sek_posture *p)
                         "accounts without a password may log in by SSH");
 }
 
+/* --- Dropbear: the options of its start (dropbear(8)): -w no root, -g no password for root, -s no
+ * passwords; OpenWrt has them as settings, which are on unless the file says otherwise --- */
+
+struct dropbear {
+    bool section, password, root; /* what the section under way lets in */
+    bool open, safe;              /* a section that lets root in; safe options */
+};
+
+static void unquote(char *word)
+{
+    size_t quote = strspn(word, "'\""), len = strcspn(word + quote, "'\"");
+    memmove(word, word + quote, len);
+    word[len] = '\0';
+}
+
+static void end_section(struct dropbear *d)
+{
+    d->open = d->open || (d->section && d->password && d->root);
+}
+
+static bool dropbear_line(void *arg, const struct sek_setting *line)
+{
+    struct dropbear *d = arg;
+    char name[VALUE] = "", value[VALUE] = "";
+    if (!strcmp(line->key, "config")) {
+        end_section(d);
+        d->section = d->password = d->root = true;
+    } else if (!strcmp(line->key, "option") &&
+               sscanf(line->value, "%127s %127s", name, value) == 2) {
+        unquote(value);
+        bool on = !strcmp(value, "on") || !strcmp(value, "1") || !strcmp(value, "yes") ||
+                  !strcmp(value, "true") || !strcmp(value, "enabled");
+        if (!strcmp(name, "PasswordAuth"))
+            d->password = on;
+        else if (!strcmp(name, "RootPasswordAuth") || !strcmp(name, "RootLogin"))
+            d->root = d->root && on;
+        else if (!strcmp(name, "enable"))
+            d->section = on;
+    } else if (!strcmp(line->key, "DROPBEAR_EXTRA_ARGS")) {
+        for (const char *at = line->value; (at = strchr(at, '-')); at++)
+            d->safe = d->safe || strcspn(at, "wgs") < strcspn(at, " \t\"'");
+    }
+    return true;
+}
+
+static void check_dropbear(struct sek_posture *p)
+{
+    static const char *const names[] = {"dropbear", "dropbearmulti", NULL};
+    struct dropbear d = {0};
+    if (!sek_posture_runs(p, names, 0))
+        return;
+    bool found = sek_posture_lines(p, "/etc/config/dropbear", dropbear_line, &d);
+    end_section(&d);
+    if (!found)
+        d.open = sek_posture_lines(p, "/etc/default/dropbear", dropbear_line, &d) && !d.safe;
+    if (d.open)
+        sek_posture_add(p, "dropbear-root-password", "high", "dropbear",
+                        "Start dropbear with -g (keys only for root) or -s (keys only); on OpenWrt "
+                        "set RootPasswordAuth to 'off' in /etc/config/dropbear.",
+                        "root may log in by SSH with a password");
+}
+
+/* --- SNMP: communities that everybody tries (snmpd.conf(5), mini_snmpd, OpenWrt's settings) --- */
+
+struct snmp {
+    bool readable, writable;
+};
+
+static bool is_known_community(const char *word)
+{
+    static const char *const known[] = {"public", "private", "community", "snmp",
+                                        "admin",  "default", "write",     "manager",
+                                        "cisco",  "secret",  NULL};
+    for (size_t i = 0; known[i]; i++)
+        if (!strcmp(word, known[i]))
+            return true;
+    return false;
+}
+
+static bool snmp_line(void *arg, const struct sek_setting *line)
+{
+    struct snmp *s = arg;
+    char word[4][VALUE] = {"", "", "", ""};
+    int n = sscanf(line->value, "%127s %127s %127s %127s", word[0], word[1], word[2], word[3]);
+    const char *community = word[0], *source = word[1];
+    if (!strcmp(line->key, "com2sec") || !strcmp(line->key, "com2sec6")) {
+        bool context = !strcmp(word[0], "-Cn");
+        community = n >= 3 && !context ? word[2] : "";
+    } else if (!strcmp(line->key, "option") && !strcmp(word[0], "community")) {
+        unquote(word[1]);
+        community = word[1];
+        source = "";
+    } else if (strcmp(line->key, "rocommunity") && strcmp(line->key, "rwcommunity") &&
+               strcmp(line->key, "rocommunity6") && strcmp(line->key, "rwcommunity6")) {
+        return true;
+    }
+    if (is_known_community(community) && !is_local(source)) {
+        s->readable = true;
+        s->writable = s->writable || !strncmp(line->key, "rw", 2);
+    }
+    return true;
+}
+
+static void check_snmp(struct sek_posture *p)
+{
+    static const char *const names[] = {"snmpd", "mini_snmpd", NULL};
+    static const char *const files[] = {"/etc/snmp/snmpd.conf", "/etc/snmpd.conf",
+                                        "/usr/share/snmp/snmpd.conf", "/etc/config/snmpd"};
+    struct snmp s = {0};
+    for (size_t i = 0; i < 4 && sek_posture_runs(p, names, 0); i++)
+        sek_posture_lines(p, files[i], snmp_line, &s);
+    if (s.readable)
+        sek_posture_add(p, "snmp-community", s.writable ? "critical" : "high", "snmpd",
+                        "Use SNMPv3 (createUser, rouser), or a community of your own, limited to "
+                        "the manager's address, and restart snmpd.",
+                        "SNMP answers other hosts to a community that everybody tries%s",
+                        s.writable ? ", and lets them change settings" : "");
+}
+
 /* --- Mosquitto (mosquitto.conf(5)) --- */
 
 struct mosquitto {
@@ -134,7 +185,7 @@ struct mosquitto {
     bool listener, open; /* any listener; one that others reach */
 };
 
-static bool mosquitto_line(void *arg, const struct line *line)
+static bool mosquitto_line(void *arg, const struct sek_setting *line)
 {
     struct mosquitto *m = arg;
     char address[64] = "";
@@ -164,9 +215,9 @@ static void check_mosquitto(struct sek_posture *p)
     static const char *const names[] = {"mosquitto", NULL};
     struct mosquitto m = {0};
     if (!sek_posture_runs(p, names, 1883) ||
-        !each_line(p, "/etc/mosquitto/mosquitto.conf", mosquitto_line, &m))
+        !sek_posture_lines(p, "/etc/mosquitto/mosquitto.conf", mosquitto_line, &m))
         return;
-    each_in_folder(p, "/etc/mosquitto/conf.d", mosquitto_line, &m);
+    sek_posture_folder(p, "/etc/mosquitto/conf.d", ".conf", mosquitto_line, &m);
     bool old = is_old_mosquitto(p->device);
     bool anonymous = *m.anonymous ? !strcasecmp(m.anonymous, "true") : old;
     if (anonymous && (m.open || (old && !m.listener)))
@@ -182,7 +233,7 @@ struct redis {
     bool password, unprotected, open, bound;
 };
 
-static bool redis_line(void *arg, const struct line *line)
+static bool redis_line(void *arg, const struct sek_setting *line)
 {
     struct redis *r = arg;
     if (!strcmp(line->key, "requirepass") || !strcmp(line->key, "aclfile"))
@@ -206,7 +257,7 @@ static void check_redis(struct sek_posture *p)
     static const char *const files[] = {"/etc/redis/redis.conf", "/etc/redis.conf"};
     for (size_t i = 0; i < 2 && sek_posture_runs(p, names, 6379); i++) {
         struct redis r = {0};
-        if (each_line(p, files[i], redis_line, &r) && !r.password && r.unprotected &&
+        if (sek_posture_lines(p, files[i], redis_line, &r) && !r.password && r.unprotected &&
             (r.open || !r.bound)) {
             sek_posture_add(p, "redis-open", "critical", "redis",
                             "Set `requirepass`, or `bind 127.0.0.1 ::1` and `protected-mode yes`, "
@@ -223,7 +274,7 @@ struct vsftpd {
     bool anonymous, upload;
 };
 
-static bool vsftpd_line(void *arg, const struct line *line)
+static bool vsftpd_line(void *arg, const struct sek_setting *line)
 {
     struct vsftpd *v = arg;
     if (!strcmp(line->key, "anonymous_enable"))
@@ -239,7 +290,7 @@ static void check_vsftpd(struct sek_posture *p)
     static const char *const files[] = {"/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf"};
     for (size_t i = 0; i < 2 && sek_posture_runs(p, names, 21); i++) {
         struct vsftpd v = {0};
-        if (!each_line(p, files[i], vsftpd_line, &v) || !v.anonymous)
+        if (!sek_posture_lines(p, files[i], vsftpd_line, &v) || !v.anonymous)
             continue;
         sek_posture_add(p, "ftp-anonymous", v.upload ? "high" : "medium", "vsftpd",
                         "Set `anonymous_enable=NO` in vsftpd.conf and restart vsftpd.",
@@ -251,6 +302,8 @@ static void check_vsftpd(struct sek_posture *p)
 void sek_posture_configs(struct sek_posture *p)
 {
     check_sshd(p);
+    check_dropbear(p);
+    check_snmp(p);
     check_mosquitto(p);
     check_redis(p);
     check_vsftpd(p);

@@ -1,5 +1,5 @@
 /* The table of checks, and what they share. */
-#include "agent/posture/posture.h"
+#include "agent/posture/guess.h"
 #include "lib/base/file.h"
 
 #include <limits.h>
@@ -10,8 +10,18 @@
 
 #define CONFIG_LIMIT (1u << 20)
 
+static void check_passwords(struct sek_posture *p)
+{
+    struct sek_guess *guess = sek_guess_open(p);
+    if (!guess)
+        return;
+    sek_posture_accounts(p, guess);
+    sek_posture_logins(p, guess);
+    sek_guess_close(guess);
+}
+
 static void (*const checks[])(struct sek_posture *p) = {
-    sek_posture_accounts,
+    check_passwords,
     sek_posture_services,
     sek_posture_configs,
     sek_posture_system,

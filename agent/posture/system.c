@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,31 @@ static void check_paths(struct sek_posture *p)
                         "Find them with: find /etc /usr /opt -xdev -perm -0002 ! -type l.",
                         "everybody may write %zu more paths of the system",
                         list->total - list->count);
+}
+
+/* Files whose content lets in who reads them. */
+static void check_secrets(struct sek_posture *p)
+{
+    static const char *const files[] = {
+        "/etc/shadow",
+        "/etc/shadow-",
+        "/etc/gshadow",
+        "/etc/ssh/ssh_host_rsa_key",
+        "/etc/ssh/ssh_host_ecdsa_key",
+        "/etc/ssh/ssh_host_ed25519_key",
+        "/etc/dropbear/dropbear_rsa_host_key",
+        "/etc/dropbear/dropbear_ed25519_host_key",
+        "/etc/ssl/private/ssl-cert-snakeoil.key",
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[PATH_MAX];
+        struct stat st;
+        snprintf(path, sizeof path, "%s%s", p->root, files[i]);
+        if (!lstat(path, &st) && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH))
+            sek_posture_add(p, "secret-readable", "high", files[i],
+                            "Take the right away: chmod o-r PATH.",
+                            "everybody on the device may read this secret");
+    }
 }
 
 /* --- kernel --- */
@@ -115,6 +141,7 @@ static void check_running(struct sek_posture *p)
 void sek_posture_system(struct sek_posture *p)
 {
     check_paths(p);
+    check_secrets(p);
     check_series(p);
     check_running(p);
 }

@@ -66,6 +66,36 @@ void sek_text_printf(struct sek_text *t, const char *fmt, ...)
     va_end(again);
 }
 
+/* C0 and DEL, and C1 as UTF-8 writes it. */
+static size_t control_length(const char *at)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    if ((c[0] < 0x20 && c[0] != '\t') || c[0] == 0x7f)
+        return 1;
+    return c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+}
+
+void sek_print_line(FILE *out, const char *fmt, ...)
+{
+    char *line = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(&line, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    for (const char *at = line; *at;) {
+        size_t control = control_length(at);
+        for (size_t i = 0; i < control; i++)
+            fprintf(out, "\\x%02x", (unsigned char)at[i]);
+        if (!control)
+            fputc(*at, out);
+        at += control ? control : 1;
+    }
+    fputc('\n', out);
+    free(line);
+}
+
 static void json_key(struct sek_text *t, const char *key)
 {
     if (t->len) {

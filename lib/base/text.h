@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 struct sek_text {
@@ -38,6 +39,10 @@ static inline bool sek_text_line(const char **at, const char *end, const char **
     *at = newline ? newline + 1 : end;
     return true;
 }
+
+/* One line for a terminal, without its newline: control characters, which names in files may hold,
+ * are written as \xHH, so that they neither steer the terminal nor pass for another line. */
+void sek_print_line(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* JSON writer. Keys are trusted ASCII literals; values are any bytes: those that are not valid
  * UTF-8 are written as \u00XX so that the record is always valid JSON. Commas are placed by the

@@ -1,5 +1,5 @@
-/* objects: agent/inventory/rpm.c */
-/* RPM's header blobs and ndb databases: the first byte says which. */
+/* objects: agent/inventory/rpm.c agent/inventory/rpm_bdb.c agent/inventory/view.c */
+/* RPM's header blobs, ndb and Berkeley DB databases: the first byte says which. */
 #include "agent/inventory/rpm.h"
 
 #include <string.h>
@@ -27,6 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t total = 0;
     if (size && *data == 'R')
         sek_rpm_ndb("Packages.db", data, size, blob, &total, &fault);
+    else if (size && !*data)
+        sek_rpm_bdb("Packages", &(struct sek_view){.fd = -1, .data = data, .size = size}, blob, &total,
+                    &fault);
     else
         blob(&total, data, size);
     return 0;

@@ -48,7 +48,7 @@ printf 'listener 1883\nallow_anonymous true\n' > "$T/root/etc/mosquitto/mosquitt
 printf 'PermitRootLogin yes\n' > "$T/root/etc/ssh/sshd_config"
 chmod 777 "$T/root/usr/local/bin/busybox"
 "$AGENT" posture --root "$T/root" --json > "$T/posture.json" || fail "posture"
-[ "$(jq -c '[.posture[]|.id]|sort' "$T/posture.json")" = '["mqtt-anonymous","password-factory","path-writable","ssh-root-password"]' ] || fail "posture: $(cat "$T/posture.json")"
+[ "$(jq -c '[.posture[]|.id]|sort' "$T/posture.json")" = '["mqtt-anonymous","password-factory","path-writable","secret-readable","ssh-root-password"]' ] || fail "posture: $(cat "$T/posture.json")"
 jq -e '.posture|all(.fix!="" and .severity!="" and .detail!="")' "$T/posture.json" > /dev/null || fail "a finding without its fix"
 grep -q xc3511 "$T/posture.json" && fail "the password is told"
 

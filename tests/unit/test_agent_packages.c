@@ -1,4 +1,4 @@
-/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c  agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
+/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_bdb.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c  agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
 /* Package databases beside dpkg's: apk, opkg, RPM in its forms, good and hostile. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -191,6 +191,100 @@ static void an_rpm_database_in_ndb_form_is_read(void **state)
     sek_text_free(&file);
 }
 
+/* A Berkeley DB hash with pages of 512 bytes: a key and its value in page 2 (the counter of
+ * packages, then a package whose header goes on in the chain of pages 3, 1, 4). */
+static void put_number(char *at, uint32_t value, unsigned bytes, bool big)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        at[big ? bytes - 1 - i : i] = (char)(value >> 8 * i);
+}
+
+static struct sek_text bdb_file(bool big)
+{
+    static const uint32_t chain[] = {3, 1, 4};
+    char bytes[5 * 512] = "", *page = bytes + 2 * 512;
+    struct sek_text file = {0}, blob = rpm_blob("bash");
+    put_number(bytes + 12, 0x061561, 4, big);
+    put_number(bytes + 16, 9, 4, big);
+    put_number(bytes + 20, 512, 4, big);
+    bytes[25] = 8;
+    put_number(bytes + 32, 4, 4, big);
+    static const uint16_t items[] = {507, 498, 493, 481};
+    page[25] = 13;
+    put_number(page + 20, 4, 2, big);
+    for (unsigned i = 0; i < 4; i++) {
+        put_number(page + 26 + 2 * i, items[i], 2, big);
+        page[items[i]] = i < 3 ? 1 : 3;
+    }
+    put_number(page + 498 + 1, 1, 4, big);
+    put_number(page + 493 + 1, 1, 4, big);
+    put_number(page + 481 + 4, chain[0], 4, big);
+    put_number(page + 481 + 8, (uint32_t)blob.len, 4, big);
+    for (unsigned i = 0; i < 3; i++) {
+        size_t from = i * 100, part = i == 2 ? blob.len - from : 100;
+        char *over = bytes + chain[i] * 512;
+        assert_true(blob.len > from && part <= 512 - 26);
+        put_number(over + 16, i < 2 ? chain[i + 1] : 0, 4, big);
+        put_number(over + 22, (uint32_t)part, 2, big);
+        over[25] = 7;
+        memcpy(over + 26, blob.data + from, part);
+    }
+    sek_text_add(&file, bytes, sizeof bytes);
+    sek_text_free(&blob);
+    return file;
+}
+
+static void an_rpm_database_in_berkeley_db_form_is_read_in_either_byte_order(void **state)
+{
+    (void)state;
+    for (int big = 0; big < 2; big++) {
+        struct sek_text file = bdb_file(big);
+        put_file("/var/lib/rpm/Packages", file.data, file.len, 0644);
+        check_bash("Berkeley DB");
+        sek_text_free(&file);
+    }
+}
+
+static void count_blob(void *arg, const uint8_t *data, size_t len)
+{
+    (void)data;
+    *(size_t *)arg += len;
+}
+
+static void a_damaged_berkeley_db_names_its_page_and_is_read_in_bounded_time(void **state)
+{
+    static const struct {
+        unsigned at, value, bytes;
+        const char *message;
+    } cases[] = {
+        {12, 0x053162, 4, "found 0x62310500 at byte 12"}, /* a B-tree */
+        {16, 11, 4, "version 11"},
+        {24, 1, 1, "encryption 1"},
+        {20, 1000, 4, "pages of 1000 bytes"},
+        {32, 9, 4, "10 pages of 512 bytes do not fit into 2560 bytes"},
+        {2 * 512 + 26, 511, 2, NULL},
+        {2 * 512 + 26, 512, 2, "page 2: item 0 of 4 lies outside of it"},
+        {2 * 512 + 20, 999, 2, "page 2: item 4 of 999 lies outside of it"},
+        {512 + 25, 0, 1, "page 1 does not go on with the value that page 3 begins"},
+        {3 * 512 + 16, 99, 4, "page 99 does not go on with the value that page 3 begins"},
+        {1 * 512 + 22, 500, 2, "page 1 does not go on"},
+        {2 * 512 + 481 + 8, 1u << 31, 4, "a value of 2147483648 bytes"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sek_text file = bdb_file(false);
+        struct sek_fault fault = {0};
+        size_t bytes = 0;
+        put_number(file.data + cases[i].at, cases[i].value, cases[i].bytes, false);
+        struct sek_view view = {.fd = -1, .data = (uint8_t *)file.data, .size = file.len};
+        enum sek_error rc = sek_rpm_bdb("Packages", &view, count_blob, &bytes, &fault);
+        if (!cases[i].message != !rc || (rc && !strstr(fault.message, cases[i].message)))
+            fail_msg("case %zu: %s", i, rc ? fault.message : "no fault");
+        assert_true(bytes <= file.len);
+        sek_text_free(&file);
+    }
+}
+
 static void an_rpm_database_of_another_form_is_told_in_a_note(void **state)
 {
     static const struct {
@@ -276,6 +370,51 @@ static void an_opkg_status_is_read_with_its_file_lists(void **state)
     sek_owners_free(&owners);
 }
 
+static void opkg_control_files_count_without_a_status_file_and_give_the_cpe(void **state)
+{
+    struct sek_list list = {0};
+    struct sek_owners owners = {0};
+    (void)state;
+    put_text("/usr/lib/opkg/info/dropbear.control",
+             "Package: dropbear\nVersion: 2020.81-2\n"
+             "Source: package/network/services/dropbear\nSourceName: dropbear\n"
+             "CPE-ID: cpe:/a:matt_johnston:dropbear_ssh_server\nArchitecture: mips_24kc\n"
+             "Description:  small\n server\n");
+    put_text("/usr/lib/opkg/info/dropbear.list", "/usr/sbin/dropbear\n");
+    put_text("/usr/lib/opkg/info/dropbear.postinst", "#!/bin/sh\nexit 0\n");
+    put_text("/usr/lib/opkg/info/torn.control", "Package: torn\nVersi");
+    assert_int_equal(read_all(&list, &owners, "OpenWrt:22.03"), 1);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.items[0].source, "dropbear");
+    assert_string_equal(list.items[0].cpe,
+                        "cpe:2.3:a:matt_johnston:dropbear_ssh_server:2020.81:*:*:*:*:*:*:*");
+    assert_true(sek_owners_have(&owners, "/usr/sbin/dropbear"));
+    assert_int_equal(list.note_count, 1);
+    assert_non_null(strstr(list.notes[0], "torn.control:2: found 'Versi'"));
+    sek_list_free(&list);
+    sek_owners_free(&owners);
+}
+
+static void an_image_without_a_package_manager_tells_its_packages_in_status_d(void **state)
+{
+    struct sek_list list = {0};
+    struct sek_owners owners = {0};
+    (void)state;
+    put_text("/var/lib/dpkg/status.d/libssl1.1",
+             "Package: libssl1.1\nVersion: 1.1.1n-0+deb11u3\nSource: openssl\n"
+             "Architecture: amd64\n");
+    put_text("/var/lib/dpkg/status.d/libssl1.1.md5sums",
+             "5d41402abc4b2a76b9719d911017c592  usr/lib/x86_64-linux-gnu/libssl.so.1.1\n");
+    assert_int_equal(read_all(&list, &owners, "Debian:11"), 1);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.items[0].name, "libssl1.1");
+    assert_string_equal(list.items[0].source, "openssl");
+    assert_true(sek_owners_have(&owners, "/usr/lib/x86_64-linux-gnu/libssl.so.1.1"));
+    assert_int_equal(list.note_count, 0);
+    sek_list_free(&list);
+    sek_owners_free(&owners);
+}
+
 static void ecosystems_have_the_names_that_osv_gives_them(void **state)
 {
     static const char *const rows[][3] = {
@@ -323,10 +462,14 @@ int main(void)
         cmocka_unit_test(any_cut_of_an_rpm_header_is_refused_and_read_safely),
         IN_ROOT(an_rpm_database_in_sqlite_form_is_read),
         IN_ROOT(an_rpm_database_in_ndb_form_is_read),
+        IN_ROOT(an_rpm_database_in_berkeley_db_form_is_read_in_either_byte_order),
+        cmocka_unit_test(a_damaged_berkeley_db_names_its_page_and_is_read_in_bounded_time),
         IN_ROOT(an_rpm_database_of_another_form_is_told_in_a_note),
         IN_ROOT(an_apk_database_gives_packages_with_origin_and_files),
         IN_ROOT(a_damaged_apk_database_is_named_by_line),
         IN_ROOT(an_opkg_status_is_read_with_its_file_lists),
+        IN_ROOT(opkg_control_files_count_without_a_status_file_and_give_the_cpe),
+        IN_ROOT(an_image_without_a_package_manager_tells_its_packages_in_status_d),
         cmocka_unit_test(ecosystems_have_the_names_that_osv_gives_them),
         IN_ROOT(a_product_is_named_by_device_tree_else_by_dmi),
     };

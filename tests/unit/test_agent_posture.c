@@ -1,4 +1,4 @@
-/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c agent/posture/accounts.c agent/posture/configs.c agent/posture/credentials.c agent/posture/posture.c agent/posture/services.c agent/posture/system.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
+/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_bdb.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c agent/posture/accounts.c agent/posture/configs.c agent/posture/credentials.c agent/posture/guess.c agent/posture/logins.c agent/posture/posture.c agent/posture/services.c agent/posture/settings.c agent/posture/system.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
 /* Bills of materials, package URLs, and weaknesses of a device's set-up. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,7 +99,8 @@ static enum sek_error read_bill(const char *text, struct sek_list *list, struct 
 static void nested_components_of_a_makers_bill_are_read(void **state)
 {
     static const char bill[] =
-        "{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.4\",\"metadata\":{\"component\":{"
+        "\xef\xbb\xbf{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.7\",\"metadata\":{"
+        "\"component\":{"
         "\"type\":"
         "\"firmware\",\"name\":\"dir-645\",\"version\":\"1.02\",\"cpe\":"
         "\"cpe:2.3:o:dlink:dir-645_firmware:1.02:*:*:*:*:*:*:*\"}},\"components\":["
@@ -239,6 +240,9 @@ static void put_accounts(void)
              "jJW4gGwJlMQd5JNG20vhNTW9Apu0fnGatyUAKfyf52rR02TqomVmNShe7oAguXQ0eyG1:1::::::\nself:$"
              "6$rounds=1000$selfsalt$9UA1TMJDfTDUI3a4tsgPg7zPwV.DZ6SfudoX8f41IcPDCGF0lErVaGPM/"
              "NJeUavcMqsbVNQWpQkLbuRRxtOQp0:1::::::\n");
+    char path[200];
+    snprintf(path, sizeof path, "%s/etc/shadow", files_root);
+    assert_int_equal(chmod(path, 0600), 0);
 }
 
 static void factory_and_weak_passwords_are_told_by_account_only(void **state)
@@ -289,6 +293,75 @@ static void a_password_that_was_tried_is_not_tried_again(void **state)
     done(&p, &c);
 }
 
+static void logins_of_services_with_well_known_passwords_are_told_whatever_their_hash(void **state)
+{
+    static const char web[] =
+        "# made by openssl passwd, htpasswd and htdigest\n"
+        "admin:$apr1$Ab3dEf9h$uxsqlhzV2dRM7DjuHDCpq1\n"
+        "camera:$apr1$x$L7YQXxt231F1sjxRelWpF1:a comment\r\n"
+        "sha:{SHA}+GW1NiOxIf007lQmx5Llwzr4wic=\n"
+        "bcrypt:$2y$04$abcdefghijklmnopqrstuuPT0cs.zGMMB9aUG3xKmxLeI//6s0m5C\n"
+        "plain:{PLAIN}toor\n"
+        "empty:\n"
+        "good:$apr1$Ab3dEf9h$jaop/GN5mzlMhM/IExDXW.\n"
+        "broken:$apr1$\nno colon\n:admin\n";
+    static const char *const weak[] = {"admin", "camera", "sha", "bcrypt", "plain", "empty"};
+    struct sek_posture p;
+    struct sek_collection c;
+    char subject[100];
+    (void)state;
+    put_text("/etc/nginx/sites-enabled/device", "auth_basic_user_file  /etc/web.users;\n");
+    put_text("/etc/lighttpd/lighttpd.conf",
+             "auth.backend.htdigest.userfile = \"/etc/digest.users\"\n");
+    put_text("/etc/mosquitto/mosquitto.conf", "password_file /etc/mqtt.users\n");
+    put_text("/etc/web.users", web);
+    put_text("/etc/digest.users", "admin:Router:9bc24c364bc23c08f31a6b753c74cb56\n");
+    put_text(
+        "/etc/mqtt.users",
+        "admin:$6$MDEyMzQ1Njc4OWFi$WbtmDopwJbY6P8yyId33fhSeawpvkAUBGulHJr+cmrC8Ni0h/"
+        "i3r1o53e4KhGuOtEWQHzt+agWskvwq5CCmZ/g==\n"
+        "sensor:$7$101$MDEyMzQ1Njc4OWFi$I02R+X6YygYkPL21dbHs5DqyjSj9L+"
+        "QxfoejADWjPVlxcpMJyHApk9T8ddI6G2p1luPTU0T/MOlLaSNjvChOiQ==\n"
+        "good:$7$101$MDEyMzQ1Njc4OWFi$T/"
+        "j06uvSdWS07yNXg32mjqBCoZt3ka9Os52m+REm6S7gvxvsf0qFcWoVbyWfoRUSSMqpW85acRx4V6WQxky11g==\n");
+    check(&p, &c, NULL);
+    for (size_t i = 0; i < sizeof weak / sizeof weak[0]; i++) {
+        snprintf(subject, sizeof subject, "%s in /etc/web.users", weak[i]);
+        if (!told(&p, "login-weak", subject))
+            fail_msg("%s is not told", subject);
+    }
+    assert_non_null(told(&p, "login-weak", "admin in /etc/digest.users"));
+    assert_non_null(told(&p, "login-weak", "admin in /etc/mqtt.users"));
+    assert_non_null(told(&p, "login-weak", "sensor in /etc/mqtt.users"));
+    assert_int_equal(p.count, 9);
+    done(&p, &c);
+}
+
+static void a_des_hash_whose_salt_begins_with_x_is_tried_and_nis_lines_are_no_accounts(void **state)
+{
+    struct sek_posture p;
+    struct sek_collection c;
+    (void)state;
+    put_text("/etc/passwd", "old:xyNuGzVs9aAi.:0:0::/:/bin/ash\n+::::::\n-bad::0:0::/:/bin/sh\n");
+    check(&p, &c, NULL);
+    assert_non_null(told(&p, "password-weak", "old"));
+    assert_int_equal(p.count, 1);
+    done(&p, &c);
+}
+
+static void secrets_that_everybody_may_read_are_told(void **state)
+{
+    struct sek_posture p;
+    struct sek_collection c;
+    (void)state;
+    put_file("/etc/shadow", "", 0, 0644);
+    put_file("/etc/gshadow", "", 0, 0640);
+    check(&p, &c, NULL);
+    assert_non_null(told(&p, "secret-readable", "/etc/shadow"));
+    assert_null(told(&p, "secret-readable", "/etc/gshadow"));
+    done(&p, &c);
+}
+
 static void settings_that_let_anybody_in_are_told(void **state)
 {
     static const struct {
@@ -302,6 +375,20 @@ static void settings_that_let_anybody_in_are_told(void **state)
          "Match User x\nPermitEmptyPasswords yes\n", "ssh-empty-password", "sshd"},
         {"/etc/mosquitto/mosquitto.conf", "listener 1883\nallow_anonymous true\n",
          "listener 1883 127.0.0.1\nallow_anonymous true\n", "mqtt-anonymous", "mosquitto"},
+        {"/etc/ssh/sshd_config", "PermitRootLogin yes # for now\n",
+         "PermitRootLogin prohibit-password # keys\n", "ssh-root-password", "sshd"},
+        {"/etc/config/dropbear", "config dropbear\n\toption PasswordAuth 'on'\n",
+         "config dropbear\n\toption PasswordAuth 'on'\n\toption RootPasswordAuth 'off'\n",
+         "dropbear-root-password", "dropbear"},
+        {"/etc/config/dropbear", "config dropbear\n\toption enable '0'\nconfig dropbear\n",
+         "config dropbear\n\toption PasswordAuth off\nconfig dropbear\n\toption enable '0'\n",
+         "dropbear-root-password", "dropbear"},
+        {"/etc/snmp/snmpd.conf", "rocommunity  public default -V systemonly\n",
+         "rocommunity public 127.0.0.1\nrocommunity x7Uq2 default\n", "snmp-community", "snmpd"},
+        {"/etc/snmp/snmpd.conf", "com2sec readonly default private\n",
+         "com2sec readonly localhost private\n", "snmp-community", "snmpd"},
+        {"/etc/config/snmpd", "config com2sec public\n\toption community 'public'\n",
+         "config com2sec own\n\toption community 'x7Uq2'\n", "snmp-community", "snmpd"},
         {"/etc/redis/redis.conf", "bind 0.0.0.0\nprotected-mode no\n",
          "bind 0.0.0.0\nprotected-mode no\nrequirepass x\n", "redis-open", "redis"},
         {"/etc/vsftpd.conf", "anonymous_enable=YES\n", "anonymous_enable=NO\n", "ftp-anonymous",
@@ -408,6 +495,9 @@ int main(void)
         cmocka_unit_test(a_bill_that_is_written_reads_back_the_same),
         IN_ROOT(factory_and_weak_passwords_are_told_by_account_only),
         IN_ROOT(a_password_that_was_tried_is_not_tried_again),
+        IN_ROOT(logins_of_services_with_well_known_passwords_are_told_whatever_their_hash),
+        IN_ROOT(a_des_hash_whose_salt_begins_with_x_is_tried_and_nis_lines_are_no_accounts),
+        IN_ROOT(secrets_that_everybody_may_read_are_told),
         IN_ROOT(settings_that_let_anybody_in_are_told),
         IN_ROOT(paths_that_everybody_may_write_are_told_and_sticky_folders_are_not),
         cmocka_unit_test(services_on_all_interfaces_are_told_once_and_local_ones_are_not),

@@ -1,4 +1,4 @@
-/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
+/* objects: agent/inventory/apk.c agent/inventory/cyclonedx_read.c agent/inventory/cyclonedx_write.c agent/inventory/dpkg.c agent/inventory/elf.c agent/inventory/golang.c agent/inventory/inventory.c agent/inventory/jar.c agent/inventory/language.c agent/inventory/list.c agent/inventory/os.c agent/inventory/owner.c agent/inventory/packages.c agent/inventory/purl.c agent/inventory/rpm.c agent/inventory/rpm_bdb.c agent/inventory/rpm_sqlite.c agent/inventory/scan.c agent/inventory/scan_cache.c agent/inventory/sockets.c agent/inventory/versions.c agent/inventory/versions_table.c agent/inventory/view.c agent/inventory/walk.c agent/event.c agent/lockdown/judge.c agent/lockdown/allowlist.c agent/filehash.c */
 /* What files themselves tell: language packages, archives, Go programs, version strings; what is
  * remembered of them. */
 #include <setjmp.h>
@@ -251,6 +251,60 @@ static void an_archive_in_an_archive_gives_its_maven_coordinates(void **state)
     assert_string_equal(seen,
                         "Maven org.apache.logging.log4j:log4j-core 2.14.1; generic app 7.1; ");
     sek_text_free(&jar);
+}
+
+static void note_locked(void *arg, const char *name, const char *version)
+{
+    snprintf((char *)arg + strlen(arg), 400 - strlen(arg), "%s %s; ", name, version);
+}
+
+static void a_package_lock_of_each_version_gives_what_is_installed_from_the_registry(void **state)
+{
+    static const struct {
+        const char *text, *seen;
+    } cases[] = {
+        {"{\"name\":\"a\",\"version\":\"1.0.0\",\"lockfileVersion\":1,\"dependencies\":{"
+         "\"minimist\":{\"version\":\"1.2.0\",\"dependencies\":{\"deep\":{\"version\":\"0.1.0\"}}},"
+         "\"@s/c\":{\"version\":\"2.0.0\",\"dev\":true},\"own\":{\"version\":\"file:own\"}}}",
+         "minimist 1.2.0; deep 0.1.0; "},
+        {"{\"lockfileVersion\":3,\"packages\":{\"\":{\"name\":\"a\",\"version\":\"1.0.0\"},"
+         "\"node_modules/express/node_modules/qs\":{\"version\":\"6.5.1\"},"
+         "\"node_modules/@s/d\":{\"version\":\"2.1.0\"},"
+         "\"node_modules/alias\":{\"name\":\"real\",\"version\":\"9.9.9\"},"
+         "\"packages/own\":{\"version\":\"1.0.0\"},"
+         "\"node_modules/own\":{\"resolved\":\"packages/own\",\"link\":true},"
+         "\"node_modules/jest\":{\"version\":\"29.0.0\",\"dev\":true}}}",
+         "qs 6.5.1; @s/d 2.1.0; real 9.9.9; "},
+        {"{\"packages\":[1,2],\"dependencies\":3}", ""},
+        {"{", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char seen[400] = "";
+        sek_node_lock(cases[i].text, strlen(cases[i].text), note_locked, seen);
+        assert_string_equal(seen, cases[i].seen);
+    }
+}
+
+static void
+a_library_is_found_in_a_web_archive_in_an_application_behind_a_start_script(void **state)
+{
+    char seen[400] = "";
+    struct sek_text file = {0}, war = outer_jar();
+    struct zip ear = {0};
+    (void)state;
+    zip_add(&ear, "META-INF/application.xml", "<application/>", 14, true);
+    zip_add(&ear, "shop.WAR", war.data, war.len, false);
+    struct sek_text archive = zip_end(&ear);
+    sek_text_puts(&file, "#!/bin/sh\nexec java -jar \"$0\"\n");
+    sek_text_add(&file, archive.data, archive.len);
+    struct sek_view view = {.data = (uint8_t *)file.data, .size = file.len};
+    assert_true(sek_jar_read(&view, "shop.ear", note_jar, seen));
+    assert_string_equal(seen,
+                        "Maven org.apache.logging.log4j:log4j-core 2.14.1; generic shop 7.1; ");
+    sek_text_free(&war);
+    sek_text_free(&archive);
+    sek_text_free(&file);
 }
 
 static void an_archive_without_metadata_is_named_by_its_file(void **state)
@@ -573,6 +627,9 @@ int main(void)
         cmocka_unit_test(older_go_programs_tell_them_by_pointers),
         cmocka_unit_test(any_cut_of_a_program_is_read_safely),
         cmocka_unit_test(an_archive_in_an_archive_gives_its_maven_coordinates),
+        cmocka_unit_test(
+            a_library_is_found_in_a_web_archive_in_an_application_behind_a_start_script),
+        cmocka_unit_test(a_package_lock_of_each_version_gives_what_is_installed_from_the_registry),
         cmocka_unit_test(an_archive_without_metadata_is_named_by_its_file),
         cmocka_unit_test(any_cut_or_flip_of_an_archive_is_read_safely),
         cmocka_unit_test(each_component_is_known_by_the_string_it_really_contains),

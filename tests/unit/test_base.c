@@ -53,6 +53,19 @@ static void any_bytes_become_valid_json(void **state)
     sek_text_free(&t);
 }
 
+static void a_printed_line_holds_no_control_characters(void **state)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    (void)state;
+    assert_non_null(out);
+    sek_print_line(out, "a\tb %s|%s", "\x1b[2J\r\nforged", "\xc2\x9b\xe9\x96\xa2\x7f\xc2");
+    fclose(out);
+    assert_string_equal(text, "a\tb \\x1b[2J\\x0d\\x0aforged|\\xc2\\x9b\xe9\x96\xa2\\x7f\xc2\n");
+    free(text);
+}
+
 static void configuration_is_read_by_dotted_key(void **state)
 {
     (void)state;
@@ -111,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_past_the_end_fails_and_yields_zero),
         cmocka_unit_test(any_bytes_become_valid_json),
+        cmocka_unit_test(a_printed_line_holds_no_control_characters),
         cmocka_unit_test(configuration_is_read_by_dotted_key),
         cmocka_unit_test(broken_configuration_names_file_and_line),
         cmocka_unit_test(base64_and_hex_round_trip),

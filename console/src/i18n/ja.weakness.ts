@@ -14,6 +14,10 @@ export const weaknesses: Record<string, readonly [detail: string, fix: string] |
     "アカウント「{subject}」にパスワードがありません",
     "独自のパスワードを設定するか（passwd）、アカウントをロックして（passwd -l）鍵でログインしてください。",
   ],
+  "login-weak": [
+    "広く知られたパスワードでログインできます（{subject}）",
+    "サービスのツール（htpasswd、mosquitto_passwdなど）で独自のパスワードを設定し、サービスを再起動してください。",
+  ],
   "password-unchecked": [
     "「{subject}」では、よく知られたパスワードの確認が終わっていません",
     "対応は不要です。残りはエージェントが少しずつ確認します。",
@@ -33,6 +37,18 @@ export const weaknesses: Record<string, readonly [detail: string, fix: string] |
   "ssh-root-password": [
     "rootがパスワードでSSHログインできます",
     "/etc/ssh/sshd_configに「PermitRootLogin prohibit-password」または「PasswordAuthentication no」を設定し、sshdを再読み込みしてください。",
+  ],
+  "dropbear-root-password": [
+    "rootがパスワードでSSHログインできます（Dropbear）",
+    "dropbearを「-g」（rootは鍵のみ）または「-s」（鍵のみ）付きで起動してください。OpenWrtでは/etc/config/dropbearのRootPasswordAuthを「off」にします。",
+  ],
+  "snmp-community": [
+    "SNMPが、広く知られたコミュニティ名にほかのホストから応答します",
+    "SNMPv3（createUser、rouser）を使うか、独自のコミュニティ名を管理サーバーのアドレスに限って設定し、snmpdを再起動してください。",
+  ],
+  "secret-readable": [
+    "{subject}を、デバイス上の誰でも読めます",
+    "権限を取り除いてください：chmod o-r {subject}",
   ],
   "ssh-empty-password": [
     "パスワードのないアカウントがSSHでログインできます",
