@@ -95,7 +95,11 @@ fresh
 if command -v unshare >/dev/null && command -v nsenter >/dev/null; then
     try ebpf "over /proc/PID/root of another namespace" ./files tenant "$O/evil" "$M/tenant" root
     try ebpf "over /proc/PID/cwd of another namespace" ./files tenant "$O/evil" "$M/tenant" cwd
-    try ebpf "in another namespace" ./files tenant "$O/evil" "$M/tenant" setns
+    if is_chroot; then
+        leave_out "in another namespace" "who enters one leaves this chroot"
+    else
+        try ebpf "in another namespace" ./files tenant "$O/evil" "$M/tenant" setns
+    fi
     cp "$O/evil-static" "$M/static"
     try fanotify "after pivot_root" unshare -m sh -c "mount --bind '$M' '$M' && cd '$M' && mkdir -p old && pivot_root . old && export SEK_MARK=/old$SEK_MARK && exec /static"
 fi
