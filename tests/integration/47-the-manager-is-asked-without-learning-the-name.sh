@@ -106,6 +106,7 @@ python3 "$T/memory.py" "$MANAGER" evil.example && fail "the memory is not search
 # The manager goes; the agent starts anew: what was answered holds, what was not is the policy's.
 kill "$MANAGER"; wait "$MANAGER" 2>/dev/null
 kill "$AGENT_PID"; wait "$AGENT_PID" 2>/dev/null
+rm "$T/agent.log"
 run_agent
 ready grep -q "in force" "$T/agent.log"
 [ "$(dev python3 "$T/ask.py" www.evil.example)" = 3 ] || fail "an answer is lost with the manager"
