@@ -313,6 +313,7 @@ enum sek_error sek_worker_bundle(void *arg, const struct sek_bundle_view *view,
                  (uint32_t)w->address_count,
              sek_indicators_count(&w->indicators, SEK_INDICATOR_DOMAIN),
              sek_indicators_count(&w->indicators, SEK_INDICATOR_URL));
+    w->taken = view->version;
     sek_worker_ask(w, SEK_MESSAGE_SYNC, ++w->bundles, NULL, 0);
     return SEK_OK;
 }
@@ -323,6 +324,7 @@ void sek_worker_in_force(struct sek_worker *w, uint32_t id)
         return;
     sek_info("%s", w->in_force);
     w->in_force[0] = '\0';
+    w->version = w->taken;
     if (w->client)
         sek_client_confirm(w->client);
 }

@@ -163,7 +163,7 @@ static json_t *status(struct sek_worker *w)
         json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:i, s:s, s:I, s:o, s:o, s:o, s:O}", "version",
                   SEK_VERSION, "device", w->client ? sek_client_device(w->client) : "", "tenant",
                   w->client ? sek_client_tenant(w->client) : "", "link", (int)w->link_up, "bundle",
-                  (json_int_t)(w->client ? sek_client_bundle_version(w->client) : 0), "backlog",
+                  (json_int_t)w->version, "backlog",
                   (json_int_t)(w->client ? sek_client_backlog(w->client) : 0), "patches",
                   (json_int_t)json_array_size(list), "rules", (int)sek_entry_rules(w->entry),
                   "lockdown", sek_worker_lockdown(w), "uptime_s",

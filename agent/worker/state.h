@@ -84,6 +84,7 @@ struct sek_worker {
     unsigned verdict_count;
     uint64_t started_us;
     char in_force[200]; /* what is said of the last bundle when the guard has carried it out; "" */
+    uint64_t taken, version; /* of the last bundle, and of the one in force; 0: none */
     uint32_t bundles;   /* handed to the guard since the start */
     struct {
         json_t *status, *why;
