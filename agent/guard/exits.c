@@ -93,30 +93,35 @@ static enum sek_error attach(struct sek_exits *exits, struct exit *skel, int cgr
     return SEK_OK;
 }
 
+const char *sek_exits_below_mount(const char *path)
+{
+    static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
+        size_t len = strlen(mounts[i]);
+        if (!strncmp(path, mounts[i], len) && (path[len] == '/' || !path[len]))
+            return path + len;
+    }
+    return NULL;
+}
+
 /* A network namespace made by ip-netns, and many containers, have a /sys without the cgroup tree:
  * then the tree is mounted for ourselves only, attached nowhere, and PATH is found in it. */
 int sek_exits_cgroup(const char *path)
 {
-    static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+    const char *rest = sek_exits_below_mount(path);
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 || errno != ENOENT)
+    if (fd >= 0 || errno != ENOENT || !rest)
         return fd;
-    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
-        size_t len = strlen(mounts[i]);
-        if (strncmp(path, mounts[i], len) != 0 || (path[len] != '/' && path[len] != '\0'))
-            continue;
-        const char *rest = path + len + strspn(path + len, "/");
-        int tree = -1, context = fsopen("cgroup2", FSOPEN_CLOEXEC);
-        if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-            tree = fsmount(context, FSMOUNT_CLOEXEC, 0);
-        if (tree >= 0)
-            fd = openat(tree, *rest ? rest : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (context >= 0)
-            close(context);
-        if (tree >= 0)
-            close(tree);
-        break;
-    }
+    rest += strspn(rest, "/");
+    int tree = -1, context = fsopen("cgroup2", FSOPEN_CLOEXEC);
+    if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+        tree = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    if (tree >= 0)
+        fd = openat(tree, *rest ? rest : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (context >= 0)
+        close(context);
+    if (tree >= 0)
+        close(tree);
     return fd;
 }
 
@@ -144,14 +149,16 @@ enum sek_error sek_exits_open(const char *cgroup,
     struct exit *skel = NULL;
     struct sek_exits *exits = calloc(1, sizeof *exits);
     int fd = sek_exits_cgroup(cgroup);
+    if (exits) { /* closing it must close nothing else */
+        memset(exits->links, -1, sizeof exits->links);
+        exits->egress_link = -1;
+        exits->cgroup = fd;
+    }
     if (!exits || fd < 0) {
         rc = sek_fail(fault, SEK_ENOTFOUND, "%s: cannot open the cgroup: %s", cgroup,
                       strerror(errno));
         goto done;
     }
-    memset(exits->links, -1, sizeof exits->links);
-    exits->egress_link = -1;
-    exits->cgroup = fd;
     exits->on_record = on_record;
     exits->arg = arg;
     sek_ebpf_quiet();

@@ -45,6 +45,9 @@ enum sek_error sek_exits_each_packet(struct sek_exits *exits, struct sek_fault *
 /* The process that connected the socket with this COOKIE; 0: not known. */
 int32_t sek_exits_owner(const struct sek_exits *exits, uint64_t cookie);
 
+/* What PATH names in the tree of cgroups ("/apps", "" for its root); NULL: it is not below a mount of
+ * that. */
+const char *sek_exits_below_mount(const char *path);
 /* Open the cgroup at PATH, also where /sys does not show it; -1 with errno. */
 int sek_exits_cgroup(const char *path);
 /* Can the kernel's programs tell who calls? Without, nothing is refused for not being learned. */

@@ -23,17 +23,11 @@ static bool prevents(const struct sek_guard *g)
 /* Is the process below the cgroup that exit control covers? Its line is "0::/PATH". */
 static bool is_covered(const struct sek_guard *g, int32_t pid)
 {
-    static const char *const mounts[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
-    const char *cgroup = sek_guard_cgroup(g->settings);
+    const char *cgroup = sek_exits_below_mount(sek_guard_cgroup(g->settings));
     char path[48], *text = NULL;
     size_t len;
-    for (size_t i = 0; i < sizeof mounts / sizeof mounts[0]; i++) {
-        size_t n = strlen(mounts[i]);
-        if (!strncmp(cgroup, mounts[i], n) && (cgroup[n] == '/' || !cgroup[n])) {
-            cgroup += n;
-            break;
-        }
-    }
+    if (!cgroup)
+        cgroup = sek_guard_cgroup(g->settings);
     size_t n = strlen(cgroup);
     while (n && cgroup[n - 1] == '/')
         n--;
