@@ -12,6 +12,9 @@
 
 #define TABLE "inet sekisho"
 
+/* Behind the family: what names a connection in the sets of settled ones. */
+#define CONNECTION "daddr . meta l4proto . th dport . th sport"
+
 const char *sek_queue_backend_name(enum sek_queue_backend backend)
 {
     static const char *const names[] = {"none", "nft queue", "nft with the NFQUEUE target"};
@@ -26,8 +29,7 @@ static enum sek_error nft(const char *script, struct sek_fault *fault)
 
 /* --- the table ------------------------------------------------------------------------------- */
 
-/* For one family: the sets, and in the chains `settle` and `looked` what asks them. A new connection
- * may have the ports of an old one. */
+/* For one family: the sets, and in the chains `settle` and `looked` what fills and asks them. */
 static void write_sets(struct sek_text *t, const char *type, int number)
 {
     sek_text_printf(t,
@@ -40,19 +42,17 @@ static void write_sets(struct sek_text *t, const char *type, int number)
 static void write_settle(struct sek_text *t, const char *family, int number)
 {
     sek_text_printf(t,
-                    "  meta l4proto tcp update @settled%d { %s daddr . meta l4proto . th dport . th "
-                    "sport timeout 1h }\n"
-                    "  meta l4proto udp update @settled%d { %s daddr . meta l4proto . th dport . th "
-                    "sport timeout 3m }\n",
+                    "  meta l4proto tcp update @settled%d { %s " CONNECTION " timeout 1h }\n"
+                    "  meta l4proto udp update @settled%d { %s " CONNECTION " timeout 3m }\n",
                     number, family, number, family);
 }
 
+/* A new connection may have the ports of an old one. */
 static void write_looked(struct sek_text *t, const char *family, int number)
 {
     sek_text_printf(t,
-                    "  tcp flags & (syn | ack) == syn delete @settled%d { %s daddr . meta l4proto . "
-                    "th dport . th sport }\n"
-                    "  %s daddr . meta l4proto . th dport . th sport @settled%d goto settle\n",
+                    "  tcp flags & (syn | ack) == syn delete @settled%d { %s " CONNECTION " }\n"
+                    "  %s " CONNECTION " @settled%d goto settle\n",
                     number, family, family, number);
 }
 

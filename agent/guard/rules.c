@@ -57,7 +57,7 @@ static void take_state(struct sek_guard *g, const struct sek_confirm_status *s)
     char why[120];
     g->rules.in_force = s->confirmed || s->pending;
     g->rules.pending = s->pending;
-    g->rules.look_at = s->pending ? sek_clock_mono_us() + PENDING_US : UINT64_MAX;
+    g->rules.look_at = sek_clock_mono_us() + PENDING_US;
     g->state.firewall_pending = s->pending && s->origin == SEK_ORIGIN_POLICY;
     memcpy(g->rules.digest, s->digest, sizeof g->rules.digest);
     memcpy(g->rules.environment, s->environment, sizeof g->rules.environment);
