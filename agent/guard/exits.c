@@ -160,7 +160,7 @@ enum sek_error sek_exits_open(const char *cgroup,
     sek_ebpf_quiet();
     skel = load(exits);
     if (!skel) {
-        rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF: the kernel does not load the programs: %s",
+        rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF as of Linux 5.8: %s",
                       strerror(errno));
         goto done;
     }
