@@ -64,7 +64,7 @@ enum sek_error sek_shield_open(const char *state, struct sek_shield **out, struc
 {
     *out = NULL;
     if (!sek_ebpf_runs_lsm())
-        return sek_fail(fault, SEK_EUNSUPPORTED, "no BPF LSM (Linux 5.7 with bpf in lsm=)");
+        return sek_fail(fault, SEK_EUNSUPPORTED, "no BPF LSM (Linux 5.10 with bpf in lsm=)");
     struct sek_shield *s = calloc(1, sizeof *s);
     struct shield *skel = s ? shield__open_and_load() : NULL;
     if (!skel) {
