@@ -96,12 +96,14 @@ static enum sek_error fill(struct sek_shield *s, struct shield *skel, const char
 enum sek_error sek_shield_open(const char *state, const char *const *setters,
                                struct sek_shield **out, struct sek_fault *fault)
 {
+    *out = NULL;
+    if (!sek_ebpf_runs_lsm())
+        return sek_fail(fault, SEK_EUNSUPPORTED, "no BPF LSM (Linux 5.10 with bpf in lsm=)");
     struct sek_shield *s = calloc(1, sizeof *s);
     struct shield *skel = s ? shield__open_and_load() : NULL;
-    *out = NULL;
     if (!skel) {
         free(s);
-        return sek_fail(fault, SEK_EUNSUPPORTED, "no BPF LSM");
+        return sek_fail(fault, SEK_EUNSUPPORTED, "BPF LSM: %s", sek_ebpf_why(errno));
     }
     s->own = s->setters = -1;
     s->paths = setters;

@@ -116,7 +116,7 @@ export const sentences: readonly (readonly [string, string])[] = [
   ["fanotify only", "fanotifyのみ"],
   ["memfd is free", "メモリー上の実行は防げません"],
   ["{}: forced ends and clock changes are reported, not refused", "{0}：強制終了と時計の変更は、拒否せず通知します"],
-  ["no BPF LSM", "BPF LSMなし"],
+  ["no BPF LSM (Linux 5.10 with bpf in lsm=)", "BPF LSMなし（Linux 5.10以降とlsm=のbpfが必要）"],
   ["BPF LSM: signals, tracing, changes of the state, the clock", "BPF LSM：シグナル、追跡、状態の書き換え、時計の変更を拒否"],
   ["{}; it is started again", "{0}（再起動します）"],
   ["{} files", "{0}個のファイル"],
