@@ -241,13 +241,32 @@ static void serve_children(struct sek_guard *g)
     }
 }
 
-/* Records, counters, "ready", or the keeper's last words. */
+static void keeper_is_ready(struct sek_guard *g, const struct sek_keeper_ready *r)
+{
+    if (r->mode == SEK_LOCKDOWN_OFF) {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%s", r->why);
+    } else if (r->mode != r->wanted) {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_PARTIAL,
+                       r->failed ? "what is there could not be registered (see the log), %s waits"
+                                 : "what is there is being registered, then %s begins",
+                       sek_lockdown_mode_name(r->wanted));
+    } else {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN,
+                       r->programs ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
+                       r->programs ? "fanotify, eBPF%s%.98s" : "fanotify only; memfd is free%s: %.98s",
+                       r->lsm ? ", BPF LSM" : "", r->why);
+    }
+    g->state.inside_mode = r->mode;
+    sek_guard_send_state(g);
+}
+
+/* Records, counters, or what is in force. */
 static void serve_records(struct sek_guard *g)
 {
     union {
         struct sek_lockdown_record record;
         uint64_t counters[3];
-        char text[600];
+        struct sek_keeper_ready ready;
     } u;
     ssize_t n;
     while (g->record_fd >= 0 && (n = recv(g->record_fd, &u, sizeof u, MSG_DONTWAIT)) > 0) {
@@ -260,17 +279,8 @@ static void serve_records(struct sek_guard *g)
             g->state.lockdown_denied = u.counters[1];
             g->state.lockdown_learned = u.counters[2];
             sek_guard_state_soon(g);
-        } else if (n >= 2 && u.text[0] == '\1') {
-            bool programs = u.text[1] != 'n', lsm = u.text[1] == 'l';
-            sek_guard_part(g, SEK_STATE_LOCKDOWN,
-                           programs ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
-                           programs ? "fanotify, eBPF%s%.*s" : "fanotify only; memfd is free%s: %.*s",
-                           lsm ? ", BPF LSM" : "", (int)(n > 100 ? 98 : n - 2), u.text + 2);
-            sek_guard_send_state(g);
-        } else {
-            sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%.*s",
-                           (int)(n > 150 ? 150 : n), u.text);
-            sek_guard_send_state(g);
+        } else if (n == sizeof u.ready) {
+            keeper_is_ready(g, &u.ready);
         }
     }
 }

@@ -78,6 +78,12 @@ const char *sek_guard_cgroup(const struct sek_settings *settings);
 
 /* guard_children.c: the processes that the guard starts. */
 enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fault);
+/* A message from the keeper: what is in force, or in WHY with mode off why nothing is. */
+struct sek_keeper_ready {
+    uint8_t mode, wanted; /* enum sek_lockdown_mode, see struct sek_keeper_cover */
+    uint8_t programs, lsm, failed;
+    char why[155];
+};
 void sek_guard_start_keeper(struct sek_guard *g);
 void sek_guard_stop_keeper(struct sek_guard *g);
 void sek_guard_collect_inventory(struct sek_guard *g);

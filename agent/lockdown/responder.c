@@ -437,6 +437,7 @@ static bool serve_control(struct responder *r)
         memcpy(&fd, CMSG_DATA(c), sizeof fd);
         load_allowlist(r, fd);
         close(fd);
+        return send(r->options->control_fd, "l", 1, MSG_NOSIGNAL) == 1;
     }
     return true;
 }

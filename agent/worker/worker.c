@@ -205,14 +205,12 @@ static void take_inventory(struct sek_worker *w, int fd)
 static void take_lockdown(struct sek_worker *w, struct sek_lockdown_record *record)
 {
     struct sek_text t = {0};
-    uint8_t mode = w->filter.inside_mode;
     record->path[sizeof record->path - 1] = '\0';
     record->program[sizeof record->program - 1] = '\0';
     /* What is learned is many and no alarm: it stays on the device, in the allowlist. */
     if (record->what == SEK_LOCKDOWN_LEARNED)
         return;
-    sek_event_lockdown(
-        &t, record, sek_lockdown_mode_name(mode <= SEK_LOCKDOWN_ENFORCE ? mode : SEK_LOCKDOWN_OFF));
+    sek_event_lockdown(&t, record, sek_worker_lockdown(w));
     w->counters.lockdown_events++;
     sek_worker_event(w, &t);
     sek_text_free(&t);

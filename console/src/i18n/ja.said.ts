@@ -115,6 +115,8 @@ export const sentences: readonly (readonly [string, string])[] = [
   ["listen() without bind() is not seen", "bind()のないlisten()は検知できません"],
   ["fanotify only", "fanotifyのみ"],
   ["memfd is free", "メモリー上の実行は防げません"],
+  ["what is there is being registered, then {} begins", "今あるプログラムを登録中（完了後に{0}を開始）"],
+  ["what is there could not be registered (see the log), {} waits", "今あるプログラムを登録できません（ログを参照）。{0}は保留中です"],
   ["{}: forced ends and clock changes are reported, not refused", "{0}：強制終了と時計の変更は、拒否せず通知します"],
   ["no BPF LSM (Linux 5.10 with bpf in lsm=)", "BPF LSMなし（Linux 5.10以降とlsm=のbpfが必要）"],
   ["BPF LSM: signals, tracing, changes of the state, the clock", "BPF LSM：シグナル、追跡、状態の書き換え、時計の変更を拒否"],
