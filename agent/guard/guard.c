@@ -257,6 +257,7 @@ static void keeper_is_ready(struct sek_guard *g, const struct sek_keeper_ready *
                        r->lsm ? ", BPF LSM" : "", r->why);
     }
     g->state.inside_mode = r->mode;
+    g->service.keeper_said = true;
     sek_guard_send_state(g);
 }
 
@@ -350,6 +351,7 @@ static void serve_time(struct sek_guard *g)
         sek_error_log("%s", fault.message);
     if (now >= g->inventory_at)
         sek_guard_collect_inventory(g);
+    sek_guard_service_look(g, beat);
 }
 
 /* Milliseconds until something is due. Executions are drained with the beat, unless there are many. */
@@ -417,6 +419,7 @@ static void guard_loop(struct sek_guard *g)
 static void guard_close(struct sek_guard *g)
 {
     char path[256];
+    sek_guard_service_close(g);
     if (g->worker > 0) {
         close(g->worker_fd); /* end of file: it closes its spool and ends */
         for (int i = 0; i < 200 && waitpid(g->worker, NULL, WNOHANG) == 0; i++)
@@ -458,6 +461,7 @@ enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fau
         .record_fd = -1,
     };
     sek_duties_init(&g);
+    sek_guard_service_open(&g);
     enum sek_error rc = guard_open(&g, fault);
     if (!rc) {
         sek_info("protecting this device");

@@ -38,6 +38,12 @@ struct sek_guard {
     unsigned failures; /* of the worker, one after the other */
     struct sek_shield *shield; /* NULL: this kernel has none */
     int clock_fd;
+    struct {
+        bool synced;      /* the worker handed over what it had at its start */
+        bool keeper_said; /* what is in force */
+        bool ready;       /* the service manager knows */
+        uint64_t late_at; /* us, monotonic: it is told in any case */
+    } service;
     bool forced; /* the agent before this one was ended by force */
     struct sek_duty_process duties[SEK_DUTIES];
     struct {
@@ -64,6 +70,11 @@ void sek_guard_tamper_stopped(struct sek_guard *g, int32_t pid, uint32_t uid);
 /* An attempt to remove the agent: TEXT is the token that was given. */
 void sek_guard_unlock(struct sek_guard *g, uint32_t id, struct sek_unlock *unlock);
 void sek_guard_tamper_close(struct sek_guard *g);
+
+/* service.c: what the service manager is told. */
+void sek_guard_service_open(struct sek_guard *g);
+void sek_guard_service_look(struct sek_guard *g, bool beat);
+void sek_guard_service_close(const struct sek_guard *g);
 
 /* rules.c: the firewall rules of the policy. */
 void sek_guard_rules_open(struct sek_guard *g);

@@ -254,6 +254,7 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         sek_passed_packet(g, &m->judge);
         break;
     case SEK_MESSAGE_SYNC:
+        g->service.synced = true;
         sek_message_send(g->worker_fd, SEK_MESSAGE_SYNCED, m->id, NULL, 0, -1);
         break;
     case SEK_MESSAGE_ALLOWLIST:

@@ -381,6 +381,7 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     if ((rc = sek_worker_hold_open(w, fault)) || (rc = open_link(w, folder, fault)))
         return rc;
     sek_worker_refilter(w);
+    sek_worker_ask(w, SEK_MESSAGE_SYNC, w->bundles, NULL, 0);
     return SEK_OK;
 }
 

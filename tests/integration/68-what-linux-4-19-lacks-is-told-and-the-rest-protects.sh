@@ -49,6 +49,7 @@ says "integrity *partial .*inotify, without processes: fanotify with names, as o
 says "worker sandbox *partial .*no Landlock"
 ready grep -q "$M/known" "$T/state/lockdown/allowlist" || fail "nothing is learned"
 agent lockdown enforce >/dev/null
+ready sh -c "'$AGENT' --config '$T/agent.yaml' --json status | grep -q '\"lockdown\": *\"enforce\"'" || fail "enforce does not begin"
 says "lockdown *\(full\|partial\) *fanotify"
 cp /bin/ls "$T/ls"
 ready sh -c "cat '$T/ls' > '$M/evil' && chmod +x '$M/evil' && ! '$M/evil' -d / && ! cat '$M/evil'" || fail "an unregistered program runs"
