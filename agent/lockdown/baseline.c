@@ -46,7 +46,7 @@ static enum sek_error remember(const struct sek_baseline *b, const char *text, c
                                struct sek_fault *fault)
 {
     char path[PATH_MAX];
-    if (has_line(text, line))
+    if (b->forget || has_line(text, line))
         return SEK_OK;
     remembered_path(b, path);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -59,6 +59,8 @@ static enum sek_error remember(const struct sek_baseline *b, const char *text, c
 
 bool sek_baseline_complete(const struct sek_baseline *b)
 {
+    if (b->forget)
+        return !b->folders && !b->packages;
     char *text = remembered(b);
     bool all = text && (!b->packages || has_line(text, packages_line));
     for (unsigned i = 0; i < b->scope_count && all && b->folders; i++)

@@ -5,6 +5,7 @@
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/kernel.h"
 #include "agent/lockdown/lease.h"
+#include "agent/lockdown/opener.h"
 #include "agent/lockdown/script.h"
 #include "agent/lockdown/updater.h"
 #include "agent/settle.h"
@@ -218,6 +219,8 @@ static bool allow_unknown(struct responder *r, struct question *q, bool updater)
     }
     if (r->shared->mode != SEK_LOCKDOWN_LEARN && may_be_read(r, q))
         return true;
+    if (!q->exec && q->lease == SEK_LEASE_WRITER && sek_opener_only_writes(q->pid))
+        return true; /* a shell that makes a script, say */
     switch (r->shared->mode) {
     case SEK_LOCKDOWN_LEARN:
         if (q->lease != SEK_LEASE_WRITER)
