@@ -1,9 +1,9 @@
 /* The order matters: user first (it needs rights), system call filter last (it forbids the rest). */
 #include "lib/base/sandbox.h"
+#include "lib/base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <grp.h>
 #include <linux/landlock.h>
 #include <pwd.h>
@@ -26,16 +26,15 @@
 
 static enum sek_error give_folder(const char *folder, uid_t uid, gid_t gid, struct sek_fault *fault)
 {
-    char *const paths[] = {(char *)folder, NULL};
     enum sek_error rc = SEK_OK;
-    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    struct sek_tree *tree = sek_tree_open(folder, false);
     if (!tree)
         return sek_fail(fault, SEK_EIO, "%s: cannot read: %s", folder, strerror(errno));
-    for (FTSENT *entry; !rc && (entry = fts_read(tree));)
-        if (entry->fts_info != FTS_DP && lchown(entry->fts_path, uid, gid))
-            rc = sek_fail(fault, SEK_EIO, "%s: cannot change the owner: %s", entry->fts_path,
-                          strerror(errno));
-    fts_close(tree);
+    for (const struct sek_tree_entry *e; !rc && (e = sek_tree_next(tree));)
+        if (e->kind == SEK_TREE_UNREADABLE || lchown(e->path, uid, gid))
+            rc = sek_fail(fault, SEK_EIO, "%s: cannot change the owner: %s", e->path,
+                          strerror(e->error ? e->error : errno));
+    sek_tree_close(tree);
     return rc;
 }
 
