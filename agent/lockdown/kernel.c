@@ -4,6 +4,7 @@
 #include "agent/ebpf.h"
 #include "agent/lockdown/script.h"
 #include "bpf/lockdown.skel.h"
+#include "lib/base/linux.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

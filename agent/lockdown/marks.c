@@ -2,6 +2,7 @@
 #include "agent/lockdown/marks.h"
 #include "agent/lockdown/kernel.h"
 #include "agent/lockdown/overlay.h"
+#include "lib/base/linux.h"
 #include "lib/base/log.h"
 
 #include <errno.h>

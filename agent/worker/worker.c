@@ -6,10 +6,10 @@
 #include "agent/worker/sandbox.h"
 #include "agent/settle.h"
 #include "lib/base/clock.h"
+#include "lib/base/heap.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -389,7 +389,7 @@ int sek_worker_run(const struct sek_worker_options *options)
 {
     static struct sek_worker w;
     struct sek_fault fault;
-    mallopt(M_ARENA_MAX, 1);
+    sek_heap_share();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the guard, which ends us in order */
     signal(SIGTERM, SIG_IGN);

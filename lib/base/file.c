@@ -1,5 +1,6 @@
 /* File helpers that never leave a half-written file behind. */
 #include "lib/base/file.h"
+#include "lib/base/linux.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
 /* Folders are opened from their parents, so that nobody can put a link in the way. A folder with another
  * device number is a subvolume when statx(2) calls its mount the same (Linux 5.8), and else a mount. */
 #include "lib/base/tree.h"
+#include "lib/base/linux.h"
 
 #include <dirent.h>
 #include <errno.h>
