@@ -2,7 +2,9 @@
 #   make              build the four programs (and the console, when node is there)
 #   make SAN=1        the same with ASan and UBSan, under build/san
 #   make ARCH=arm64   the agent for another Debian architecture (arm64, armhf), under build/arm64
-BUILD ?= build$(if $(SAN),/san)$(if $(ARCH),/$(ARCH))
+#   make LIBC=musl agent   the agent as one static program with the musl C library, under build/musl;
+#                     with ARCH=... under build/musl/ARCH
+BUILD ?= build$(if $(SAN),/san)$(if $(LIBC),/$(LIBC))$(if $(ARCH),/$(ARCH))
 CLANG ?= clang
 
 # A cross build takes headers and libraries from build/ARCH/sysroot (scripts/sysroot makes it).
@@ -11,10 +13,19 @@ TRIPLET_armhf := arm-linux-gnueabihf
 TRIPLET := $(TRIPLET_$(ARCH))
 ifdef ARCH
 $(if $(TRIPLET),,$(error ARCH=$(ARCH): expected arm64 or armhf))
+endif
+ifdef LIBC
+# Compiler and libraries of scripts/musl-libraries, from Debian's sources.
+$(if $(filter musl,$(LIBC)),,$(error LIBC=$(LIBC): expected musl))
+LIBRARIES := $(abspath $(BUILD)/libraries)
+CC := $(LIBRARIES)/cc
+PKG_CONFIG_LIBDIR := $(LIBRARIES)/usr/lib/pkgconfig
+MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(if $(ARCH),armv7l,$(shell uname -m)))
+else ifdef ARCH
 SYSROOT := $(abspath $(BUILD)/sysroot)
 CC := $(TRIPLET)-gcc --sysroot=$(SYSROOT) -Wl,-rpath-link,$(SYSROOT)/usr/lib/$(TRIPLET)
-export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig
-export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLET)/pkgconfig:$(SYSROOT)/usr/share/pkgconfig
+PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
 MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,armv7l)
 else
 CC ?= cc
@@ -34,13 +45,13 @@ VERSION := 0.1.0
 
 # One pkg-config name a line; the tests add cmocka.
 # Processors that neither Hyperscan nor Vectorscan is made for have lib/base/matcher.c.
-WITHOUT_HYPERSCAN ?= $(if $(filter armhf,$(ARCH)),1)
+WITHOUT_HYPERSCAN ?= $(if $(filter armhf,$(ARCH))$(LIBC),1)
 LIB_PC := $(if $(WITHOUT_HYPERSCAN),,libhs) libpcre2-8 openssl libevent libevent_openssl jansson yaml-0.1 libzstd zlib libbrotlidec liblzma
-PC      = $(shell pkg-config --cflags $(1) 2>/dev/null)
-PL      = $(shell pkg-config --libs $(1) 2>/dev/null)
+# (What make exports, its own $(shell) does not get.)
+PL      = $(shell $(if $(PKG_CONFIG_LIBDIR),PKG_CONFIG_LIBDIR='$(PKG_CONFIG_LIBDIR)' PKG_CONFIG_SYSROOT_DIR='$(PKG_CONFIG_SYSROOT_DIR)') pkg-config $(if $(LIBC),--static) --libs $(1) 2>/dev/null)
 
 CFLAGS  ?=
-override CFLAGS += $(if $(WITHOUT_HYPERSCAN),-DSEK_WITHOUT_HYPERSCAN)
+override CFLAGS += $(if $(WITHOUT_HYPERSCAN),-DSEK_WITHOUT_HYPERSCAN) $(if $(LIBC),-isystem $(LIBRARIES)/usr/include)
 ALL_CFLAGS = -std=gnu17 $(OPT) $(WARN) $(HARDEN) -I. -I$(BUILD) -DSEK_VERSION='"$(VERSION)"' \
              -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -ffunction-sections -fdata-sections -MMD -MP $(CFLAGS)
 LINK     = $(OPT) -pie -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
@@ -53,6 +64,10 @@ CLI_SRC     := $(wildcard cli/*.c)
 BPF_SRC     := $(wildcard bpf/*.bpf.c)
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
+
+ifdef LIBC
+UNIT_SRC := $(filter-out $(shell grep -lE '^/\* objects:.*(manager|gateway)/' tests/unit/*.c),$(UNIT_SRC))
+endif
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIBA := $(BUILD)/libsekisho.a
@@ -68,6 +83,13 @@ agent: $(BUILD)/agent/sekisho-agent
 sysroot:
 	@scripts/sysroot $(ARCH) $(SYSROOT)
 .DEFAULT_GOAL := all
+
+ifdef LIBC
+LIBRARIES_OF := $(if $(ARCH),$(ARCH),$(shell dpkg --print-architecture))
+$(LIBRARIES)/.complete: scripts/musl-libraries scripts/debian-sources
+	@scripts/musl-libraries $(LIBRARIES_OF) $(LIBRARIES) build/musl/sources
+$(call obj,$(LIB_SRC) $(AGENT_SRC)): | $(LIBRARIES)/.complete
+endif
 all: programs $(if $(wildcard console/package.json),console) ## build the programs and the console
 
 # The console is built when node is there; the manager serves console/dist.
@@ -107,8 +129,8 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)bpftool gen skeleton $< name $* > $@
 $(call obj,$(AGENT_SRC) $(GATEWAY_SRC)): | $(SKEL)
 
-AGENT_PC   := libbpf libmnl libseccomp libcap
-GATEWAY_PC := libbpf libmnl libseccomp libcap libpcap
+AGENT_PC   := libbpf libseccomp libcap
+GATEWAY_PC := libbpf libseccomp libcap libpcap
 MANAGER_PC := sqlite3 libseccomp
 $(BUILD)/agent/sekisho-agent: $(call obj,$(AGENT_SRC)) $(LIBA)
 	@mkdir -p $(@D)
@@ -133,7 +155,7 @@ unit_objects = $(call obj,$(shell sed -n 's|^/\* objects: \(.*\) \*/|\1|p' $(1))
 $(BUILD)/tests/%: tests/unit/%.c $$(call unit_objects,tests/unit/$$*.c) $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
+	$(Q)$(CC) $(ALL_CFLAGS) $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,cmocka $(LIB_PC) libbpf libseccomp libcap $(if $(LIBC),,sqlite3 libpcap)) -lm -lpthread
 
 # Programs that `make bench` measures with.
 $(BUILD)/bench/%: bench/%.c $(call obj,gateway/capture/file.c gateway/load.c) $(LIBA)
@@ -162,7 +184,7 @@ $(BUILD)/bypass/%:
 $(BUILD)/fuzz/%: tests/fuzz/%.c $$(call unit_objects,tests/fuzz/$$*.c) $(LIBA)
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,$(LIB_PC) sqlite3 libmnl libbpf libseccomp libcap libpcap) -lm -lpthread
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LINK) $< $(filter %.o,$^) $(LIBA) -o $@ $(call PL,$(LIB_PC) sqlite3 libbpf libseccomp libcap libpcap) -lm -lpthread
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC)) $(BUILD)/fuzz/protocols
 # One target for each protocol: the same program, which goes by its name.
 $(BUILD)/fuzz/protocols: $(BUILD)/fuzz/fuzz_app_protocols

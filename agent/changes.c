@@ -247,7 +247,8 @@ static enum sek_error mark_system(struct fan *f, const char *path, struct sek_fa
     if (fanotify_mark(f->base.fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, f->mask | FAN_ONDIR, AT_FDCWD,
                       folder))
         return sek_fail(fault, SEK_EIO, "%s: cannot mark the file system: %s", folder,
-                        strerror(errno));
+                        errno == ENODEV ? "it has no number (tmpfs before Linux 5.13)"
+                                        : strerror(errno));
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return sek_fail(fault, SEK_EIO, "%s: %s", folder, strerror(errno));
@@ -275,7 +276,7 @@ static enum sek_error fan_open(const struct sek_changes_options *o, struct sek_c
     if (!f->targets)
         f->base.fd = fanotify_init(flags, O_RDONLY);
     if (f->base.fd < 0)
-        rc = sek_fail(fault, SEK_EUNSUPPORTED, "fanotify with names: %s", strerror(errno));
+        rc = sek_fail(fault, SEK_EUNSUPPORTED, "fanotify with names, as of Linux 5.9: %s", strerror(errno));
     snprintf(f->base.how, sizeof f->base.how, "fanotify, changes with their process%s",
              f->targets ? ""
                         : "; repeated changes of one name may be told as one (before Linux 5.17)");

@@ -5,6 +5,8 @@
 
 #include "lib/base/error.h"
 
+#include <stdbool.h>
+
 struct bpf_object;
 
 void sek_ebpf_quiet(void);
@@ -14,5 +16,11 @@ int sek_ebpf_keep(int fd);
  * room for MAX, and *COUNT says how many there are, also after an error. The caller closes them. */
 enum sek_error sek_ebpf_attach(struct bpf_object *object, int *links, unsigned max, unsigned *count,
                                struct sek_fault *fault);
+
+/* Do BPF LSM programs take effect? A kernel that has BPF LSM attaches them also when `bpf` is not among
+ * the security modules that run, and then never calls them. */
+bool sek_ebpf_runs_lsm(void);
+/* Why programs that need type information were not loaded: ERROR, or that there is none. */
+const char *sek_ebpf_why(int error);
 
 #endif

@@ -2,8 +2,8 @@
  * tombstones. Keys are 64 bits of a hash over file system and handle: two folders meet by chance
  * only once in 2^64. */
 #include "agent/folders.h"
+#include "lib/base/tree.h"
 
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -112,12 +112,10 @@ void sek_folders_learn(struct sek_folders *f, const char *path)
 
 void sek_folders_walk(const char *path, void (*visit)(void *arg, const char *path), void *arg)
 {
-    char *const roots[] = {(char *)(uintptr_t)path, NULL};
-    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-    for (FTSENT *e; tree && (e = fts_read(tree));) {
-        if (e->fts_info == FTS_D)
-            visit(arg, e->fts_path);
+    struct sek_tree *tree = sek_tree_open(path, false);
+    for (const struct sek_tree_entry *e; tree && (e = sek_tree_next(tree));) {
+        if (e->kind == SEK_TREE_FOLDER)
+            visit(arg, e->path);
     }
-    if (tree)
-        fts_close(tree);
+    sek_tree_close(tree);
 }

@@ -83,6 +83,7 @@ struct sek_filter {
     uint8_t strict_scripts; /* 1: every text that an interpreter opens is a script */
     uint8_t window_only;    /* 1: updaters are trusted within a maintenance window only */
     uint8_t trust_packages; /* 1: what the package database vouches for is registered */
+    uint8_t listed_only;    /* 1: what is on the device does not count as registered */
     uint8_t unlearned;      /* SEK_EXIT_ALLOW_ALL...: destinations that were not learned */
     uint8_t listeners;      /* the same of ports */
     uint8_t resolvers;      /* 1: look at the ports of encrypted DNS */

@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Programs that set the clock from a network, a GPS or PTP clock, or a virtual machine's host. */
+static const char *const time_keepers[] = {
+    "/usr/sbin/chronyd",   "/usr/lib/systemd/systemd-timesyncd", "/lib/systemd/systemd-timesyncd",
+    "/usr/sbin/ntpd",      "/usr/sbin/ntpsec",                   "/usr/sbin/openntpd",
+    "/usr/sbin/ptp4l",     "/usr/sbin/phc2sys",                  "/usr/sbin/ptpd",
+    "/usr/bin/qemu-ga",    "/usr/sbin/qemu-ga",                  "/usr/bin/vmtoolsd",
+    "/usr/sbin/VBoxService"};
+
 static void read_list(struct sek_config *c, const char *key, const char **out)
 {
     for (int i = 0; i < SEK_SETTINGS_LIST - 1; i++) {
@@ -41,8 +49,11 @@ static enum sek_error read_all(struct sek_settings *s, struct sek_fault *fault)
     read_list(c, "spare", s->spare);
     read_list(c, "lockdown.scopes", s->scopes);
     read_list(c, "lockdown.updaters", s->updaters);
+    read_list(c, "clock.setters", s->clock_setters);
     if (!s->updaters[0])
         s->updaters[0] = "/usr/bin/dpkg";
+    if (!s->clock_setters[0])
+        memcpy(s->clock_setters, time_keepers, sizeof time_keepers);
     if ((rc = sek_config_number(c, "inventory.interval_s", 5, 86400, &s->inventory_interval,
                                 fault)) ||
         (rc = sek_config_number(c, "entry.queue", 0, 65535, &s->entry_queue, fault)) ||

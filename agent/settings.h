@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#define SEK_SETTINGS_LIST 9 /* entries of a list, with the NULL */
+#define SEK_SETTINGS_LIST 17 /* entries of a list, with the NULL */
 
 struct sek_settings {
     const char *path;                        /* of the file, for messages */
@@ -19,6 +19,7 @@ struct sek_settings {
     const char *cgroup;                      /* exit control covers this cgroup v2 folder */
     const char *spare[SEK_SETTINGS_LIST];    /* addresses and prefixes that are never blocked */
     const char *updaters[SEK_SETTINGS_LIST]; /* programs that install software */
+    const char *clock_setters[SEK_SETTINGS_LIST]; /* programs that may set the clock */
     const char *scopes[SEK_SETTINGS_LIST];   /* lockdown mounts, when the policy names none */
     const char *standalone;  /* folder in a bundle's form, used while the device is not enrolled */
     long inventory_interval; /* seconds */

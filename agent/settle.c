@@ -1,9 +1,9 @@
 /* Only segments that the loader mapped without write permission are dropped: they equal the file.
  * Relocated read-only data lies in writable segments and is left alone. */
 #include "agent/settle.h"
+#include "lib/base/heap.h"
 
 #include <link.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,6 +26,6 @@ static int drop_code(struct dl_phdr_info *object, size_t size, void *arg)
 
 void sek_settle(void)
 {
-    malloc_trim(0);
+    sek_heap_give_back();
     dl_iterate_phdr(drop_code, NULL);
 }

@@ -1,5 +1,7 @@
 /* The agent's shield, by BPF LSM: nobody but the service manager (process 1) and the agent itself may
  * end, stop or trace the agent's processes, or remove, rename or write what is in its state folder.
+ * The clock is set by the programs that keep the time only: who can set it can bring back the change
+ * time of a file, and make the agent's records lie.
  * Its processes are found by descent: what the first of them forks belongs to it. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -16,10 +18,12 @@ char LICENSE[] SEC("license") = "GPL";
 #define SIGCONT       18
 #define FMODE_WRITE   2
 #define PTRACE_ATTACH 2
+#define CAP_SYS_TIME  25
 #define DEPTH         6 /* folders from a file up to the state folder, at most */
 
 MAP(own, BPF_MAP_TYPE_HASH, 256, __u32, __u8); /* thread groups */
-ONE(folder, struct sek_shield_folder);
+ONE(folder, struct sek_shield_file);
+MAP(setters, BPF_MAP_TYPE_HASH, 64, struct sek_shield_file, __u8); /* programs that keep the time */
 RING(events, 4096);
 
 static __always_inline int is_own(__u32 tgid)
@@ -84,7 +88,7 @@ int BPF_PROG(shield_trace, struct task_struct *child, unsigned int mode)
 static __always_inline int in_state(struct dentry *dentry)
 {
     __u32 zero = 0;
-    const struct sek_shield_folder *f = bpf_map_lookup_elem(&folder, &zero);
+    const struct sek_shield_file *f = bpf_map_lookup_elem(&folder, &zero);
     if (!f || !f->inode)
         return 0;
     for (int i = 0; i < DEPTH; i++) {
@@ -125,4 +129,21 @@ int BPF_PROG(shield_open, struct file *file)
 {
     return BPF_CORE_READ(file, f_mode) & FMODE_WRITE ? check_file(BPF_CORE_READ(file, f_path.dentry))
                                                      : 0;
+}
+
+/* Every way to set or steer a clock asks for this capability: clock_settime(), settimeofday(),
+ * clock_adjtime(), the real-time clock's device. */
+SEC("lsm/capable")
+int BPF_PROG(shield_clock, const void *cred, void *ns, int capability)
+{
+    if (capability != CAP_SYS_TIME || current_tgid() == 1)
+        return 0;
+    struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+    struct inode *inode = BPF_CORE_READ(task, mm, exe_file, f_inode);
+    struct sek_shield_file key = {};
+    if (inode) {
+        key.inode = BPF_CORE_READ(inode, i_ino);
+        key.device = BPF_CORE_READ(inode, i_sb, s_dev);
+    }
+    return bpf_map_lookup_elem(&setters, &key) ? 0 : refuse(SEK_SHIELD_CLOCK, 0);
 }

@@ -7,6 +7,7 @@
 #include "lib/app/file_magic.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/heap.h"
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
 #include "lib/eve/stats.h"
@@ -15,7 +16,6 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <getopt.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -255,7 +255,7 @@ static enum sek_error open_all(struct gateway *g, struct sek_fault *fault)
     g->tick = event_new(g->base, -1, EV_PERSIST, on_tick, g);
     if (!g->tick || event_add(g->tick, &every))
         return sek_fail(fault, SEK_ENOMEM, "out of memory");
-    malloc_trim(0);
+    sek_heap_give_back();
     g->open = true;
     return SEK_OK;
 }

@@ -44,11 +44,17 @@ static void write_event(void *arg, const struct sek_lockdown_record *record)
         perror("sekisho-agent: events");
 }
 
-static void say_ready(void *arg, bool programs, bool lsm, const char *why)
+static void say_ready(void *arg, const struct sek_keeper_cover *cover)
 {
-    struct foreground *f = arg;
-    fprintf(stderr, "sekisho-agent: lockdown in force (%s), by fanotify%s%s%s\n", f->mode,
-            programs ? " and eBPF" : " only: ", lsm ? " with BPF LSM" : "", why);
+    (void)arg;
+    if (cover->mode != cover->wanted)
+        fprintf(stderr, "sekisho-agent: %s begins when what is there is registered%s\n",
+                sek_lockdown_mode_name(cover->wanted),
+                cover->failed ? ": that failed, and is tried again every minute" : "");
+    else
+        fprintf(stderr, "sekisho-agent: lockdown in force (%s), by fanotify%s%s%s\n",
+                sek_lockdown_mode_name(cover->mode), cover->programs ? " and eBPF" : " only: ",
+                cover->lsm ? " with BPF LSM" : "", cover->why);
 }
 
 struct run_options {

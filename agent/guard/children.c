@@ -113,13 +113,17 @@ static void forward_counters(void *arg, const struct sek_lockdown_shared *shared
     send(*(int *)arg, counters, sizeof counters, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* A byte 1, then what the kernel's programs cover: 'l' with BPF LSM, 'p' without, 'n' none; then why. */
-static void say_ready(void *arg, bool programs, bool lsm, const char *why)
+static void say_ready(void *arg, const struct sek_keeper_cover *cover)
 {
-    char text[160];
-    int n = snprintf(text, sizeof text, "\1%c%s", lsm ? 'l' : programs ? 'p' : 'n', why);
-    send(*(int *)arg, text, (size_t)(n < (int)sizeof text ? n : (int)sizeof text - 1),
-         MSG_DONTWAIT | MSG_NOSIGNAL);
+    struct sek_keeper_ready ready = {
+        .mode = (uint8_t)cover->mode,
+        .wanted = (uint8_t)cover->wanted,
+        .programs = cover->programs,
+        .lsm = cover->lsm,
+        .failed = cover->failed,
+    };
+    snprintf(ready.why, sizeof ready.why, "%.*s", (int)sizeof ready.why - 1, cover->why);
+    send(*(int *)arg, &ready, sizeof ready, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void keeper_main(struct sek_guard *g, int command, int record)
@@ -132,6 +136,7 @@ static void keeper_main(struct sek_guard *g, int command, int record)
         .updaters = g->settings->updaters,
         .stall_closed = g->settings->stall_closed,
         .learn_all = true,
+        .register_first = !g->filter.listed_only,
         .inline_policy = g->filter.inline_code,
         .strict_scripts = g->filter.strict_scripts,
         .window_only = g->filter.window_only,
@@ -152,8 +157,10 @@ static void keeper_main(struct sek_guard *g, int command, int record)
     for (int i = 0; !g->filter.scopes[0][0] && i < SEK_KEEPER_SCOPES && g->settings->scopes[i]; i++)
         o.scopes[i] = g->settings->scopes[i];
     if (sek_keeper_run(&o, &fault)) {
+        struct sek_keeper_ready none = {.mode = SEK_LOCKDOWN_OFF};
         sek_error_log("%s", fault.message);
-        send(record, fault.message, strlen(fault.message), MSG_NOSIGNAL);
+        snprintf(none.why, sizeof none.why, "%.*s", (int)sizeof none.why - 1, fault.message);
+        send(record, &none, sizeof none, MSG_NOSIGNAL);
         _exit(1);
     }
     _exit(0);

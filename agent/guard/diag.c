@@ -1,14 +1,16 @@
 /* A request and its answer, on a socket that is opened for it: this happens once per blocked
  * connection, or once per new list. */
 #include "agent/guard/diag.h"
+#include "lib/base/netlink.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string.h>
 #include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static void fill_request(struct inet_diag_req_v2 *req, const struct sek_endpoints *e)
 {
@@ -33,31 +35,28 @@ static void fill_request(struct inet_diag_req_v2 *req, const struct sek_endpoint
 
 static bool ask(uint16_t type, const struct sek_endpoints *e, struct inet_diag_msg *out)
 {
-    char buffer[8192];
-    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+    _Alignas(8) char buffer[8192];
+    struct nlmsghdr *h = sek_netlink_begin(buffer, type, NLM_F_ACK);
+    int fd = sek_netlink_open(NETLINK_SOCK_DIAG);
     bool found = false;
-    if (!nl)
+    if (fd < 0)
         return false;
-    h->nlmsg_type = type;
-    h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    fill_request(mnl_nlmsg_put_extra_header(h, sizeof(struct inet_diag_req_v2)), e);
-    if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
-        mnl_socket_sendto(nl, h, h->nlmsg_len) > 0) {
-        ssize_t n = mnl_socket_recvfrom(nl, buffer, sizeof buffer);
-        int left = (int)n;
-        h = (struct nlmsghdr *)buffer;
-        if (n > 0 && mnl_nlmsg_ok(h, left)) {
-            if (h->nlmsg_type == NLMSG_ERROR) {
-                const struct nlmsgerr *error = mnl_nlmsg_get_payload(h);
-                found = type == SOCK_DESTROY && error->error == 0;
-            } else if (mnl_nlmsg_get_payload_len(h) >= sizeof *out) {
-                memcpy(out, mnl_nlmsg_get_payload(h), sizeof *out);
-                found = true;
-            }
+    fill_request(sek_netlink_header(h, sizeof(struct inet_diag_req_v2)), e);
+    if (send(fd, h, h->nlmsg_len, 0) > 0) {
+        ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+        const char *at = buffer;
+        size_t left = n > 0 ? (size_t)n : 0;
+        const struct nlmsghdr *answer = sek_netlink_next(&at, &left);
+        const struct nlmsgerr *error = answer ? sek_netlink_payload(answer, sizeof *error) : NULL;
+        const void *body = answer ? sek_netlink_payload(answer, sizeof *out) : NULL;
+        if (answer && answer->nlmsg_type == NLMSG_ERROR) {
+            found = type == SOCK_DESTROY && error && error->error == 0;
+        } else if (body) {
+            memcpy(out, body, sizeof *out);
+            found = true;
         }
     }
-    mnl_socket_close(nl);
+    close(fd);
     return found;
 }
 
@@ -89,14 +88,10 @@ struct walk {
     uint8_t protocol;
 };
 
-static int take_socket(const struct nlmsghdr *h, void *arg)
+static void take_socket(const struct walk *w, const struct inet_diag_msg *m)
 {
-    const struct walk *w = arg;
-    const struct inet_diag_msg *m = mnl_nlmsg_get_payload(h);
     struct sek_endpoints e = {.protocol = w->protocol};
     struct sek_diag_socket socket;
-    if (mnl_nlmsg_get_payload_len(h) < sizeof *m)
-        return MNL_CB_OK;
     sek_address_map((const uint8_t *)m->id.idiag_src, m->idiag_family == AF_INET, e.source);
     sek_address_map((const uint8_t *)m->id.idiag_dst, m->idiag_family == AF_INET, e.target);
     e.source_port = ntohs(m->id.idiag_sport);
@@ -104,29 +99,38 @@ static int take_socket(const struct nlmsghdr *h, void *arg)
     read_socket(m, &socket);
     if (e.target_port)
         w->each(w->arg, &e, &socket);
-    return MNL_CB_OK;
 }
 
-static void walk_family(struct walk *w, uint8_t family)
+/* The messages of one datagram. False: they were the last, or an error. */
+static bool take_sockets(const struct walk *w, const char *at, size_t left)
 {
-    char buffer[32768];
-    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-    if (!nl)
+    for (const struct nlmsghdr *h; (h = sek_netlink_next(&at, &left));) {
+        if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+            return false;
+        const struct inet_diag_msg *m = sek_netlink_payload(h, sizeof *m);
+        if (m)
+            take_socket(w, m);
+    }
+    return true;
+}
+
+static void walk_family(const struct walk *w, uint8_t family)
+{
+    _Alignas(8) char buffer[32768];
+    struct nlmsghdr *h = sek_netlink_begin(buffer, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
+    int fd = sek_netlink_open(NETLINK_SOCK_DIAG);
+    if (fd < 0)
         return;
-    h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    struct inet_diag_req_v2 *req = mnl_nlmsg_put_extra_header(h, sizeof *req);
+    struct inet_diag_req_v2 *req = sek_netlink_header(h, sizeof *req);
     req->sdiag_family = family;
     req->sdiag_protocol = w->protocol;
     req->idiag_states = ~(1u << TCP_LISTEN | 1u << TCP_CLOSE | 1u << TCP_TIME_WAIT);
-    int more = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) == 0 &&
-               mnl_socket_sendto(nl, h, h->nlmsg_len) > 0;
-    while (more > MNL_CB_STOP) {
-        ssize_t n = mnl_socket_recvfrom(nl, buffer, sizeof buffer);
-        more = n > 0 ? mnl_cb_run(buffer, (size_t)n, 0, 0, take_socket, w) : MNL_CB_ERROR;
+    bool more = send(fd, h, h->nlmsg_len, 0) > 0;
+    while (more) {
+        ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+        more = n > 0 && take_sockets(w, buffer, (size_t)n);
     }
-    mnl_socket_close(nl);
+    close(fd);
 }
 
 void sek_diag_each(void (*each)(void *arg, const struct sek_endpoints *e,

@@ -7,6 +7,7 @@
 #include "agent/guard/ranges.h"
 #include "bpf/exit.h"
 #include "bpf/exit.skel.h"
+#include "lib/base/file.h"
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -18,7 +19,6 @@
 #include <linux/ipv6.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -113,13 +113,9 @@ int sek_exits_cgroup(const char *path)
     if (fd >= 0 || errno != ENOENT || !rest)
         return fd;
     rest += strspn(rest, "/");
-    int tree = -1, context = fsopen("cgroup2", FSOPEN_CLOEXEC);
-    if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-        tree = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    int tree = sek_file_system("cgroup2");
     if (tree >= 0)
         fd = openat(tree, *rest ? rest : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (context >= 0)
-        close(context);
     if (tree >= 0)
         close(tree);
     return fd;
@@ -164,7 +160,7 @@ enum sek_error sek_exits_open(const char *cgroup,
     sek_ebpf_quiet();
     skel = load(exits);
     if (!skel) {
-        rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF: the kernel does not load the programs: %s",
+        rc = sek_fail(fault, SEK_EUNSUPPORTED, "eBPF as of Linux 5.8: %s",
                       strerror(errno));
         goto done;
     }

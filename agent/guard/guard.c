@@ -241,13 +241,33 @@ static void serve_children(struct sek_guard *g)
     }
 }
 
-/* Records, counters, "ready", or the keeper's last words. */
+static void keeper_is_ready(struct sek_guard *g, const struct sek_keeper_ready *r)
+{
+    if (r->mode == SEK_LOCKDOWN_OFF) {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%s", r->why);
+    } else if (r->mode != r->wanted) {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_PARTIAL,
+                       r->failed ? "what is there could not be registered (see the log), %s waits"
+                                 : "what is there is being registered, then %s begins",
+                       sek_lockdown_mode_name(r->wanted));
+    } else {
+        sek_guard_part(g, SEK_STATE_LOCKDOWN,
+                       r->programs ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
+                       r->programs ? "fanotify, eBPF%s%.98s" : "fanotify only; memfd is free%s: %.98s",
+                       r->lsm ? ", BPF LSM" : "", r->why);
+    }
+    g->state.inside_mode = r->mode;
+    g->service.keeper_said = true;
+    sek_guard_send_state(g);
+}
+
+/* Records, counters, or what is in force. */
 static void serve_records(struct sek_guard *g)
 {
     union {
         struct sek_lockdown_record record;
         uint64_t counters[3];
-        char text[600];
+        struct sek_keeper_ready ready;
     } u;
     ssize_t n;
     while (g->record_fd >= 0 && (n = recv(g->record_fd, &u, sizeof u, MSG_DONTWAIT)) > 0) {
@@ -260,17 +280,8 @@ static void serve_records(struct sek_guard *g)
             g->state.lockdown_denied = u.counters[1];
             g->state.lockdown_learned = u.counters[2];
             sek_guard_state_soon(g);
-        } else if (n >= 2 && u.text[0] == '\1') {
-            bool programs = u.text[1] != 'n', lsm = u.text[1] == 'l';
-            sek_guard_part(g, SEK_STATE_LOCKDOWN,
-                           programs ? SEK_PROTECTION_FULL : SEK_PROTECTION_PARTIAL,
-                           programs ? "fanotify, eBPF%s%.*s" : "fanotify only; memfd is free%s: %.*s",
-                           lsm ? ", BPF LSM" : "", (int)(n > 100 ? 98 : n - 2), u.text + 2);
-            sek_guard_send_state(g);
-        } else {
-            sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%.*s",
-                           (int)(n > 150 ? 150 : n), u.text);
-            sek_guard_send_state(g);
+        } else if (n == sizeof u.ready) {
+            keeper_is_ready(g, &u.ready);
         }
     }
 }
@@ -340,6 +351,7 @@ static void serve_time(struct sek_guard *g)
         sek_error_log("%s", fault.message);
     if (now >= g->inventory_at)
         sek_guard_collect_inventory(g);
+    sek_guard_service_look(g, beat);
 }
 
 /* Milliseconds until something is due. Executions are drained with the beat, unless there are many. */
@@ -407,6 +419,7 @@ static void guard_loop(struct sek_guard *g)
 static void guard_close(struct sek_guard *g)
 {
     char path[256];
+    sek_guard_service_close(g);
     if (g->worker > 0) {
         close(g->worker_fd); /* end of file: it closes its spool and ends */
         for (int i = 0; i < 200 && waitpid(g->worker, NULL, WNOHANG) == 0; i++)
@@ -448,6 +461,7 @@ enum sek_error sek_guard_run(const struct sek_settings *settings, struct sek_fau
         .record_fd = -1,
     };
     sek_duties_init(&g);
+    sek_guard_service_open(&g);
     enum sek_error rc = guard_open(&g, fault);
     if (!rc) {
         sek_info("protecting this device");

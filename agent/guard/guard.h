@@ -38,6 +38,12 @@ struct sek_guard {
     unsigned failures; /* of the worker, one after the other */
     struct sek_shield *shield; /* NULL: this kernel has none */
     int clock_fd;
+    struct {
+        bool synced;      /* the worker handed over what it had at its start */
+        bool keeper_said; /* what is in force */
+        bool ready;       /* the service manager knows */
+        uint64_t late_at; /* us, monotonic: it is told in any case */
+    } service;
     bool forced; /* the agent before this one was ended by force */
     struct sek_duty_process duties[SEK_DUTIES];
     struct {
@@ -65,6 +71,11 @@ void sek_guard_tamper_stopped(struct sek_guard *g, int32_t pid, uint32_t uid);
 void sek_guard_unlock(struct sek_guard *g, uint32_t id, struct sek_unlock *unlock);
 void sek_guard_tamper_close(struct sek_guard *g);
 
+/* service.c: what the service manager is told. */
+void sek_guard_service_open(struct sek_guard *g);
+void sek_guard_service_look(struct sek_guard *g, bool beat);
+void sek_guard_service_close(const struct sek_guard *g);
+
 /* rules.c: the firewall rules of the policy. */
 void sek_guard_rules_open(struct sek_guard *g);
 void sek_guard_rules_order(struct sek_guard *g, uint32_t id, const struct sek_firewall_order *order,
@@ -78,6 +89,12 @@ const char *sek_guard_cgroup(const struct sek_settings *settings);
 
 /* guard_children.c: the processes that the guard starts. */
 enum sek_error sek_guard_start_worker(struct sek_guard *g, struct sek_fault *fault);
+/* A message from the keeper: what is in force, or in WHY with mode off why nothing is. */
+struct sek_keeper_ready {
+    uint8_t mode, wanted; /* enum sek_lockdown_mode, see struct sek_keeper_cover */
+    uint8_t programs, lsm, failed;
+    char why[155];
+};
 void sek_guard_start_keeper(struct sek_guard *g);
 void sek_guard_stop_keeper(struct sek_guard *g);
 void sek_guard_collect_inventory(struct sek_guard *g);

@@ -1,10 +1,10 @@
-/* Netlink messages of nfnetlink_queue, nfnetlink_log and (one rule) nf_tables, built with libmnl. */
+/* Netlink messages of nfnetlink_queue, nfnetlink_log and (one rule) nf_tables, over netlink. */
 #include "agent/guard/queue.h"
 #include "bpf/exit.h"
+#include "lib/base/netlink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
@@ -21,10 +21,8 @@
 
 static struct nlmsghdr *begin(char *buffer, uint8_t subsystem, uint8_t type, uint16_t number)
 {
-    struct nlmsghdr *h = mnl_nlmsg_put_header(buffer);
-    h->nlmsg_type = (uint16_t)(subsystem << 8 | type);
-    h->nlmsg_flags = NLM_F_REQUEST;
-    struct nfgenmsg *g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+    struct nlmsghdr *h = sek_netlink_begin(buffer, (uint16_t)(subsystem << 8 | type), 0);
+    struct nfgenmsg *g = sek_netlink_header(h, sizeof *g);
     g->nfgen_family = AF_UNSPEC;
     g->version = NFNETLINK_V0;
     g->res_id = htons(number);
@@ -34,15 +32,17 @@ static struct nlmsghdr *begin(char *buffer, uint8_t subsystem, uint8_t type, uin
 /* Wait for the kernel's word. */
 static enum sek_error await_answer(int fd, const char *what, struct sek_fault *fault)
 {
-    char answer[4096];
+    _Alignas(8) char answer[4096];
     for (;;) {
         ssize_t n = recv(fd, answer, sizeof answer, 0);
-        const struct nlmsghdr *a = (void *)answer;
-        if (n < (ssize_t)sizeof *a)
+        const char *at = answer;
+        size_t left = n > 0 ? (size_t)n : 0;
+        const struct nlmsghdr *a = sek_netlink_next(&at, &left);
+        if (!a)
             return sek_fail(fault, SEK_EIO, "%s: %s", what, strerror(errno));
-        if (a->nlmsg_type != NLMSG_ERROR)
+        const struct nlmsgerr *error = sek_netlink_payload(a, sizeof *error);
+        if (a->nlmsg_type != NLMSG_ERROR || !error)
             continue; /* a packet that came before the acknowledgement; its sender tries again */
-        const struct nlmsgerr *error = mnl_nlmsg_get_payload(a);
         if (error->error)
             return sek_fail(fault, SEK_EIO, "%s: %s", what, strerror(-error->error));
         return SEK_OK;
@@ -61,37 +61,31 @@ static enum sek_error send_checked(int fd, struct nlmsghdr *h, const char *what,
 
 static int netfilter_socket(void)
 {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-    int size = RECEIVE_SIZE;
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address)) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+    int fd = sek_netlink_open(NETLINK_NETFILTER), size = RECEIVE_SIZE;
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
     return fd;
 }
 
 enum sek_error sek_queue_open(uint16_t number, bool fail_open, int *fd, struct sek_fault *fault)
 {
-    char buffer[1024];
+    _Alignas(8) char buffer[1024];
     enum sek_error rc;
     int s = netfilter_socket();
     if (s < 0)
         return sek_fail(fault, SEK_EUNSUPPORTED, "netfilter netlink: %s", strerror(errno));
     struct nlmsghdr *h = begin(buffer, NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, number);
     struct nfqnl_msg_config_cmd command = {.command = NFQNL_CFG_CMD_BIND};
-    mnl_attr_put(h, NFQA_CFG_CMD, sizeof command, &command);
+    sek_netlink_put(h, NFQA_CFG_CMD, &command, sizeof command);
     rc = send_checked(s, h, "NFQUEUE bind (is another program using this queue?)", fault);
     if (!rc) {
         h = begin(buffer, NFNL_SUBSYS_QUEUE, NFQNL_MSG_CONFIG, number);
         struct nfqnl_msg_config_params params = {htonl(0xffff), NFQNL_COPY_PACKET};
-        mnl_attr_put(h, NFQA_CFG_PARAMS, sizeof params, &params);
+        sek_netlink_put(h, NFQA_CFG_PARAMS, &params, sizeof params);
         uint32_t flags = NFQA_CFG_F_GSO | (fail_open ? NFQA_CFG_F_FAIL_OPEN : 0);
-        mnl_attr_put_u32(h, NFQA_CFG_FLAGS, htonl(flags));
-        mnl_attr_put_u32(h, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
-        mnl_attr_put_u32(h, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LENGTH));
+        sek_netlink_u32(h, NFQA_CFG_FLAGS, htonl(flags));
+        sek_netlink_u32(h, NFQA_CFG_MASK, htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN));
+        sek_netlink_u32(h, NFQA_CFG_QUEUE_MAXLEN, htonl(QUEUE_LENGTH));
         rc = send_checked(s, h, "NFQUEUE parameters", fault);
     }
     if (rc)
@@ -103,21 +97,21 @@ enum sek_error sek_queue_open(uint16_t number, bool fail_open, int *fd, struct s
 
 enum sek_error sek_log_group_open(uint16_t number, int *fd, struct sek_fault *fault)
 {
-    char buffer[1024];
+    _Alignas(8) char buffer[1024];
     enum sek_error rc;
     int s = netfilter_socket();
     if (s < 0)
         return sek_fail(fault, SEK_EUNSUPPORTED, "netfilter netlink: %s", strerror(errno));
     struct nlmsghdr *h = begin(buffer, NFNL_SUBSYS_ULOG, NFULNL_MSG_CONFIG, number);
     struct nfulnl_msg_config_cmd command = {.command = NFULNL_CFG_CMD_BIND};
-    mnl_attr_put(h, NFULA_CFG_CMD, sizeof command, &command);
+    sek_netlink_put(h, NFULA_CFG_CMD, &command, sizeof command);
     rc = send_checked(s, h, "NFLOG bind", fault);
     if (!rc) {
         h = begin(buffer, NFNL_SUBSYS_ULOG, NFULNL_MSG_CONFIG, number);
         struct nfulnl_msg_config_mode mode = {.copy_range = htonl(128),
                                               .copy_mode = NFULNL_COPY_PACKET};
-        mnl_attr_put(h, NFULA_CFG_MODE, sizeof mode, &mode);
-        mnl_attr_put_u32(h, NFULA_CFG_QTHRESH, htonl(1)); /* tell at once */
+        sek_netlink_put(h, NFULA_CFG_MODE, &mode, sizeof mode);
+        sek_netlink_u32(h, NFULA_CFG_QTHRESH, htonl(1)); /* tell at once */
         rc = send_checked(s, h, "NFLOG mode", fault);
     }
     if (rc)
@@ -129,14 +123,14 @@ enum sek_error sek_log_group_open(uint16_t number, int *fd, struct sek_fault *fa
 
 void sek_queue_verdict(int fd, uint16_t number, const struct sek_verdict *v)
 {
-    char buffer[256];
+    _Alignas(8) char buffer[256];
     struct nlmsghdr *h = begin(buffer, NFNL_SUBSYS_QUEUE, NFQNL_MSG_VERDICT, number);
     bool settled = v->settled && !v->drop;
     uint32_t what = v->drop ? NF_DROP : settled ? NF_REPEAT : NF_ACCEPT;
     struct nfqnl_msg_verdict_hdr verdict = {htonl(what), htonl(v->id)};
-    mnl_attr_put(h, NFQA_VERDICT_HDR, sizeof verdict, &verdict);
+    sek_netlink_put(h, NFQA_VERDICT_HDR, &verdict, sizeof verdict);
     if (settled)
-        mnl_attr_put_u32(h, NFQA_MARK, htonl(SEK_MARK_SETTLED));
+        sek_netlink_u32(h, NFQA_MARK, htonl(SEK_MARK_SETTLED));
     while (send(fd, h, h->nlmsg_len, 0) < 0 && errno == EINTR)
         ;
 }
@@ -148,22 +142,22 @@ static void put_target(struct nlmsghdr *h, uint16_t number, bool bypass)
     const struct xt_NFQ_info_v3 info = {number, 1, bypass ? NFQ_FLAG_BYPASS : 0};
     uint64_t aligned[(sizeof info + 7) / 8] = {0};
     memcpy(aligned, &info, sizeof info);
-    struct nlattr *all = mnl_attr_nest_start(h, NFTA_RULE_EXPRESSIONS);
-    struct nlattr *one = mnl_attr_nest_start(h, NFTA_LIST_ELEM);
-    mnl_attr_put_strz(h, NFTA_EXPR_NAME, "target");
-    struct nlattr *data = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
-    mnl_attr_put_strz(h, NFTA_TARGET_NAME, "NFQUEUE");
-    mnl_attr_put_u32(h, NFTA_TARGET_REV, htonl(3));
-    mnl_attr_put(h, NFTA_TARGET_INFO, sizeof aligned, aligned);
-    mnl_attr_nest_end(h, data);
-    mnl_attr_nest_end(h, one);
-    mnl_attr_nest_end(h, all);
+    struct nlattr *all = sek_netlink_nest(h, NFTA_RULE_EXPRESSIONS);
+    struct nlattr *one = sek_netlink_nest(h, NFTA_LIST_ELEM);
+    sek_netlink_text(h, NFTA_EXPR_NAME, "target");
+    struct nlattr *data = sek_netlink_nest(h, NFTA_EXPR_DATA);
+    sek_netlink_text(h, NFTA_TARGET_NAME, "NFQUEUE");
+    sek_netlink_u32(h, NFTA_TARGET_REV, htonl(3));
+    sek_netlink_put(h, NFTA_TARGET_INFO, aligned, sizeof aligned);
+    sek_netlink_nested(h, data);
+    sek_netlink_nested(h, one);
+    sek_netlink_nested(h, all);
 }
 
 enum sek_error sek_queue_target(const char *table, const char *chain, uint16_t number, bool bypass,
                                 struct sek_fault *fault)
 {
-    char buffer[2048];
+    _Alignas(8) char buffer[2048];
     int fd = netfilter_socket();
     if (fd < 0)
         return sek_fail(fault, SEK_EUNSUPPORTED, "netfilter netlink: %s", strerror(errno));
@@ -171,9 +165,9 @@ enum sek_error sek_queue_target(const char *table, const char *chain, uint16_t n
     size_t len = h->nlmsg_len;
     h = begin(buffer + len, NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWRULE, 0);
     h->nlmsg_flags |= NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK;
-    ((struct nfgenmsg *)mnl_nlmsg_get_payload(h))->nfgen_family = NFPROTO_INET;
-    mnl_attr_put_strz(h, NFTA_RULE_TABLE, table);
-    mnl_attr_put_strz(h, NFTA_RULE_CHAIN, chain);
+    ((struct nfgenmsg *)NLMSG_DATA(h))->nfgen_family = NFPROTO_INET;
+    sek_netlink_text(h, NFTA_RULE_TABLE, table);
+    sek_netlink_text(h, NFTA_RULE_CHAIN, chain);
     put_target(h, number, bypass);
     len += h->nlmsg_len;
     h = begin(buffer + len, 0, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES);

@@ -72,7 +72,7 @@ static bool same_keeper(const struct sek_filter *a, const struct sek_filter *b)
 {
     return !memcmp(a->scopes, b->scopes, sizeof a->scopes) && a->inline_code == b->inline_code &&
            a->strict_scripts == b->strict_scripts && a->window_only == b->window_only &&
-           a->trust_packages == b->trust_packages;
+           a->trust_packages == b->trust_packages && a->listed_only == b->listed_only;
 }
 
 static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
@@ -254,6 +254,7 @@ void sek_guard_request(struct sek_guard *g, struct sek_message *m)
         sek_passed_packet(g, &m->judge);
         break;
     case SEK_MESSAGE_SYNC:
+        g->service.synced = true;
         sek_message_send(g->worker_fd, SEK_MESSAGE_SYNCED, m->id, NULL, 0, -1);
         break;
     case SEK_MESSAGE_ALLOWLIST:

@@ -24,7 +24,8 @@
 struct sek_shield {
     int links[LINKS];
     unsigned link_count;
-    int own;
+    int own, setters;
+    const char *const *paths; /* of the setters */
     struct ring_buffer *ring;
     void (*on_event)(void *arg, const struct sek_shield_event *event);
     void *arg;
@@ -40,7 +41,38 @@ static int take_event(void *arg, void *data, size_t size)
     return 0;
 }
 
-/* The state folder, and this process as the first of its own. */
+static struct sek_shield_file key_of(const struct stat *st)
+{
+    return (struct sek_shield_file){.inode = st->st_ino,
+                                    .device = major(st->st_dev) << 20 | minor(st->st_dev)};
+}
+
+static void find_setters(struct sek_shield *s)
+{
+    const uint8_t one = 1;
+    struct stat st;
+    for (const char *const *path = s->paths; *path; path++) {
+        if (stat(*path, &st))
+            continue;
+        const struct sek_shield_file key = key_of(&st);
+        bpf_map_update_elem(s->setters, &key, &one, BPF_ANY);
+    }
+}
+
+bool sek_shield_sets_clock(struct sek_shield *s, uint32_t pid)
+{
+    char path[32];
+    uint8_t one;
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/%u/exe", pid);
+    if (stat(path, &st))
+        return false;
+    const struct sek_shield_file key = key_of(&st);
+    find_setters(s);
+    return !bpf_map_lookup_elem(s->setters, &key, &one);
+}
+
+/* The state folder, the setters, and this process as the first of its own. */
 static enum sek_error fill(struct sek_shield *s, struct shield *skel, const char *state,
                            struct sek_fault *fault)
 {
@@ -49,9 +81,10 @@ static enum sek_error fill(struct sek_shield *s, struct shield *skel, const char
     struct stat st;
     if (stat(state, &st))
         return sek_fail(fault, SEK_EIO, "%s: %s", state, strerror(errno));
-    const struct sek_shield_folder folder = {
-        .inode = st.st_ino, .device = major(st.st_dev) << 20 | minor(st.st_dev)};
+    const struct sek_shield_file folder = key_of(&st);
     s->own = sek_ebpf_keep(bpf_map__fd(skel->maps.own));
+    s->setters = sek_ebpf_keep(bpf_map__fd(skel->maps.setters));
+    find_setters(s);
     if (bpf_map_update_elem(s->own, &pid, &one, BPF_ANY) ||
         bpf_map_update_elem(bpf_map__fd(skel->maps.folder), &zero, &folder, BPF_ANY))
         return sek_fail(fault, SEK_EIO, "eBPF maps: %s", strerror(errno));
@@ -60,16 +93,20 @@ static enum sek_error fill(struct sek_shield *s, struct shield *skel, const char
                    : sek_fail(fault, SEK_EUNSUPPORTED, "eBPF ring buffer: %s", strerror(errno));
 }
 
-enum sek_error sek_shield_open(const char *state, struct sek_shield **out, struct sek_fault *fault)
+enum sek_error sek_shield_open(const char *state, const char *const *setters,
+                               struct sek_shield **out, struct sek_fault *fault)
 {
+    *out = NULL;
+    if (!sek_ebpf_runs_lsm())
+        return sek_fail(fault, SEK_EUNSUPPORTED, "no BPF LSM (Linux 5.10 with bpf in lsm=)");
     struct sek_shield *s = calloc(1, sizeof *s);
     struct shield *skel = s ? shield__open_and_load() : NULL;
-    *out = NULL;
     if (!skel) {
         free(s);
-        return sek_fail(fault, SEK_EUNSUPPORTED, "no BPF LSM");
+        return sek_fail(fault, SEK_EUNSUPPORTED, "BPF LSM: %s", sek_ebpf_why(errno));
     }
-    s->own = -1;
+    s->own = s->setters = -1;
+    s->paths = setters;
     enum sek_error rc = fill(s, skel, state, fault);
     if (!rc)
         rc = sek_ebpf_attach(skel->obj, s->links, LINKS, &s->link_count, fault);
@@ -90,6 +127,8 @@ void sek_shield_close(struct sek_shield *s)
     ring_buffer__free(s->ring);
     if (s->own >= 0)
         close(s->own);
+    if (s->setters >= 0)
+        close(s->setters);
     free(s);
 }
 

@@ -32,8 +32,11 @@ static void take_event(void *arg, const struct sek_shield_event *e)
 {
     static const char *const what[SEK_SHIELD_REASONS] = {
         "", "signal to the agent refused", "tracing of the agent refused",
-        "change of the agent's state refused"};
-    tell(arg, true, (int32_t)e->tgid, "%s: %.16s (%u), user %u",
+        "change of the agent's state refused", "change of the clock refused"};
+    struct sek_guard *g = arg;
+    if (e->reason == SEK_SHIELD_CLOCK && sek_shield_sets_clock(g->shield, e->tgid))
+        return; /* its file is new; it is let the next time */
+    tell(g, true, (int32_t)e->tgid, "%s: %.16s (%u), user %u",
          what[e->reason < SEK_SHIELD_REASONS ? e->reason : 0], e->comm, e->tgid, e->uid);
 }
 
@@ -45,13 +48,13 @@ void sek_guard_tamper_open(struct sek_guard *g)
     g->clock_fd = sek_shield_clock();
     if (sek_shield_limit((unsigned)s->memory_mib, (unsigned)s->cpu_percent, &fault))
         sek_warning("limits: %s", fault.message);
-    if (sek_shield_open(s->state, &g->shield, &fault))
+    if (sek_shield_open(s->state, s->clock_setters, &g->shield, &fault))
         sek_guard_part(g, SEK_STATE_SHIELD, SEK_PROTECTION_PARTIAL,
                        "%.60s: forced ends and clock changes are reported, not refused",
                        fault.message);
     else
         sek_guard_part(g, SEK_STATE_SHIELD, SEK_PROTECTION_FULL,
-                       "BPF LSM: signals, tracing, changes of the state");
+                       "BPF LSM: signals, tracing, changes of the state, the clock");
 }
 
 void sek_guard_tamper_started(struct sek_guard *g)

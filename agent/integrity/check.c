@@ -1,9 +1,9 @@
 /* A walk over the watched paths, each file against the baseline; then the baseline against what is
  * there. Folders are walked without following links, on one file system each. */
 #include "agent/integrity/integrity.h"
+#include "lib/base/tree.h"
 
 #include <errno.h>
-#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -66,16 +66,14 @@ void sek_integrity_look(struct sek_integrity *i, const char *path, bool update, 
 static void walk(struct sek_integrity *i, void (*visit)(void *arg, const char *path), void *arg)
 {
     for (unsigned n = 0; n < i->options.paths.count; n++) {
-        char *const roots[] = {i->options.paths.item[n], NULL};
-        FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_NOSTAT, NULL);
-        for (FTSENT *e; tree && (e = fts_read(tree));) {
-            if (sek_paths_cover(&i->options.exclude, e->fts_path))
-                fts_set(tree, e, FTS_SKIP);
-            else if (e->fts_info != FTS_DP && e->fts_info != FTS_NS && e->fts_info != FTS_ERR)
-                visit(arg, e->fts_path);
+        struct sek_tree *tree = sek_tree_open(i->options.paths.item[n], false);
+        for (const struct sek_tree_entry *e; tree && (e = sek_tree_next(tree));) {
+            if (sek_paths_cover(&i->options.exclude, e->path))
+                sek_tree_skip(tree);
+            else if (e->kind != SEK_TREE_UNREADABLE)
+                visit(arg, e->path);
         }
-        if (tree)
-            fts_close(tree);
+        sek_tree_close(tree);
     }
 }
 

@@ -402,11 +402,14 @@ struct gather {
     size_t count;
 };
 
-static void gather_change(const void *node, VISIT visit, void *arg)
+/* twalk(3) passes no argument, and musl has no twalk_r. */
+static struct gather *gathering;
+
+static void gather_change(const void *node, VISIT visit, int depth)
 {
-    struct gather *g = arg;
+    (void)depth;
     if (visit == postorder || visit == leaf)
-        g->list[g->count++] = *(struct change *const *)node;
+        gathering->list[gathering->count++] = *(struct change *const *)node;
 }
 
 /* One of the sorted whole: from the file, or a change that takes its place. */
@@ -426,7 +429,8 @@ static struct one *merge(const struct sek_database *db, size_t *count)
         free(all);
         return NULL;
     }
-    twalk_r(db->changes, gather_change, &g);
+    gathering = &g;
+    twalk(db->changes, gather_change);
     uint32_t i = 0;
     size_t k = 0;
     while (i < db->count || k < g.count) {

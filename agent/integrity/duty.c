@@ -6,12 +6,12 @@
 #include "agent/settle.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/heap.h"
 #include "lib/base/log.h"
 #include "lib/base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,8 +180,7 @@ int sek_integrity_duty(const struct sek_duty_start *start)
     struct sek_fault fault;
     char baseline[PATH_MAX], events[PATH_MAX], how[160];
     l.start = start;
-    mallopt(M_MMAP_THRESHOLD,
-            128 << 10); /* fixed: a baseline being written goes back to the kernel */
+    sek_heap_map_from(128u << 10); /* fixed: a baseline being written goes back to the kernel */
     snprintf(baseline, sizeof baseline, "%s/baseline", start->state);
     snprintf(events, sizeof events, "%s/events.ndjson", start->state);
     l.i.report = (struct sek_report){

@@ -3,8 +3,8 @@
 #include "agent/integrity/integrity.h"
 #include "agent/guard/executed.h"
 #include "lib/base/clock.h"
+#include "lib/base/tree.h"
 
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,16 +75,13 @@ static void disappeared(struct sek_integrity *i, const struct sek_change *c)
 /* What is in a folder that was moved here or away comes and goes with it. */
 static void move_in(struct sek_integrity *i, const struct sek_change *c)
 {
-    char *const roots[] = {(char *)(uintptr_t)c->path, NULL};
-    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_NOSTAT, NULL);
-    for (FTSENT *e; tree && (e = fts_read(tree));) {
-        struct sek_change one = {e->fts_path, SEK_CHANGE_MOVED_TO, e->fts_info == FTS_D, c->pid};
-        if (e->fts_info == FTS_DP || e->fts_level == 0 || e->fts_info == FTS_NS)
-            continue;
-        appeared(i, &one);
+    struct sek_tree *tree = sek_tree_open(c->path, false);
+    for (const struct sek_tree_entry *e; tree && (e = sek_tree_next(tree));) {
+        struct sek_change one = {e->path, SEK_CHANGE_MOVED_TO, e->kind == SEK_TREE_FOLDER, c->pid};
+        if (e->depth > 0 && e->kind != SEK_TREE_UNREADABLE)
+            appeared(i, &one);
     }
-    if (tree)
-        fts_close(tree);
+    sek_tree_close(tree);
 }
 
 struct leaving {

@@ -6,10 +6,10 @@
 #include "agent/inventory/packages.h"
 #include "agent/inventory/versions.h"
 #include "lib/base/file.h"
+#include "lib/base/heap.h"
 
 #include <arpa/inet.h>
 #include <limits.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +151,7 @@ static enum sek_error read_software(const struct sek_inventory_options *o, const
         sek_list_finish(&c->list);
         o->early(o->arg, c);
     }
-    malloc_trim(0); /* the databases' texts: the walk may take a while */
+    sek_heap_give_back(); /* the databases' texts: the walk may take a while */
     struct sek_scan_options scan = {
         .root = root,
         .whole = !databases,

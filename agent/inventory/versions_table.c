@@ -43,8 +43,9 @@ const struct sek_version_row sek_version_rows[] = {
     {"gnutls", "a:gnu:gnutls", "Enabled GnuTLS ", "^Enabled GnuTLS " V3 " ", NULL, NULL},
     {"curl", "a:haxx:curl", "curl ", "^curl " V3 " \\(", NULL, NULL},
     {"libcurl", "a:haxx:libcurl", "libcurl/", "^libcurl/" V3 "(?:$| )", NULL, "libcurl.so"},
-    {"libupnp", "a:libupnp_project:libupnp", "UPnP devices/", "Portable SDK for UPnP devices/" V3,
-     NULL, NULL},
+    /* Some builds tell the interface's version there (17.2.0), which is none of the library's. */
+    {"libupnp", "a:libupnp_project:libupnp", "UPnP devices/",
+     "Portable SDK for UPnP devices/(1\\.[0-9]+\\.[0-9]+)", NULL, NULL},
     {"miniupnpd", "a:miniupnp_project:miniupnpd", "MiniUPnPd/", "MiniUPnPd/" V23, NULL, NULL},
     {"miniupnpd", "a:miniupnp_project:miniupnpd", "miniupnpd/", "^miniupnpd/" V23, NULL, NULL},
     {"miniupnpc", "a:miniupnp_project:minupnpc", "MiniUPnPc/", "MiniUPnPc/" V23, NULL, NULL},
@@ -64,8 +65,9 @@ const struct sek_version_row sek_version_rows[] = {
      NULL, NULL},
     {"glibc", "a:gnu:glibc", "GNU C Library ",
      "^GNU C Library .*release version ([0-9]+\\.[0-9]+(?:\\.[0-9]+)?)", NULL, NULL},
+    /* Within an image other bytes that are text may stand before it: then its date must follow. */
     {"u-boot", "a:denx:u-boot", "U-Boot ",
-     "^U-Boot (?:SPL |TPL )?([0-9]{4}\\.[0-9]{2}(?:\\.[0-9]+)?(?:-rc[0-9]+)?|1\\.[0-9]\\.[0-9])",
+     "(?:^|.(?=[^(]*\\([A-Z][a-z]{2} [0-9]{2} [0-9]{4} - ))U-Boot (?:SPL |TPL )?([0-9]{4}\\.[0-9]{2}(?:\\.[0-9]+)?(?:-rc[0-9]+)?|1\\.[0-9]\\.[0-9])",
      NULL, NULL},
     {"linux", "o:linux:linux_kernel", "Linux version ",
      "^Linux version ([2-9]\\.[0-9]+(?:\\.[0-9]+){0,2})[^ ]* \\([^ ]*@", NULL, NULL},

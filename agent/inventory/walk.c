@@ -1,6 +1,6 @@
 #include "agent/inventory/walk.h"
+#include "lib/base/tree.h"
 
-#include <fts.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,51 +60,53 @@ static bool is_left_out(const char *path)
            (name && (!strcmp(name, "/.git") || !strcmp(name, "/__pycache__")));
 }
 
-static bool walk_tree(const char *root, char *const *starts,
+static bool walk_tree(const char *root, const char *start,
                       void (*each)(void *, const struct sek_walk_entry *), void *arg,
                       unsigned *count)
 {
-    FTS *tree = fts_open(starts, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    struct sek_tree *tree = sek_tree_open(start, false);
     size_t skip = strlen(root);
     bool whole = true;
-    for (FTSENT *e; tree && (e = fts_read(tree));) {
-        struct sek_walk_entry entry = {e->fts_path, e->fts_path + skip, e->fts_name, e->fts_statp};
+    for (const struct sek_tree_entry *e; tree && (e = sek_tree_next(tree));) {
+        struct sek_walk_entry entry = {e->path, e->path + skip, e->name, &e->st};
+        bool folder = e->kind == SEK_TREE_FOLDER;
         if (++*count > SEK_WALK_FILES) {
             whole = false;
             break;
         }
-        if (e->fts_info == FTS_D && (e->fts_level > SEK_WALK_DEPTH || is_left_out(entry.path))) {
-            whole = whole && e->fts_level <= SEK_WALK_DEPTH;
-            fts_set(tree, e, FTS_SKIP);
-        } else if (e->fts_info == FTS_F || e->fts_info == FTS_D) {
+        if (folder && (e->depth > SEK_WALK_DEPTH || is_left_out(entry.path))) {
+            whole = whole && e->depth <= SEK_WALK_DEPTH;
+            sek_tree_skip(tree);
+        } else if (folder || e->kind == SEK_TREE_FILE) {
             each(arg, &entry);
         }
     }
-    if (tree)
-        fts_close(tree);
+    sek_tree_close(tree);
     return whole;
 }
 
 struct start {
     char path[PATH_MAX];
     dev_t device;
+    uint64_t mount;
 };
 
-/* An earlier start goes through PATH already: it is above it, on the same file system. */
+/* An earlier start goes through PATH already: it is above it, on the same mount. */
 static bool is_covered(const struct start *list, size_t count, const struct start *now)
 {
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(list[i].path);
         while (len && list[i].path[len - 1] == '/')
             len--;
-        if (list[i].device == now->device && !strncmp(list[i].path, now->path, len) &&
+        if ((list[i].device == now->device || (now->mount && list[i].mount == now->mount)) &&
+            !strncmp(list[i].path, now->path, len) &&
             now->path[len] == '/')
             return true;
     }
     return false;
 }
 
-static size_t choose(const char *root, bool whole, struct start *list, char **starts)
+static size_t choose(const char *root, bool whole, struct start *list)
 {
     size_t count = 0;
     for (size_t i = whole ? 0 : 1; i <= PLACES; i++) {
@@ -114,12 +116,9 @@ static size_t choose(const char *root, bool whole, struct start *list, char **st
         if (n >= (int)sizeof s->path || lstat(s->path, &st) || !S_ISDIR(st.st_mode))
             continue;
         s->device = st.st_dev;
-        if (!is_covered(list, count, s)) {
-            starts[count] = s->path;
-            count++;
-        }
+        s->mount = sek_tree_mount(s->path);
+        count += !is_covered(list, count, s);
     }
-    starts[count] = NULL;
     return count;
 }
 
@@ -127,10 +126,11 @@ bool sek_walk(const char *root, bool whole,
               void (*each)(void *arg, const struct sek_walk_entry *entry), void *arg)
 {
     struct start *list = calloc(PLACES + 1, sizeof *list);
-    char *starts[PLACES + 2];
     unsigned count = 0;
-    bool done =
-        list && (!choose(root, whole, list, starts) || walk_tree(root, starts, each, arg, &count));
+    size_t starts = list ? choose(root, whole, list) : 0;
+    bool done = list != NULL;
+    for (size_t i = 0; i < starts && count <= SEK_WALK_FILES; i++)
+        done = walk_tree(root, list[i].path, each, arg, &count) && done;
     free(list);
     return done;
 }

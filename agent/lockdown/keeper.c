@@ -4,11 +4,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "agent/lockdown/allowlist.h"
+#include "agent/lockdown/baseline.h"
 #include "agent/lockdown/interpreters.h"
 #include "agent/lockdown/kernel.h"
-#include "agent/lockdown/learn.h"
 #include "agent/lockdown/marks.h"
-#include "agent/lockdown/packages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +26,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define AGAIN_US 60000000u /* between two tries to register what is there */
+
 struct keeper {
     const struct sek_keeper_options *options;
     struct sek_lockdown_shared *shared;
@@ -41,6 +42,10 @@ struct keeper {
     int learn_fd[2];  /* starts the learner */
     int control_fd;   /* ours */
     pid_t responder, learner;
+    int wanted;         /* enum sek_lockdown_mode that was asked for */
+    bool registered;    /* the baseline is complete */
+    int handing;        /* lists that the responder was given and has not taken yet */
+    uint64_t again_at;  /* us: registering failed and is tried again; 0: it did not */
     uint64_t seen_progress, waiting_since; /* us; 0: nothing waits */
 };
 
@@ -85,6 +90,7 @@ static enum sek_error start_responder(struct keeper *k, struct sek_fault *fault)
         return sek_fail(fault, SEK_ESTATE, "lockdown: the responder did not start (is %s sound?)",
                         k->options->allowlist ? k->options->allowlist : "the machine");
     k->shared->own[1] = k->responder;
+    k->handing = 0; /* it has read the whole file */
     sek_kernel_guard_task(k->kernel, k->responder, SEK_GUARD_OWN);
     return SEK_OK;
 }
@@ -220,80 +226,50 @@ static void send_allowlist(struct keeper *k)
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
     if (sendmsg(k->control_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
         sek_warning("lockdown: allowlist not handed over: %s", strerror(errno));
+    else
+        k->handing++;
     close(fd);
 }
 
-static void warn_altered(void *arg, const char *path, const char *package)
-{
-    (void)arg;
-    sek_warning("lockdown: %s is not what package %s installed: not registered", path, package);
-}
+/* --- registering what is there --------------------------------------------------------------------- */
 
-static enum sek_error learn_scope(struct sek_learning *l, const struct sek_scope *scope,
-                                  struct sek_fault *fault)
+static struct sek_baseline baseline(const struct keeper *k)
 {
-    static struct sek_mount_line m;
-    char *text;
-    if (!sek_scope_is_all(scope))
-        return sek_learn_folder(l, scope->path, fault);
-    enum sek_error rc = sek_mounts_read(&text, fault);
-    if (rc)
-        return rc;
-    for (const char *p = text; !rc && sek_mount_next(&p, &m);) {
-        if (!sek_mount_is_pseudo(&m))
-            rc = sek_learn_folder(l, m.point, fault);
-        if (rc == SEK_ENOTFOUND) /* unmounted meanwhile, or a file */
-            rc = SEK_OK;
-    }
-    free(text);
-    return rc;
-}
-
-static enum sek_error learn(struct keeper *k, struct sek_learning *l, struct sek_fault *fault)
-{
-    enum sek_error rc = sek_allowlist_load(l->list, k->options->allowlist, fault);
-    if (!rc)
-        rc = sek_allowlist_open(l->out, k->options->allowlist, fault);
-    if (!rc && k->options->trust_packages)
-        rc = sek_learn_packages(l, k->options->root, warn_altered, NULL, fault);
-    for (unsigned i = 0; i < k->scope_count && !rc && k->shared->mode == SEK_LOCKDOWN_LEARN; i++)
-        rc = learn_scope(l, &k->scopes[i], fault);
-    return rc;
+    const struct sek_keeper_options *o = k->options;
+    return (struct sek_baseline){
+        .scopes = k->scopes,
+        .scope_count = k->scope_count,
+        .folders = k->wanted == SEK_LOCKDOWN_LEARN ? o->learn_all : o->register_first,
+        .packages = o->trust_packages,
+        .root = o->root,
+        .allowlist = o->allowlist,
+        .forget = o->temporary_list,
+    };
 }
 
 static void learner_main(struct keeper *k)
 {
-    struct sek_allowlist list = {0};
-    struct sek_allowlist_out out;
-    struct sek_learning l = {.list = &list, .out = &out};
+    const struct sek_baseline b = baseline(k);
     struct sek_fault fault;
-    char go, digests[PATH_MAX + 16], *remembered = k->options->temporary_list ? NULL : digests;
+    char go;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NAME, "sekisho-learn");
     setpriority(PRIO_PROCESS, 0, 19);
     if (read(k->learn_fd[0], &go, 1) != 1)
         _exit(1);
-    snprintf(digests, sizeof digests, "%s" SEK_DIGESTS_ENDING, k->options->allowlist);
-    sek_digests_open(&l.digests, remembered);
-    enum sek_error rc = learn(k, &l, &fault);
+    enum sek_error rc = sek_baseline_register(&b, k->wanted == SEK_LOCKDOWN_LEARN, &fault);
     if (rc)
-        sek_warning("lockdown: learning: %s", fault.message);
-    else
-        sek_info("lockdown: %llu programs of %llu files registered (%llu read, %llu known)",
-                 (unsigned long long)l.added, (unsigned long long)l.files,
-                 (unsigned long long)l.digests.read, (unsigned long long)l.digests.used);
-    if (!rc && sek_digests_close(&l.digests, remembered, &fault))
-        sek_warning("lockdown: %s", fault.message);
+        sek_warning("lockdown: registering what is there: %s", fault.message);
     _exit(rc != SEK_OK);
 }
 
-/* Learn mode registers what is there, in a process of its own, besides what runs meanwhile; and in
- * any mode so comes what the package database vouches for. */
+/* In a process of its own, besides what runs meanwhile. */
 static void start_learner(struct keeper *k)
 {
-    bool folders = k->shared->mode == SEK_LOCKDOWN_LEARN && k->options->learn_all;
-    if ((!folders && !k->options->trust_packages) || k->learner > 0 || !k->options->allowlist ||
-        k->shared->mode == SEK_LOCKDOWN_OFF || pipe2(k->learn_fd, O_CLOEXEC))
+    const struct sek_baseline b = baseline(k);
+    if ((!b.folders && !b.packages) || (k->registered && !b.packages && k->wanted != SEK_LOCKDOWN_LEARN) ||
+        k->learner > 0 || !b.allowlist || k->wanted == SEK_LOCKDOWN_OFF ||
+        pipe2(k->learn_fd, O_CLOEXEC))
         return;
     k->learner = fork();
     if (k->learner == 0)
@@ -304,6 +280,72 @@ static void start_learner(struct keeper *k)
         sek_warning("lockdown: learning does not begin: %s", strerror(errno));
     close(k->learn_fd[0]);
     close(k->learn_fd[1]);
+}
+
+/* The mode that is asked for; but what refuses begins when all that is there is registered and the
+ * responder knows it. Until then it is learn mode. True when the mode changed. */
+static bool settle_mode(struct keeper *k)
+{
+    const struct sek_baseline b = baseline(k);
+    int mode = k->wanted;
+    bool refuses = k->wanted > SEK_LOCKDOWN_LEARN;
+    if (refuses && b.allowlist && !k->registered)
+        k->registered = sek_baseline_complete(&b);
+    if (refuses && ((b.allowlist && !k->registered) ||
+                    (k->shared->mode == SEK_LOCKDOWN_LEARN && (k->learner > 0 || k->handing))))
+        mode = SEK_LOCKDOWN_LEARN;
+    bool changed = k->shared->mode != mode;
+    k->shared->mode = mode;
+    return changed;
+}
+
+static void say_ready(struct keeper *k)
+{
+    const struct sek_keeper_cover cover = {
+        .programs = k->kernel != NULL,
+        .lsm = sek_kernel_guard_has_lsm(k->kernel),
+        .why = k->kernel_fault.message,
+        .mode = (enum sek_lockdown_mode)k->shared->mode,
+        .wanted = (enum sek_lockdown_mode)k->wanted,
+        .failed = k->again_at != 0,
+    };
+    if (k->options->on_ready)
+        k->options->on_ready(k->options->arg, &cover);
+}
+
+static void change_mode(struct keeper *k, int wanted)
+{
+    k->wanted = wanted;
+    settle_mode(k);
+    set_kernel(k);
+    start_learner(k);
+    say_ready(k);
+}
+
+static void learner_ended(struct keeper *k, bool well)
+{
+    k->learner = 0;
+    k->shared->own[SEK_LOCKDOWN_PIDS - 1] = 0;
+    take_records(k); /* what the responder learned goes into the file first */
+    send_allowlist(k);
+    well = well && k->handing;
+    k->registered |= well && k->wanted > SEK_LOCKDOWN_LEARN && k->options->temporary_list;
+    k->again_at = well ? 0 : sek_clock_mono_us() + AGAIN_US;
+    if (!well)
+        say_ready(k);
+}
+
+/* The responder has the list that it was given. */
+static void list_taken(struct keeper *k)
+{
+    char byte;
+    if (recv(k->control_fd, &byte, 1, MSG_DONTWAIT) != 1)
+        return;
+    k->handing--;
+    if (settle_mode(k)) {
+        set_kernel(k);
+        say_ready(k);
+    }
 }
 
 static void open_window(struct keeper *k, const struct sek_keeper_command *c)
@@ -328,9 +370,7 @@ static bool take_command(struct keeper *k)
         return errno == EAGAIN || errno == EINTR;
     if (c.command == SEK_KEEPER_MODE && c.value >= SEK_LOCKDOWN_OFF &&
         c.value <= SEK_LOCKDOWN_ENFORCE) {
-        k->shared->mode = c.value;
-        set_kernel(k);
-        start_learner(k);
+        change_mode(k, c.value);
     } else if (c.command == SEK_KEEPER_ALLOWLIST) {
         take_records(k); /* what the responder learned until now goes into the file first */
         send_allowlist(k);
@@ -373,6 +413,7 @@ static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
     enum sek_error rc = SEK_OK;
     bool busy = false;
     uint64_t told = 0;
+    int status;
     for (;;) {
         /* While the responder works, look twice within the stall time instead of at every event. */
         struct pollfd wait[] = {
@@ -382,8 +423,9 @@ static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
             {.fd = busy ? -1 : k->fan_fd, .events = POLLIN},
             {.fd = k->marks.mounts_fd, .events = POLLPRI},
             {.fd = sek_kernel_guard_fd(k->kernel), .events = POLLIN},
+            {.fd = k->handing ? k->control_fd : -1, .events = POLLIN},
         };
-        poll(wait, 6, busy ? SEK_KEEPER_STALL_MS / 2 : -1);
+        poll(wait, 7, busy ? SEK_KEEPER_STALL_MS / 2 : k->again_at ? (int)(AGAIN_US / 1000) : -1);
         if (wait[4].revents)
             sek_marks_follow(&k->marks, k->fan_fd);
         if (wait[5].revents)
@@ -395,14 +437,15 @@ static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
             if (waitpid(k->responder, NULL, WNOHANG) == k->responder &&
                 (rc = replace_responder(k, "died", fault)))
                 return rc;
-            if (k->learner > 0 && waitpid(k->learner, NULL, WNOHANG) == k->learner) {
-                k->learner = 0;
-                k->shared->own[SEK_LOCKDOWN_PIDS - 1] = 0;
-                send_allowlist(k);
-            }
+            if (k->learner > 0 && waitpid(k->learner, &status, WNOHANG) == k->learner)
+                learner_ended(k, WIFEXITED(status) && !WEXITSTATUS(status));
         }
         if (wait[1].revents)
             take_records(k);
+        if (wait[6].revents & POLLIN)
+            list_taken(k);
+        if (k->again_at && sek_clock_mono_us() >= k->again_at)
+            start_learner(k);
         if (wait[2].revents && !take_command(k))
             return SEK_OK;
         uint64_t asked = k->shared->asked;
@@ -429,7 +472,8 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     if (k->shared == MAP_FAILED ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, k->record_fd))
         return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
-    k->shared->mode = k->options->mode;
+    k->wanted = (int)k->options->mode;
+    settle_mode(k);
     k->shared->strict_scripts = k->options->strict_scripts;
     k->shared->window_only = k->options->window_only;
     k->shared->own[0] = getpid();
@@ -477,9 +521,7 @@ static enum sek_error put_in_force(struct keeper *k, struct sek_fault *fault)
         return rc;
     sek_kernel_guard_seed(k->kernel);
     set_kernel(k);
-    if (k->options->on_ready)
-        k->options->on_ready(k->options->arg, k->kernel != NULL,
-                             sek_kernel_guard_has_lsm(k->kernel), k->kernel_fault.message);
+    say_ready(k);
     start_learner(k);
     return SEK_OK;
 }

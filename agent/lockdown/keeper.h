@@ -12,6 +12,15 @@
 #define SEK_KEEPER_SCOPES   8
 #define SEK_KEEPER_STALL_MS 500
 
+/* What is in force. */
+struct sek_keeper_cover {
+    bool programs, lsm; /* the kernel's programs; with BPF LSM */
+    const char *why;    /* not more of them; "" when there is nothing to say */
+    /* MODE is learn as long as what is there is registered before the WANTED one begins. */
+    enum sek_lockdown_mode mode, wanted;
+    bool failed; /* registering failed and is tried again */
+};
+
 struct sek_keeper_options {
     const char *scopes[SEK_KEEPER_SCOPES]; /* mount points; NULL after the last */
     enum sek_lockdown_mode mode;
@@ -22,9 +31,12 @@ struct sek_keeper_options {
     const char *const *updaters; /* NULL-terminated paths */
     bool stall_closed;           /* policy */
     bool learn_all;              /* learn mode registers what is there, not only what runs */
+    /* Detect and enforce begin when what the scopes hold was registered once (baseline.h). */
+    bool register_first;
     bool strict_scripts;         /* see script.h */
     bool window_only;            /* updaters count within a maintenance window only */
-    bool trust_packages;         /* register what the package database vouches for, at the start */
+    bool trust_packages;         /* register what the package database vouches for, at the start;
+                                  * the first time before detect and enforce begin */
     const char *root;            /* of that database and its files; "": this system */
     unsigned inline_policy;      /* SEK_INLINE_...: code on the command line or standard input */
     bool without_kernel;         /* fanotify only, as on kernels without the programs */
@@ -33,8 +45,8 @@ struct sek_keeper_options {
     void (*on_record)(void *arg, const struct sek_lockdown_record *record);
     /* Called about once a second while something changes, and at the end. May be NULL. */
     void (*on_counters)(void *arg, const struct sek_lockdown_shared *shared);
-    /* The marks are in place. KERNEL says what the kernel's programs cover, and why not more. */
-    void (*on_ready)(void *arg, bool programs, bool lsm, const char *why);
+    /* The marks are in place; and again when the mode changes. May be NULL. */
+    void (*on_ready)(void *arg, const struct sek_keeper_cover *cover);
     void *arg;
 };
 

@@ -4,7 +4,7 @@
 #include "agent/ebpf.h"
 #include "agent/lockdown/script.h"
 #include "bpf/lockdown.skel.h"
-#include "lib/base/file.h"
+#include "lib/base/linux.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -35,19 +35,6 @@ static int take_event(void *arg, void *data, size_t size)
     if (size >= sizeof(struct sek_guard_event) && g->on_event)
         g->on_event(g->arg, data);
     return 0;
-}
-
-/* The list of security modules that run; securityfs need not be mounted, then it is tried. */
-static bool runs_lsm(void)
-{
-    char *text;
-    size_t len;
-    if (sek_file_read("/sys/kernel/security/lsm", 4096, &text, &len, NULL))
-        return true;
-    char *at = strstr(text, "bpf");
-    bool runs = at && (at == text || at[-1] == ',') && (at[3] == ',' || at[3] <= '\n');
-    free(text);
-    return runs;
 }
 
 static struct lockdown *load(bool lsm)
@@ -101,8 +88,8 @@ static enum sek_error open_with(bool lsm, struct sek_kernel_guard **out, struct 
     struct lockdown *skel = g ? load(lsm) : NULL;
     if (!skel) {
         free(g);
-        return sek_fail(fault, SEK_EUNSUPPORTED, "the kernel does not load lockdown's programs: %s",
-                        strerror(errno));
+        return sek_fail(fault, SEK_EUNSUPPORTED, "lockdown's programs: %s",
+                        sek_ebpf_why(errno));
     }
     g->lsm = lsm;
     keep_maps(g, skel);
@@ -123,7 +110,7 @@ enum sek_error sek_kernel_guard_open(struct sek_kernel_guard **out, struct sek_f
 {
     *out = NULL;
     sek_ebpf_quiet();
-    if (runs_lsm() && !open_with(true, out, fault))
+    if (sek_ebpf_runs_lsm() && !open_with(true, out, fault))
         return SEK_OK;
     return open_with(false, out, fault);
 }

@@ -2,10 +2,10 @@
 #include "agent/lockdown/learn.h"
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/script.h"
+#include "lib/base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,22 +62,19 @@ static enum sek_error learn_file(struct sek_learning *l, const char *path)
 
 enum sek_error sek_learn_folder(struct sek_learning *l, const char *folder, struct sek_fault *fault)
 {
-    char copy[4096];
-    char *const roots[] = {copy, NULL};
     enum sek_error rc = SEK_OK;
     struct stat st;
-    if (strlen(folder) >= sizeof copy || stat(folder, &st) || !S_ISDIR(st.st_mode))
+    if (stat(folder, &st) || !S_ISDIR(st.st_mode))
         return sek_fail(fault, SEK_ENOTFOUND, "%s: not a folder", folder);
-    strcpy(copy, folder);
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV | FTS_COMFOLLOW, NULL);
-    if (!walk)
+    struct sek_tree *tree = sek_tree_open(folder, true);
+    if (!tree)
         return sek_fail(fault, SEK_EIO, "%s: %s", folder, strerror(errno));
-    for (FTSENT *e; !rc && (e = fts_read(walk));) {
-        if (e->fts_info == FTS_F)
-            rc = learn_file(l, e->fts_path);
-        else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR)
+    for (const struct sek_tree_entry *e; !rc && (e = sek_tree_next(tree));) {
+        if (e->kind == SEK_TREE_FILE)
+            rc = learn_file(l, e->path);
+        else if (e->kind == SEK_TREE_UNREADABLE)
             l->unreadable++;
     }
-    fts_close(walk);
+    sek_tree_close(tree);
     return rc ? sek_fail(fault, rc, "%s: %s", folder, sek_error_name(rc)) : SEK_OK;
 }

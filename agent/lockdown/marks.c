@@ -2,6 +2,7 @@
 #include "agent/lockdown/marks.h"
 #include "agent/lockdown/kernel.h"
 #include "agent/lockdown/overlay.h"
+#include "lib/base/linux.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -25,12 +27,12 @@ uint64_t sek_marks_events(void)
     static uint64_t events;
     if (events)
         return events;
+    /* Tried with a file that nobody can open; /proc takes no permission events. */
     int group = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC, O_RDONLY);
-    bool both = !fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, AT_FDCWD, "/proc/self");
-    both = both || errno != EINVAL ||
-           fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_PERM, AT_FDCWD,
-                         "/proc/self"); /* no event at all: not this */
+    int file = memfd_create("sekisho", MFD_CLOEXEC);
+    bool both = !fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN_EXEC_PERM, file, NULL);
     events = FAN_OPEN_PERM | (both ? FAN_OPEN_EXEC_PERM : 0);
+    close(file);
     close(group);
     return events;
 }

@@ -5,6 +5,7 @@
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/kernel.h"
 #include "agent/lockdown/lease.h"
+#include "agent/lockdown/opener.h"
 #include "agent/lockdown/script.h"
 #include "agent/lockdown/updater.h"
 #include "agent/settle.h"
@@ -218,6 +219,8 @@ static bool allow_unknown(struct responder *r, struct question *q, bool updater)
     }
     if (r->shared->mode != SEK_LOCKDOWN_LEARN && may_be_read(r, q))
         return true;
+    if (!q->exec && q->lease == SEK_LEASE_WRITER && sek_opener_only_writes(q->pid))
+        return true; /* a shell that makes a script, say */
     switch (r->shared->mode) {
     case SEK_LOCKDOWN_LEARN:
         if (q->lease != SEK_LEASE_WRITER)
@@ -437,6 +440,7 @@ static bool serve_control(struct responder *r)
         memcpy(&fd, CMSG_DATA(c), sizeof fd);
         load_allowlist(r, fd);
         close(fd);
+        return send(r->options->control_fd, "l", 1, MSG_NOSIGNAL) == 1;
     }
     return true;
 }

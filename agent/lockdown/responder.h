@@ -65,7 +65,9 @@ struct sek_lockdown_record {
 struct sek_responder_options {
     int fan_fd;     /* fanotify group, marked */
     int record_fd;  /* records go out here */
-    int control_fd; /* an allowlist file comes in here by SCM_RIGHTS; end of file: stop */
+    /* An allowlist file comes in here by SCM_RIGHTS, and a byte goes out when it was taken over; end
+     * of file: stop. */
+    int control_fd;
     struct sek_lockdown_shared *shared;
     const char *const *updaters;     /* NULL-terminated paths */
     const char *allowlist;           /* loaded before the first event; may be NULL */

@@ -1,5 +1,6 @@
 /* The table of interpreters. Names and options are those of their manual pages. */
 #include "agent/lockdown/script.h"
+#include "lib/base/linux.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -118,6 +118,7 @@ void sek_worker_refilter(struct sek_worker *w)
         .strict_scripts = w->policy.strict_scripts,
         .window_only = w->policy.window_only,
         .trust_packages = w->policy.trust_packages,
+        .listed_only = w->policy.listed_only,
         .names = domains || w->policy.unlearned || w->policy.encrypted_dns || w->policy.quic ||
                  sek_unsure_count(w->unsure),
         .resolvers = w->policy.encrypted_dns != SEK_EXIT_ALLOW_ALL,

@@ -131,7 +131,7 @@ static json_t *policy(const struct sek_worker *w)
         json_array_append_new(scopes, json_string(w->policy.scopes[i]));
     json_t *out = json_pack(
         "{s:I, s:{s:s, s:i, s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:o, s:s, s:s, "
-        "s:s, s:s}}",
+        "s:s, s:s, s:s}}",
         "version", (json_int_t)w->policy.version, "entry", "mode",
         sek_mode_name(w->policy.entry_mode), "probe_threshold", (int)w->policy.probe_threshold,
         "probe_window_s", (int)w->policy.probe_window_s, "block_ttl_s", (int)w->policy.block_ttl_s,
@@ -145,7 +145,8 @@ static json_t *policy(const struct sek_worker *w)
                                                      : "allow",
         "scripts", w->filter.strict_scripts ? "strict" : "normal", "updates",
         w->filter.window_only ? "window" : "always", "packages",
-        w->filter.trust_packages ? "trust" : "ignore");
+        w->filter.trust_packages ? "trust" : "ignore", "baseline",
+        w->filter.listed_only ? "listed" : "device");
     json_object_set_new(out, "firewall", json_pack("{s:s}", "mode",
                                                    sek_ruleset_modes[w->policy.firewall_mode]));
     static const char *const duties[SEK_DUTIES] = {"integrity", "logs", "malware"};

@@ -2,8 +2,8 @@
  * a device without virtual patches pays nothing for it. */
 #include "agent/worker/entry.h"
 #include "lib/eve/eve.h"
+#include "lib/base/heap.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +107,7 @@ enum sek_error sek_entry_load(struct sek_entry *e, const char *name, const char 
     sek_compiled_free(e->compiled);
     e->compiled = fresh;
     e->rules = fresh->rules->count;
-    malloc_trim(0); /* compiling needs much more memory than the result */
+    sek_heap_give_back(); /* compiling needs much more memory than the result */
     return SEK_OK;
 }
 

@@ -96,11 +96,13 @@ static enum sek_error parse_inside(struct sek_policy *p, json_t *inside, struct 
     static const char *const script_words[] = {"normal", "strict", NULL};
     static const char *const update_words[] = {"always", "window", NULL};
     static const char *const package_words[] = {"ignore", "trust", NULL};
+    static const char *const baseline_words[] = {"device", "listed", NULL};
     enum sek_error rc;
     if ((rc = parse_word(inside, "inline", inline_words, &p->inline_code, fault)) ||
         (rc = parse_word(inside, "scripts", script_words, &p->strict_scripts, fault)) ||
         (rc = parse_word(inside, "updates", update_words, &p->window_only, fault)) ||
-        (rc = parse_word(inside, "packages", package_words, &p->trust_packages, fault)))
+        (rc = parse_word(inside, "packages", package_words, &p->trust_packages, fault)) ||
+        (rc = parse_word(inside, "baseline", baseline_words, &p->listed_only, fault)))
         return rc;
     if (json_array_size(scopes) > SEK_POLICY_SCOPES)
         return sek_fail(fault, SEK_ELIMIT, "policy.json: inside.scopes: expected at most %d",

@@ -14,7 +14,7 @@ struct sek_policy {
     uint8_t deny_unanswered;       /* 1: what the manager does not answer in time is refused */
     uint8_t encrypted_dns, quic;   /* SEK_EXIT_ALLOW_ALL, _NOTE, _DENY */
     uint8_t unlearned, listeners;  /* SEK_EXIT_ALLOW_ALL... */
-    uint8_t strict_scripts, window_only, trust_packages;
+    uint8_t strict_scripts, window_only, trust_packages, listed_only;
     uint32_t probe_threshold, probe_window_s, block_ttl_s;
     char scopes[SEK_POLICY_SCOPES][200];
     uint8_t firewall_mode;             /* enum sek_ruleset_mode */

@@ -6,10 +6,10 @@
 #include "agent/worker/sandbox.h"
 #include "agent/settle.h"
 #include "lib/base/clock.h"
+#include "lib/base/heap.h"
 #include "lib/base/log.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -205,14 +205,12 @@ static void take_inventory(struct sek_worker *w, int fd)
 static void take_lockdown(struct sek_worker *w, struct sek_lockdown_record *record)
 {
     struct sek_text t = {0};
-    uint8_t mode = w->filter.inside_mode;
     record->path[sizeof record->path - 1] = '\0';
     record->program[sizeof record->program - 1] = '\0';
     /* What is learned is many and no alarm: it stays on the device, in the allowlist. */
     if (record->what == SEK_LOCKDOWN_LEARNED)
         return;
-    sek_event_lockdown(
-        &t, record, sek_lockdown_mode_name(mode <= SEK_LOCKDOWN_ENFORCE ? mode : SEK_LOCKDOWN_OFF));
+    sek_event_lockdown(&t, record, sek_worker_lockdown(w));
     w->counters.lockdown_events++;
     sek_worker_event(w, &t);
     sek_text_free(&t);
@@ -383,6 +381,7 @@ static enum sek_error worker_open(struct sek_worker *w, struct sek_fault *fault)
     if ((rc = sek_worker_hold_open(w, fault)) || (rc = open_link(w, folder, fault)))
         return rc;
     sek_worker_refilter(w);
+    sek_worker_ask(w, SEK_MESSAGE_SYNC, w->bundles, NULL, 0);
     return SEK_OK;
 }
 
@@ -390,7 +389,7 @@ int sek_worker_run(const struct sek_worker_options *options)
 {
     static struct sek_worker w;
     struct sek_fault fault;
-    mallopt(M_ARENA_MAX, 1);
+    sek_heap_share();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGINT, SIG_IGN); /* Ctrl-C goes to the guard, which ends us in order */
     signal(SIGTERM, SIG_IGN);

@@ -1,5 +1,6 @@
 /* File helpers that never leave a half-written file behind. */
 #include "lib/base/file.h"
+#include "lib/base/linux.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,4 +120,14 @@ enum sek_error sek_make_folder(const char *path, mode_t mode, struct sek_fault *
         part[i] = keep;
     }
     return SEK_OK;
+}
+
+int sek_file_system(const char *type)
+{
+    int context = fsopen(type, FSOPEN_CLOEXEC), root = -1;
+    if (context >= 0 && !fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+        root = fsmount(context, FSMOUNT_CLOEXEC, 0);
+    if (context >= 0)
+        close(context);
+    return root;
 }

@@ -20,4 +20,8 @@ enum sek_error sek_file_replace(const char *path, const void *data, size_t len, 
 /* mkdir -p. */
 enum sek_error sek_make_folder(const char *path, mode_t mode, struct sek_fault *fault);
 
+/* The root folder of a file system of TYPE ("cgroup2") that is mounted nowhere, so that nobody else sees
+ * it; the caller closes it. -1: the kernel has no such type, or no fsopen(2) (Linux 5.2). */
+int sek_file_system(const char *type);
+
 #endif

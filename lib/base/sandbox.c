@@ -1,9 +1,9 @@
 /* The order matters: user first (it needs rights), system call filter last (it forbids the rest). */
 #include "lib/base/sandbox.h"
+#include "lib/base/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <grp.h>
 #include <linux/landlock.h>
 #include <pwd.h>
@@ -26,16 +26,15 @@
 
 static enum sek_error give_folder(const char *folder, uid_t uid, gid_t gid, struct sek_fault *fault)
 {
-    char *const paths[] = {(char *)folder, NULL};
     enum sek_error rc = SEK_OK;
-    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+    struct sek_tree *tree = sek_tree_open(folder, false);
     if (!tree)
         return sek_fail(fault, SEK_EIO, "%s: cannot read: %s", folder, strerror(errno));
-    for (FTSENT *entry; !rc && (entry = fts_read(tree));)
-        if (entry->fts_info != FTS_DP && lchown(entry->fts_path, uid, gid))
-            rc = sek_fail(fault, SEK_EIO, "%s: cannot change the owner: %s", entry->fts_path,
-                          strerror(errno));
-    fts_close(tree);
+    for (const struct sek_tree_entry *e; !rc && (e = sek_tree_next(tree));)
+        if (e->kind == SEK_TREE_UNREADABLE || lchown(e->path, uid, gid))
+            rc = sek_fail(fault, SEK_EIO, "%s: cannot change the owner: %s", e->path,
+                          strerror(e->error ? e->error : errno));
+    sek_tree_close(tree);
     return rc;
 }
 
@@ -96,45 +95,49 @@ enum sek_error sek_sandbox_files(const char *folder, const char *readable, bool 
     return SEK_OK;
 }
 
-/* Some names belong to one architecture only. socket is allowed by family, below. */
+/* Some names belong to one architecture only: what a call is named where numbers have 32 bits stands
+ * beside it. socket is allowed by family, below. */
 static const char *const common[] = {
-    "accept", "accept4", "access", "bind", "brk", "chmod", "clock_getres", "clock_gettime",
-    "clock_gettime64", "clock_nanosleep", "close", "dup", "dup3", "epoll_create1", "epoll_ctl",
-    "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "exit", "exit_group", "faccessat",
-    "faccessat2", "fallocate", "fchmod", "fchmodat", "fchown", "fchown32", "fcntl", "fcntl64",
-    "fdatasync", "flock", "fstat", "fsync", "ftruncate", "ftruncate64", "futex", "futex_time64",
-    "getcwd", "getdents64", "getegid", "getegid32", "geteuid", "geteuid32", "getgid", "getgid32",
-    "getpeername", "getpid", "getppid", "getrandom", "getsockname", "getsockopt", "gettid",
-    "gettimeofday", "getuid", "getuid32", "ioctl", "_llseek", "lseek", "lstat", "madvise",
-    "membarrier", "mkdir", "mkdirat", "mmap", "mmap2", "mprotect", "mremap", "munmap", "nanosleep",
-    "newfstatat", "open", "openat", "pipe2", "poll", "ppoll", "pread64", "prlimit64", "pwrite64",
-    "read", "readlink", "readlinkat", "readv", "recvfrom", "recvmsg", "rename", "renameat",
-    "renameat2", "restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-    "sched_getaffinity", "sched_yield", "sendmsg", "sendto", "set_robust_list", "setsockopt",
-    "shutdown", "sigaltstack", "sigreturn", "stat", "statx", "sysinfo", "tgkill", "time",
-    "timerfd_create", "timerfd_settime", "umask", "uname", "unlink", "unlinkat", "utimensat",
+    "accept", "accept4", "access", "bind", "brk", "cacheflush", "chmod", "clock_getres",
+    "clock_getres_time64", "clock_gettime", "clock_gettime64", "clock_nanosleep",
+    "clock_nanosleep_time64", "close", "dup", "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait",
+    "epoll_pwait2", "epoll_wait", "eventfd2", "exit", "exit_group", "faccessat", "faccessat2",
+    "fallocate", "fchmod", "fchmodat", "fchown", "fchown32", "fcntl", "fcntl64", "fdatasync",
+    "flock", "fstat", "fstat64", "fstatat64", "fsync", "ftruncate", "ftruncate64", "futex",
+    "futex_time64", "getcwd", "getdents64", "getegid", "getegid32", "geteuid", "geteuid32",
+    "getgid", "getgid32", "getpeername", "getpid", "getppid", "getrandom", "getsockname",
+    "getsockopt", "gettid", "gettimeofday", "getuid", "getuid32", "ioctl", "_llseek", "lseek",
+    "lstat", "lstat64", "madvise", "membarrier", "mkdir", "mkdirat", "mmap", "mmap2", "mprotect",
+    "mremap", "munmap", "nanosleep", "newfstatat", "open", "openat", "pipe2", "poll", "ppoll",
+    "ppoll_time64", "pread64", "prlimit64", "pwrite64", "read", "readlink", "readlinkat", "readv",
+    "recv", "recvfrom", "recvmsg", "rename", "renameat", "renameat2", "restart_syscall", "rseq",
+    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "send",
+    "sendmsg", "sendto", "set_robust_list", "setsockopt", "shutdown", "sigaltstack", "sigreturn",
+    "stat", "stat64", "statx", "sysinfo", "tgkill", "time", "timerfd_create", "timerfd_settime",
+    "timerfd_settime64", "umask", "uname", "unlink", "unlinkat", "utimensat", "utimensat_time64",
     "write", "writev", NULL,
 };
 static const char *const server[] = {"listen", "sendfile", "sendfile64", NULL};
 static const char *const device[] = {
-    "close_range", "connect", "copy_file_range", "dup2", "fstatfs", "getcpu", "getrusage",
-    "memfd_create", "pselect6", "recvmmsg", "rmdir", "sched_setscheduler", "select", "sendmmsg",
-    "socketpair", "statfs",
-    NULL,
+    "close_range", "connect", "copy_file_range", "dup2", "fstatfs", "fstatfs64", "getcpu",
+    "getrusage", "memfd_create", "pselect6", "pselect6_time64", "recvmmsg", "recvmmsg_time64",
+    "rmdir", "sched_setscheduler", "select", "_newselect", "sendmmsg", "socketpair", "statfs",
+    "statfs64", NULL,
 };
 
 static const char *const watcher[] = {
-    "fanotify_mark", "fgetxattr", "flistxattr", "fstatfs", "inotify_add_watch", "inotify_rm_watch",
-    "lgetxattr", "llistxattr", "name_to_handle_at", "open_by_handle_at", "statfs", NULL,
+    "fanotify_mark", "fgetxattr", "flistxattr", "fstatfs", "fstatfs64", "inotify_add_watch",
+    "inotify_rm_watch", "lgetxattr", "llistxattr", "name_to_handle_at", "open_by_handle_at",
+    "statfs", "statfs64", NULL,
 };
 static const char *const keeper[] = {
-    "clone", "clone3", "close_range", "fchownat", "fsetxattr", "getrlimit", "kill", "linkat",
-    "openat2", "prctl", "rmdir", "setgroups", "setpriority", "setresgid", "setresuid",
-    "setrlimit", "seccomp", "landlock_create_ruleset", "landlock_add_rule",
-    "landlock_restrict_self", "capget", "capset", "connect", "socketpair", "wait4", "vfork",
-    "memfd_create", NULL,
+    "clone", "clone3", "close_range", "fchownat", "fsetxattr", "getrlimit", "ugetrlimit", "kill",
+    "linkat", "openat2", "prctl", "rmdir", "setgroups", "setgroups32", "setpriority", "setresgid",
+    "setresgid32", "setresuid", "setresuid32", "setrlimit", "seccomp", "landlock_create_ruleset",
+    "landlock_add_rule", "landlock_restrict_self", "capget", "capset", "connect", "socketpair",
+    "wait4", "vfork", "memfd_create", NULL,
 };
-static const char *const reader[] = {"fadvise64", NULL};
+static const char *const reader[] = {"fadvise64", "arm_fadvise64_64", NULL};
 
 static const struct {
     const char *const *names[3];

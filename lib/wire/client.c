@@ -189,7 +189,7 @@ static void on_inventory_answer(void *arg, const struct sek_http_answer *answer)
     if (answer->status == 409)
         sek_inventory_forget(&c->inventory);
     else if (answer->status == 200)
-        sek_inventory_sent(&c->inventory, c->state, answer->body, answer->len);
+        sek_inventory_sent(&c->inventory, answer->body, answer->len);
     else {
         sek_warning("inventory: the manager answered %d: %.200s", answer->status, answer->body);
         sek_inventory_give_up(&c->inventory);
@@ -477,11 +477,12 @@ enum sek_error sek_client_open(struct event_base *base, const struct sek_client_
         rc = open_bundles(c, fault);
     if (!rc)
         rc = open_links(c, host, port, fault);
+    if (!rc)
+        rc = sek_inventory_open(&c->inventory, c->state, fault);
     if (rc) {
         sek_client_close(c);
         return rc;
     }
-    sek_inventory_load(&c->inventory, c->state);
     if (!c->offline)
         start_push(c);
     *out = c;

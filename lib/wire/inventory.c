@@ -3,10 +3,10 @@
 
 #include "lib/base/file.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *member(const json_t *object, const char *name)
 {
@@ -34,30 +34,37 @@ static json_t *by_key(const json_t *inventory)
     return map;
 }
 
-void sek_inventory_load(struct sek_inventory *inv, const char *state)
+enum sek_error sek_inventory_open(struct sek_inventory *inv, const char *state,
+                                  struct sek_fault *fault)
 {
-    char path[PATH_MAX];
-    char *text = NULL;
-    size_t len = 0;
-    snprintf(path, sizeof path, "%s/inventory.json", state);
-    if (sek_file_read(path, 64u << 20, &text, &len, NULL))
-        return;
-    json_t *doc = json_loadb(text, len, 0, NULL);
-    free(text);
-    const char *digest = member(doc, "digest");
-    if (json_is_object(json_object_get(doc, "known")) && strlen(digest) < sizeof inv->digest) {
-        inv->known = json_incref(json_object_get(doc, "known"));
-        snprintf(inv->digest, sizeof inv->digest, "%s", digest);
-    }
-    json_decref(doc);
+    *inv = (struct sek_inventory){0};
+    return asprintf(&inv->path, "%s/inventory.json", state) < 0
+               ? sek_fail(fault, SEK_ENOMEM, "inventory: out of memory")
+               : SEK_OK;
 }
 
 void sek_inventory_clear(struct sek_inventory *inv)
 {
     json_decref(inv->wanted);
     json_decref(inv->sending);
-    json_decref(inv->known);
+    free(inv->path);
     *inv = (struct sek_inventory){0};
+}
+
+/* {"digest": the manager's name for it, "known": what the manager acknowledged}, a new reference;
+ * NULL when it knows nothing that differences could be told from. */
+static json_t *acknowledged(const struct sek_inventory *inv)
+{
+    char *text = NULL;
+    size_t len = 0;
+    if (sek_file_read(inv->path, 64u << 20, &text, &len, NULL))
+        return NULL;
+    json_t *doc = json_loadb(text, len, 0, NULL);
+    free(text);
+    if (member(doc, "digest")[0] && json_is_object(json_object_get(doc, "known")))
+        return doc;
+    json_decref(doc);
+    return NULL;
 }
 
 enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
@@ -65,32 +72,26 @@ enum sek_error sek_inventory_set(struct sek_inventory *inv, json_t *inventory,
 {
     if (!json_is_array(json_object_get(inventory, "components")))
         return sek_fail(fault, SEK_EINVAL, "inventory: an object with \"components\" is expected");
-    /* The same as before is kept once. */
-    json_t *same = json_equal(inventory, inv->known) ? inv->known : inventory;
-    json_incref(same);
+    json_t *last = acknowledged(inv);
     json_decref(inv->wanted);
-    inv->wanted = same;
+    /* While a message is under way, what the manager will know is not yet known. */
+    inv->wanted = inv->sending || !json_equal(inventory, json_object_get(last, "known"))
+                      ? json_incref(inventory)
+                      : NULL;
+    json_decref(last);
     return SEK_OK;
 }
 
 bool sek_inventory_pending(const struct sek_inventory *inv)
 {
-    return inv->wanted && !json_equal(inv->wanted, inv->known);
+    return inv->wanted != NULL;
 }
 
-json_t *sek_inventory_message(struct sek_inventory *inv)
+static json_t *difference(const json_t *known, const json_t *wanted, const char *base)
 {
-    json_t *add = json_array(), *remove = json_array(), *old, *now, *item;
+    json_t *add = json_array(), *remove = json_array(), *item;
+    json_t *old = by_key(known), *now = by_key(wanted);
     const char *key;
-    json_decref(inv->sending);
-    inv->sending = json_incref(inv->wanted);
-    if (!inv->known || !inv->digest[0]) {
-        json_decref(add);
-        json_decref(remove);
-        return json_pack("{s:s, s:O}", "type", "full", "inventory", inv->wanted);
-    }
-    old = by_key(inv->known);
-    now = by_key(inv->wanted);
     json_object_foreach(now, key, item)
     {
         if (!json_equal(item, json_object_get(old, key)))
@@ -106,12 +107,12 @@ json_t *sek_inventory_message(struct sek_inventory *inv)
     }
     json_decref(old);
     json_decref(now);
-    json_t *message = json_pack("{s:s, s:s, s:o, s:o}", "type", "difference", "base", inv->digest,
-                                "add", add, "remove", remove);
+    json_t *message = json_pack("{s:s, s:s, s:o, s:o}", "type", "difference", "base", base, "add",
+                                add, "remove", remove);
     static const char *const whole[] = {"os", "product", "services", "posture", "notes"};
     for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
-        json_t *value = json_object_get(inv->wanted, whole[i]);
-        json_t *before = json_object_get(inv->known, whole[i]);
+        json_t *value = json_object_get(wanted, whole[i]);
+        json_t *before = json_object_get(known, whole[i]);
         if (before && !value)
             json_object_set_new(message, whole[i], json_null());
         else if (value && !json_equal(value, before))
@@ -120,37 +121,50 @@ json_t *sek_inventory_message(struct sek_inventory *inv)
     return message;
 }
 
-void sek_inventory_sent(struct sek_inventory *inv, const char *state, const char *body, size_t len)
+json_t *sek_inventory_message(struct sek_inventory *inv)
 {
-    char path[PATH_MAX];
-    json_t *answer = json_loadb(body, len, 0, NULL);
-    const char *digest = member(answer, "digest");
-    json_decref(inv->known);
-    inv->known = inv->sending;
+    json_t *last = acknowledged(inv);
+    json_decref(inv->sending);
+    inv->sending = json_incref(inv->wanted);
+    json_t *message = last ? difference(json_object_get(last, "known"), inv->wanted,
+                                        member(last, "digest"))
+                           : json_pack("{s:s, s:O}", "type", "full", "inventory", inv->wanted);
+    json_decref(last);
+    return message;
+}
+
+/* What was under way is settled; what the caller gave meanwhile is still wanted. */
+static void settled(struct sek_inventory *inv)
+{
+    if (json_equal(inv->wanted, inv->sending)) {
+        json_decref(inv->wanted);
+        inv->wanted = NULL;
+    }
+    json_decref(inv->sending);
     inv->sending = NULL;
-    inv->digest[0] = '\0';
-    if (strlen(digest) < sizeof inv->digest)
-        snprintf(inv->digest, sizeof inv->digest, "%s", digest);
-    json_t *doc = json_pack("{s:s, s:O}", "digest", inv->digest, "known", inv->known);
+}
+
+void sek_inventory_sent(struct sek_inventory *inv, const char *body, size_t len)
+{
+    json_t *answer = json_loadb(body, len, 0, NULL);
+    json_t *doc = json_pack("{s:s, s:O}", "digest", member(answer, "digest"), "known", inv->sending);
     char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-    snprintf(path, sizeof path, "%s/inventory.json", state);
-    if (text)
-        sek_file_replace(path, text, strlen(text), 0600, NULL);
+    /* Without the file all is told again next time; with an old one the next differences are wrong. */
+    if (!text || sek_file_replace(inv->path, text, strlen(text), 0600, NULL))
+        sek_inventory_forget(inv);
     free(text);
     json_decref(doc);
     json_decref(answer);
+    settled(inv);
 }
 
 void sek_inventory_forget(struct sek_inventory *inv)
 {
-    inv->digest[0] = '\0';
-    json_decref(inv->known);
-    inv->known = NULL;
+    unlink(inv->path);
 }
 
 void sek_inventory_give_up(struct sek_inventory *inv)
 {
-    json_decref(inv->known);
-    inv->known = json_incref(inv->wanted);
-    inv->digest[0] = '\0';
+    sek_inventory_forget(inv);
+    settled(inv);
 }

@@ -26,7 +26,7 @@ for name in sekisho-agent sekisho-gateway sekisho-manager; do
     ! dpkg-deb -I "$deb" postinst | grep -q '@' || fail "$name: a place holder is left"
 done
 deb=$(echo "$work"/build/sekisho-agent_*.deb) name=sekisho-agent
-depends libbpf1; depends libmnl0; depends libhyperscan5; depends nftables
+depends libbpf1; depends libhyperscan5; depends nftables
 deb=$(echo "$work"/build/sekisho-manager_*.deb) name=sekisho-manager
 depends libsqlite3-0
 has /usr/share/sekisho/content/patches/SEK-2014-6271.rules

@@ -34,10 +34,22 @@ refused() { # COMMAND...: must fail, and with EPERM
 cp /bin/echo "$M/known"
 printf '#!/bin/sh\necho hello\n' > "$M/known.sh"
 chmod +x "$M/known.sh"
+# An interpreter that writes a script only makes a file; opened for reading too it could run it.
+cp "$(command -v bash)" "$M/bash"
+cat >"$M/maker.sh" <<EOF
+printf 'echo made\\n' >"$M/made.sh" && printf 'echo more\\n' >>"$M/made.sh" && echo written
+exec 5<>"$M/made.sh" || echo refused
+. "$M/made.sh"
+EOF
 start --learn-from "$M" --mode enforce
 [ "$("$M/known" yes)" = yes ] || fail "a registered program does not run"
 [ "$("$loader" "$M/known" yes)" = yes ] || fail "a registered program does not load"
 [ "$("$M/known.sh")" = hello ] || fail "a registered script does not run"
+
+"$M/bash" "$M/maker.sh" >"$T/made" 2>&1
+grep -q '^written' "$T/made" || fail "an interpreter cannot write a script"
+grep -q '^refused' "$T/made" || fail "an interpreter opens an unregistered script for reading and writing"
+grep -q '^made' "$T/made" && fail "an interpreter runs the script that it wrote"
 
 cp /bin/ls "$M/evil" || fail "copying in is not writing a program: it must work"
 refused sh -c "exec $M/evil"

@@ -8,8 +8,9 @@ command -v qemu-system-x86_64 >/dev/null && [ -x /bin/busybox ] && [ "$(uname -m
     echo "needs qemu-system-x86 and busybox"
     exit 77
 }
-"$here/guest/kernel" amd64 "${BUILD:?}/guest/amd64" || { echo "no kernel package to be had"; exit 77; }
-module=$(find "$BUILD/guest/amd64/lib/modules" -name dummy.ko | head -1)
+K=${GUEST_KERNEL:-${BUILD:?}/guest/amd64}
+"$here/guest/kernel" amd64 "$K" || { echo "no kernel package to be had"; exit 77; }
+module=$(find "$K/lib/modules" -name dummy.ko | head -1)
 T=$(mktemp -d /tmp/sekisho-guest.XXXXXX)
 trap 'rm -rf "$T"' EXIT
 cat >"$T/script" <<'S'
@@ -21,7 +22,7 @@ for f in dash true env cp mount umount timeout mawk perl lua5.4; do
     [ ! -x "/usr/bin/$f" ] || set -- "$@" "/usr/bin/$f:/usr/bin/$f"
 done
 set -- "$@" /bin/dash:/bin/sh /usr/bin/mawk:/usr/bin/awk /bin/true:/bin/true
-GUEST_SECONDS=300 "$here/guest/run" "$BUILD/guest/amd64" "$T/script" "$@" -- overlay loop fuse binfmt_misc >"$T/log"
+GUEST_SECONDS=300 "$here/guest/run" "$K" "$T/script" "$@" -- overlay loop fuse binfmt_misc >"$T/log"
 status=$?
 cat "$T/log"
 grep -q "0 possible without BPF LSM, 0 ran" "$T/log" || exit 1

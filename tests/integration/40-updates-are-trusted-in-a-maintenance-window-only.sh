@@ -22,7 +22,7 @@ echo x >>"$R/usr/bin/altered"
 ENTRY_EXTRA="queue: 4021
 inventory:
   root: $R"
-printf '{"version":1,"inside":{"mode":"enforce","scopes":["%s"],"updates":"window","packages":"trust"}}' "$M" >"$T/bundle/policy.json"
+printf '{"version":1,"inside":{"mode":"enforce","scopes":["%s"],"updates":"window","packages":"trust","baseline":"listed"}}' "$M" >"$T/bundle/policy.json"
 start_agent
 ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q 'lockdown *full'" || fail "lockdown is not in force"
 "$M/known" || fail "a registered program is refused"

@@ -48,10 +48,10 @@ dev "$py" "$T/go.py" second.example 443; dev "$py" "$T/go.py" third.example 80 |
 dev "$py" "$T/go.py" listen 8081 || fail "learning hinders bind"
 expect_event ".event_type==\"exit\" and .action==\"allowed\" and .reason==\"learned\" and .name==\"app.example\" and .process.path==\"$py\""
 ready sh -c "grep -q 'app.example' $T/state/exit/learned" || fail "nothing is written"
-grep -q " 80/tcp app.example $py$" "$T/state/exit/learned" || fail "the pair is not there"
-grep -q " 80/tcp third.example $py$" "$T/state/exit/learned" || fail "a second name of the address is not there"
-grep -q " 53/udp 10.99.0.2 $py$" "$T/state/exit/learned" || fail "the resolver is not there"
-grep -q " 8081/tcp listen $py$" "$T/state/exit/learned" || fail "the port is not there"
+ready grep -q " 80/tcp app.example $py$" "$T/state/exit/learned" || fail "the pair is not there"
+ready grep -q " 80/tcp third.example $py$" "$T/state/exit/learned" || fail "a second name of the address is not there"
+ready grep -q " 53/udp 10.99.0.2 $py$" "$T/state/exit/learned" || fail "the resolver is not there"
+ready grep -q " 8081/tcp listen $py$" "$T/state/exit/learned" || fail "the port is not there"
 
 policy deny deny
 echo '{"command":"reload"}' | python3 -c "

@@ -1,4 +1,4 @@
-/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c agent/digests.c */
+/* objects: agent/lockdown/judge.c agent/lockdown/allowlist.c agent/lockdown/scope.c agent/lockdown/updater.c agent/lockdown/learn.c agent/lockdown/opener.c agent/lockdown/baseline.c agent/lockdown/packages.c agent/lockdown/script.c agent/lockdown/overlay.c agent/filehash.c agent/digests.c */
 /* Lockdown's parts that need no privileges: allowlist, digest cache, scopes, updater's files. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/digests.h"
 #include "agent/lockdown/judge.h"
+#include "agent/lockdown/baseline.h"
 #include "agent/lockdown/learn.h"
+#include "agent/lockdown/opener.h"
 #include "agent/lockdown/overlay.h"
 #include "agent/lockdown/scope.h"
 #include "agent/lockdown/script.h"
@@ -45,6 +48,82 @@ static void every_registered_digest_is_found_and_no_other(void **state)
     memset(d, 0, sizeof d);
     assert_false(sek_allowlist_has(&list, d));
     sek_allowlist_free(&list);
+}
+
+static bool only_writes(long number, unsigned long first, unsigned long second, unsigned long third)
+{
+    char line[200];
+    snprintf(line, sizeof line, "%ld 0x%lx 0x%lx 0x%lx 0x0 0x0 0x0 0x7ffc 0x7f10\n", number, first,
+             second, third);
+    return sek_opener_call_only_writes(line);
+}
+
+static void only_an_open_for_writing_alone_counts_as_one(void **state)
+{
+    (void)state;
+    const unsigned long here = (unsigned long)AT_FDCWD;
+    assert_true(only_writes(SYS_openat, here, 4096, O_WRONLY | O_CREAT | O_TRUNC));
+    assert_true(only_writes(SYS_openat, here, 4096, O_WRONLY | O_APPEND));
+    assert_false(only_writes(SYS_openat, here, 4096, O_RDWR | O_CREAT));
+    assert_false(only_writes(SYS_openat, here, 4096, O_RDONLY));
+    assert_false(only_writes(SYS_openat, here, 4096, O_ACCMODE));
+    assert_false(only_writes(SYS_execve, O_WRONLY, O_WRONLY, O_WRONLY));
+    assert_false(only_writes(SYS_openat2, O_WRONLY, O_WRONLY, O_WRONLY));
+#ifdef SYS_open
+    assert_true(only_writes(SYS_open, 4096, O_WRONLY, 0));
+    assert_false(only_writes(SYS_open, 4096, O_RDWR, O_WRONLY));
+#endif
+    const char *const others[] = {"", "running\n", "-1 0x7ffc 0x7f10\n", "257", "257 0x1", "257 0x1 0x2", "x"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(sek_opener_call_only_writes(others[i]));
+    assert_false(sek_opener_only_writes(getpid())); /* it runs */
+    assert_false(sek_opener_only_writes(0));
+}
+
+static void a_scope_is_registered_once_and_whole(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/sekisho-baseline.XXXXXX", list[64], path[600];
+    struct sek_fault fault;
+    struct sek_scope scopes[2] = {{.path = ""}, {.path = "/nonexistent/folder"}};
+    assert_non_null(mkdtemp(folder));
+    snprintf(list, sizeof list, "%s/list", folder);
+    snprintf(scopes[0].path, sizeof scopes[0].path, "%s/scope", folder);
+    assert_int_equal(mkdir(scopes[0].path, 0755), 0);
+    snprintf(path, sizeof path, "%s/tool", scopes[0].path);
+    assert_int_equal(sek_file_replace(path, "#!/bin/sh\n", 10, 0755, &fault), SEK_OK);
+    assert_int_equal(sek_file_replace(list, "", 0, 0600, &fault), SEK_OK);
+    struct sek_baseline b = {.scopes = scopes, .scope_count = 1, .folders = true, .allowlist = list, .root = ""};
+    assert_false(sek_baseline_complete(&b));
+    assert_int_equal(sek_baseline_register(&b, false, &fault), SEK_OK);
+    assert_true(sek_baseline_complete(&b));
+    struct sek_allowlist known = {0};
+    assert_int_equal(sek_allowlist_load(&known, list, &fault), SEK_OK);
+    assert_int_equal(known.count, 1);
+    sek_allowlist_free(&known);
+
+    /* What came later is not registered by a second time, unless it is asked for again. */
+    assert_int_equal(sek_file_replace(path, "#!/bin/sh\n:", 11, 0755, &fault), SEK_OK);
+    for (unsigned again = 0; again < 2; again++) {
+        assert_int_equal(sek_baseline_register(&b, again, &fault), SEK_OK);
+        assert_int_equal(sek_allowlist_load(&known, list, &fault), SEK_OK);
+        assert_int_equal(known.count, 1 + again);
+        sek_allowlist_free(&known);
+    }
+
+    /* One that cannot be read is not complete, and neither is what begins alike. */
+    b.scope_count = 2;
+    assert_int_equal(sek_baseline_register(&b, false, &fault), SEK_ENOTFOUND);
+    assert_false(sek_baseline_complete(&b));
+    b.scope_count = 1;
+    scopes[0].path[strlen(scopes[0].path) - 1] = '\0';
+    assert_false(sek_baseline_complete(&b));
+    b.forget = true;
+    assert_false(sek_baseline_complete(&b));
+    b.folders = false;
+    assert_true(sek_baseline_complete(&b));
+    snprintf(path, sizeof path, "rm -r %s", folder);
+    assert_int_equal(system(path), 0);
 }
 
 static void a_bad_allowlist_line_is_named(void **state)
@@ -527,6 +606,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_registered_digest_is_found_and_no_other),
+        cmocka_unit_test(only_an_open_for_writing_alone_counts_as_one),
+        cmocka_unit_test(a_scope_is_registered_once_and_whole),
         cmocka_unit_test(a_bad_allowlist_line_is_named),
         cmocka_unit_test(what_left_the_bundle_leaves_the_list_and_nothing_else_does),
         cmocka_unit_test(a_line_goes_into_the_file_that_has_the_path_now),

@@ -403,6 +403,8 @@ static void each_component_is_known_by_the_string_it_really_contains(void **stat
          "musl 1.2.3; "},
         {"U-Boot 2019.07 (Jan 01 2020 - 00:00:00 +0000)", "u-boot 2019.07; "},
         {"U-Boot 1.1.4 (May  8 2012)", "u-boot 1.1.4; "},
+        {"+{}|~:\"~<>?CDBAU-Boot 2025.01-3+deb13u1 (Jun 24 2026 - 09:07:15 +0000)",
+         "u-boot 2025.01; "},
         {"Linux version 5.4.0 (build@host) (gcc) #1", "linux 5.4.0; "},
         {" inflate 1.2.11 Copyright 1995-2017 Mark Adler ", "zlib 1.2.11; "},
         {"Server: RomPager/4.07 UPnP/1.0", "rompager 4.07; "},
@@ -430,6 +432,8 @@ static void strings_that_only_speak_of_a_component_give_no_version(void **state)
         "mosquitto version %s", /* no version stands alone */
         "deprecated since dnsmasq-compat",
         "OpenVPN 2.7 will remove the functionality",
+        "%s/%s, UPnP/1.0, Portable SDK for UPnP devices/17.2.0\r\n", /* of the interface */
+        "this board needs U-Boot 2019.07 (or newer)",
     };
     (void)state;
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)

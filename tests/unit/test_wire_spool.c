@@ -213,7 +213,8 @@ static void an_event_that_is_not_an_object_is_refused_before_it_is_spooled(void 
 
 static void an_inventory_goes_whole_once_and_then_only_what_changed(void **state)
 {
-    struct sek_inventory inv = {0};
+    struct sek_inventory inv;
+    assert_int_equal(sek_inventory_open(&inv, *state, NULL), SEK_OK);
     json_t *first = json_loads("{\"components\":[{\"ecosystem\":\"Debian:12\",\"name\":\"a\","
                                "\"version\":\"1\"},{\"ecosystem\":\"Debian:12\",\"name\":\"b\","
                                "\"version\":\"1\"}]}",
@@ -225,7 +226,7 @@ static void an_inventory_goes_whole_once_and_then_only_what_changed(void **state
     json_t *message = sek_inventory_message(&inv);
     assert_string_equal(json_string_value(json_object_get(message, "type")), "full");
     json_decref(message);
-    sek_inventory_sent(&inv, *state, "{\"digest\":\"d1\"}", 15);
+    sek_inventory_sent(&inv, "{\"digest\":\"d1\"}", 15);
     assert_false(sek_inventory_pending(&inv));
     assert_int_equal(sek_inventory_set(&inv, second, NULL), SEK_OK);
     assert_true(sek_inventory_pending(&inv));
@@ -234,9 +235,49 @@ static void an_inventory_goes_whole_once_and_then_only_what_changed(void **state
     assert_int_equal(json_array_size(json_object_get(message, "add")), 1);
     assert_int_equal(json_array_size(json_object_get(message, "remove")), 2);
     json_decref(message);
+    sek_inventory_sent(&inv, "{\"digest\":\"d2\"}", 15);
     sek_inventory_clear(&inv);
-    sek_inventory_load(&inv, *state);
-    assert_string_equal(inv.digest, "d1");
+    /* After a restart the manager still knows it. */
+    assert_int_equal(sek_inventory_open(&inv, *state, NULL), SEK_OK);
+    assert_int_equal(sek_inventory_set(&inv, second, NULL), SEK_OK);
+    assert_false(sek_inventory_pending(&inv));
+    assert_int_equal(sek_inventory_set(&inv, first, NULL), SEK_OK);
+    message = sek_inventory_message(&inv);
+    assert_string_equal(json_string_value(json_object_get(message, "base")), "d2");
+    json_decref(message);
+    sek_inventory_clear(&inv);
+    json_decref(first);
+    json_decref(second);
+}
+
+static void an_inventory_that_changed_while_one_was_under_way_goes_next(void **state)
+{
+    struct sek_inventory inv;
+    json_t *first = json_loads("{\"components\":[],\"services\":[1]}", 0, NULL);
+    json_t *second = json_loads("{\"components\":[],\"services\":[2]}", 0, NULL);
+    assert_int_equal(sek_inventory_open(&inv, *state, NULL), SEK_OK);
+    assert_int_equal(sek_inventory_set(&inv, first, NULL), SEK_OK);
+    json_decref(sek_inventory_message(&inv));
+    sek_inventory_sent(&inv, "{\"digest\":\"d1\"}", 15);
+    assert_int_equal(sek_inventory_set(&inv, second, NULL), SEK_OK);
+    json_decref(sek_inventory_message(&inv));
+    /* Back to what the manager knows, but for the message under way. */
+    assert_int_equal(sek_inventory_set(&inv, first, NULL), SEK_OK);
+    sek_inventory_sent(&inv, "{\"digest\":\"d2\"}", 15);
+    assert_true(sek_inventory_pending(&inv));
+    json_t *message = sek_inventory_message(&inv);
+    assert_string_equal(json_string_value(json_object_get(message, "base")), "d2");
+    assert_int_equal(
+        json_integer_value(json_array_get(json_object_get(message, "services"), 0)), 1);
+    json_decref(message);
+    /* The manager has lost its base: all of it goes. */
+    sek_inventory_forget(&inv);
+    message = sek_inventory_message(&inv);
+    assert_string_equal(json_string_value(json_object_get(message, "type")), "full");
+    json_decref(message);
+    /* It refuses that for good: nothing goes until there is another. */
+    sek_inventory_give_up(&inv);
+    assert_false(sek_inventory_pending(&inv));
     sek_inventory_clear(&inv);
     json_decref(first);
     json_decref(second);
@@ -244,7 +285,8 @@ static void an_inventory_goes_whole_once_and_then_only_what_changed(void **state
 
 static void services_and_posture_travel_when_they_changed_only(void **state)
 {
-    struct sek_inventory inv = {0};
+    struct sek_inventory inv;
+    assert_int_equal(sek_inventory_open(&inv, *state, NULL), SEK_OK);
     json_t *first = json_loads("{\"components\":[],\"os\":{\"id\":\"x\"},\"services\":[1],"
                                "\"posture\":[]}",
                                0, NULL);
@@ -253,7 +295,7 @@ static void services_and_posture_travel_when_they_changed_only(void **state)
                                 0, NULL);
     assert_int_equal(sek_inventory_set(&inv, first, NULL), SEK_OK);
     json_decref(sek_inventory_message(&inv));
-    sek_inventory_sent(&inv, *state, "{\"digest\":\"d1\"}", 15);
+    sek_inventory_sent(&inv, "{\"digest\":\"d1\"}", 15);
     assert_int_equal(sek_inventory_set(&inv, second, NULL), SEK_OK);
     json_t *message = sek_inventory_message(&inv);
     assert_int_equal(json_array_size(json_object_get(message, "posture")), 1);
@@ -388,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_record_carries_its_hash_and_any_change_shows),
         cmocka_unit_test(an_event_that_is_not_an_object_is_refused_before_it_is_spooled),
         IN_FOLDER(an_inventory_goes_whole_once_and_then_only_what_changed),
+        IN_FOLDER(an_inventory_that_changed_while_one_was_under_way_goes_next),
         IN_FOLDER(services_and_posture_travel_when_they_changed_only),
         cmocka_unit_test(a_compressed_body_is_bounded_and_a_cut_one_is_refused),
     };

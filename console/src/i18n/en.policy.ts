@@ -66,6 +66,8 @@ export const policy = {
   "choice.deny": "Refuse",
   "choice.normal": "Normal",
   "choice.strict": "Strict",
+  "choice.device": "Are registered",
+  "choice.listed": "Only the allowlist counts",
   "choice.always": "Always",
   "choice.window": "In maintenance windows",
   "choice.ignore": "No",
@@ -116,6 +118,8 @@ export const policy = {
   "field.inside.updates": "Package managers may install",
   "field.inside.updates.hint": "A maintenance window is opened on the device's page.",
   "field.inside.packages": "Register what the package database vouches for",
+  "field.inside.baseline": "Programs that a device has when lockdown begins",
+  "field.inside.baseline.hint": "They are registered first. Or only the allowlist counts, as for copies of a golden device.",
 
   "field.behaviour.mode.hint": "Gateways judge it.",
   "field.behaviour.quarantine_s": "In quarantine for (seconds)",

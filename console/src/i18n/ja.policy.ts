@@ -67,6 +67,8 @@ export const policy: Readonly<Record<keyof typeof en, string>> = {
   "choice.deny": "拒否",
   "choice.normal": "通常",
   "choice.strict": "厳格",
+  "choice.device": "登録する",
+  "choice.listed": "許可リストだけを有効にする",
   "choice.always": "いつでも",
   "choice.window": "メンテナンス時間内のみ",
   "choice.ignore": "しない",
@@ -117,6 +119,8 @@ export const policy: Readonly<Record<keyof typeof en, string>> = {
   "field.inside.updates": "パッケージ管理によるインストール",
   "field.inside.updates.hint": "メンテナンス時間はデバイスのページで開始します。",
   "field.inside.packages": "パッケージデータベースと一致するファイルの登録",
+  "field.inside.baseline": "ロックダウン開始時に機器にあるプログラム",
+  "field.inside.baseline.hint": "最初に登録します。模範機の複製などでは、許可リストだけを有効にできます。",
 
   "field.behaviour.mode.hint": "ゲートウェイが判定します。",
   "field.behaviour.quarantine_s": "隔離する時間（秒）",

@@ -1,0 +1,15 @@
+/* How the task that waits for a verdict opens the file. */
+#ifndef SEK_AGENT_OPENER_H
+#define SEK_AGENT_OPENER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Does the process PID, which waits in open(2), openat(2) or creat(2), ask for writing alone? Through
+ * such a descriptor nothing can be read, mapped or started. False when that cannot be known: several
+ * threads, a system call of another kind, a process that is gone. */
+bool sek_opener_only_writes(pid_t pid);
+/* The same of a line as /proc/PID/syscall has it (proc(5)). */
+bool sek_opener_call_only_writes(const char *line);
+
+#endif
