@@ -3,7 +3,7 @@
 #   make SAN=1        the same with ASan and UBSan, under build/san
 #   make ARCH=arm64   the agent for another Debian architecture (arm64, armhf), under build/arm64
 #   make LIBC=musl agent   the agent as one static program with the musl C library, under build/musl;
-#                     with ARCH=... under build/musl/ARCH
+#                     with ARCH=... under build/musl/ARCH; `make LIBC=musl tarball` packs it
 BUILD ?= build$(if $(SAN),/san)$(if $(LIBC),/$(LIBC))$(if $(ARCH),/$(ARCH))
 CLANG ?= clang
 
@@ -86,7 +86,7 @@ sysroot:
 
 ifdef LIBC
 LIBRARIES_OF := $(if $(ARCH),$(ARCH),$(shell dpkg --print-architecture))
-$(LIBRARIES)/.complete: scripts/musl-libraries scripts/debian-sources
+$(LIBRARIES)/.complete: scripts/musl-libraries scripts/debian-sources scripts/packages/musl.txt
 	@scripts/musl-libraries $(LIBRARIES_OF) $(LIBRARIES) build/musl/sources
 $(call obj,$(LIB_SRC) $(AGENT_SRC)): | $(LIBRARIES)/.complete
 endif
@@ -190,7 +190,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC)) $(BUILD)/fuzz/
 $(BUILD)/fuzz/protocols: $(BUILD)/fuzz/fuzz_app_protocols
 	$(Q)$< --protocols > $@
 	$(Q)while read -r name; do ln -f $< $(BUILD)/fuzz/fuzz_app_$$name; done < $@
-.PHONY: fuzzers test demo bench fuzz lint format deb clean deps install
+.PHONY: fuzzers test demo bench fuzz lint format deb tarball clean deps install
 fuzzers: $(FUZZERS)
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
@@ -236,6 +236,11 @@ else
 	@scripts/install-deps build
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@packaging/debian/build $(BUILD) $(VERSION)
+endif
+
+ifdef LIBC
+tarball: agent ## with LIBC=musl: the static agent as a tar.xz for a firmware's root
+	@packaging/firmware/build $(BUILD) $(VERSION) $(LIBRARIES_OF) build/musl/sources
 endif
 
 install: ## install programs, console, content and units under DESTDIR
