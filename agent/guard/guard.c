@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/base/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,10 +146,7 @@ static enum sek_error make_folders(const struct sek_settings *s, struct sek_faul
     if (!user)
         return sek_fail(fault, SEK_ENOTFOUND, "user: '%s' does not exist, nor does nobody",
                         s->user);
-    char owner[64];
-    const char *const argv[] = {"chown", "-hR", owner, path, NULL};
-    snprintf(owner, sizeof owner, "%u:%u", user->pw_uid, user->pw_gid);
-    return sek_program_run(argv, "", 0, fault);
+    return sek_give_folder(path, user->pw_uid, user->pw_gid, fault);
 }
 
 static void watch_packages(struct sek_guard *g)

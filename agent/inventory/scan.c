@@ -28,6 +28,7 @@ struct scan {
     struct sek_scan_cache cache;
     struct sek_versions *versions; /* opened for the first program */
     bool no_versions;              /* that failed */
+    struct stat self;              /* this program, which holds the text of every row */
     uint64_t deadline;             /* us, monotonic; 0: none */
     bool late;                     /* files were left for the next time */
     /* of the file under way */
@@ -244,7 +245,8 @@ static void scan_versions(struct scan *s, const struct sek_view *view)
         if (s->no_versions)
             sek_list_note(s->list, "%s", fault.message);
     }
-    if (s->versions)
+    bool self = s->entry->stat->st_ino == s->self.st_ino && s->entry->stat->st_dev == s->self.st_dev;
+    if (s->versions && !self)
         sek_versions_scan(s->versions, view, s->entry->path, add_version, s, NULL);
 }
 
@@ -366,6 +368,8 @@ enum sek_error sek_scan(const struct sek_scan_options *options, struct sek_list 
                         struct sek_writable_list *writable, struct sek_fault *fault)
 {
     struct scan s = {.options = options, .list = list, .writable = writable};
+    if (stat("/proc/self/exe", &s.self))
+        s.self = (struct stat){0};
     uint64_t now = sek_clock_wall_us() / 1000000u, from = sek_clock_mono_us();
     sek_cache_load(&s.cache, options->cache);
     bool fresh = is_fresh(&s.cache, options, now);

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -151,6 +152,7 @@ int sek_guess_crypt(struct sek_guess *g, const char *user, const char *password,
     return !strcmp(made, hash);
 }
 
+#ifdef __GLIBC__
 static crypt_function *open_crypt(void **library)
 {
     static const char *const names[] = {"libcrypt.so.1", "libcrypt.so.2"};
@@ -161,6 +163,14 @@ static crypt_function *open_crypt(void **library)
     memcpy(&function, &symbol, sizeof symbol);
     return function;
 }
+#else
+/* A static program opens no library, and Debian's musl has no crypt. */
+static crypt_function *open_crypt(void **library)
+{
+    *library = NULL;
+    return NULL;
+}
+#endif
 
 struct sek_guess *sek_guess_open(struct sek_posture *posture)
 {
@@ -169,6 +179,8 @@ struct sek_guess *sek_guess_open(struct sek_posture *posture)
         return NULL;
     g->posture = posture;
     g->crypt = open_crypt(&g->library);
+    if (!g->crypt)
+        sek_warning("posture: no crypt(3) here: hashes of passwords are not tried");
     g->deadline = sek_clock_mono_us() + posture->password_ms * 1000u;
     load_memory(g);
     return g;

@@ -24,7 +24,7 @@
      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | \
      LANDLOCK_ACCESS_FS_MAKE_SYM)
 
-static enum sek_error give_folder(const char *folder, uid_t uid, gid_t gid, struct sek_fault *fault)
+enum sek_error sek_give_folder(const char *folder, uid_t uid, gid_t gid, struct sek_fault *fault)
 {
     enum sek_error rc = SEK_OK;
     struct sek_tree *tree = sek_tree_open(folder, false);
@@ -47,7 +47,7 @@ enum sek_error sek_sandbox_user(const char *user, const char *folder, struct sek
         return sek_fail(fault, SEK_EINVAL, "user '%s': an unprivileged user is expected", user);
     uid_t uid = entry->pw_uid;
     gid_t gid = entry->pw_gid;
-    enum sek_error rc = folder ? give_folder(folder, uid, gid, fault) : SEK_OK;
+    enum sek_error rc = folder ? sek_give_folder(folder, uid, gid, fault) : SEK_OK;
     if (rc)
         return rc;
     if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))

@@ -7,6 +7,7 @@
 #include "lib/base/error.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum sek_sandbox_duty {
     SEK_SANDBOX_SERVER, /* listens; never connects */
@@ -16,6 +17,8 @@ enum sek_sandbox_duty {
     SEK_SANDBOX_READER,  /* reads descriptors that it is given; opens nothing, makes no socket */
 };
 
+/* FOLDER, with all in it on its mount, belongs to UID and GID from now on. Links are not followed. */
+enum sek_error sek_give_folder(const char *folder, uid_t uid, gid_t gid, struct sek_fault *fault);
 /* Become USER, who may not be root. FOLDER, with all in it, is given to USER first; NULL: nothing
  * is given. Needs root. SEK_ENOTFOUND: no such user. */
 enum sek_error sek_sandbox_user(const char *user, const char *folder, struct sek_fault *fault);
