@@ -87,7 +87,7 @@ sysroot:
 
 ifdef LIBC
 LIBRARIES_OF := $(if $(ARCH),$(ARCH),$(shell dpkg --print-architecture))
-$(LIBRARIES)/.complete: scripts/musl-libraries scripts/debian-sources
+$(LIBRARIES)/.complete: scripts/musl-libraries scripts/debian-sources scripts/packages/musl.txt
 	@scripts/musl-libraries $(LIBRARIES_OF) $(LIBRARIES) build/musl/sources
 $(call obj,$(LIB_SRC) $(AGENT_SRC)): | $(LIBRARIES)/.complete
 .PHONY: tarball
@@ -127,7 +127,7 @@ $(LIBA): $(call obj,$(LIB_SRC))
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
 	$(call say,BPF   $<)
-	$(Q)$(CLANG) -O2 -g -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Wall \
+	$(Q)$(CLANG) -O2 -g -target bpf -ffile-prefix-map=$(CURDIR)=. -D__TARGET_ARCH_$(BPF_ARCH) -Wall \
 	    -I. -I/usr/include/$(shell uname -m)-linux-gnu -c $< -o $@
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)bpftool gen skeleton $< name $* > $@

@@ -3,12 +3,15 @@
  * there is one, else immutable: as it lies there, and nothing is written beside it. The few
  * declarations are those of sqlite3.h. */
 #include "agent/inventory/rpm.h"
+#include "lib/base/library.h"
 
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define LIBRARY "libsqlite3.so.0"
 
 enum { SQLITE_ROW = 100, SQLITE_DONE = 101, OPEN_READONLY = 1, OPEN_URI = 0x40 };
 
@@ -24,7 +27,7 @@ struct sqlite {
     const char *(*errmsg)(void *);
 };
 
-static bool load(struct sqlite *s)
+static enum sek_error load(struct sqlite *s, struct sek_fault *fault)
 {
     const struct {
         const char *name;
@@ -35,14 +38,14 @@ static bool load(struct sqlite *s)
         {"sqlite3_finalize", &s->finalize},         {"sqlite3_column_blob", &s->column_blob},
         {"sqlite3_column_bytes", &s->column_bytes}, {"sqlite3_errmsg", &s->errmsg},
     };
-    s->library = dlopen("libsqlite3.so.0", RTLD_NOW | RTLD_LOCAL);
+    s->library = sek_library_open(LIBRARY, "libsqlite3-0", fault);
     for (size_t i = 0; s->library && i < sizeof symbols / sizeof symbols[0]; i++) {
         void *symbol = dlsym(s->library, symbols[i].name);
         if (!symbol)
-            return false;
+            return sek_fail(fault, SEK_EUNSUPPORTED, LIBRARY " has no %s", symbols[i].name);
         memcpy(symbols[i].at, &symbol, sizeof symbol);
     }
-    return s->library != NULL;
+    return s->library ? SEK_OK : SEK_EUNSUPPORTED;
 }
 
 /* file:PATH with what a URI does not take escaped. */
@@ -97,12 +100,9 @@ enum sek_error sek_rpm_sqlite(const char *path,
                               struct sek_fault *fault)
 {
     struct sqlite s = {0};
-    enum sek_error rc = SEK_OK;
-    if (!load(&s))
-        rc = sek_fail(fault, SEK_EUNSUPPORTED,
-                      "%s: libsqlite3 is needed to read it, and is not "
-                      "installed",
-                      path);
+    enum sek_error rc = load(&s, fault);
+    if (rc)
+        sek_fail_context(fault, rc, "%s", path);
     else if (!has_log(path) || read_blobs(&s, path, "mode=ro", blob, arg, fault))
         rc = read_blobs(&s, path, "immutable=1", blob, arg, fault);
     if (s.library)

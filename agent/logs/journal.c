@@ -3,6 +3,7 @@
  * sshd. */
 #include "agent/logs/journal.h"
 #include "lib/base/file.h"
+#include "lib/base/library.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIBRARY      "libsystemd.so.0"
 #define TURN         2000 /* entries before the others have their turn */
 #define CURSOR_LIMIT 4096
 #define TAG          48
@@ -44,7 +46,7 @@ struct sek_journal {
     void *arg;
 };
 
-static bool load(struct library *l)
+static enum sek_error load(struct library *l, struct sek_fault *fault)
 {
     const struct {
         const char *name;
@@ -64,13 +66,13 @@ static bool load(struct library *l)
         {"sd_journal_get_data", (void **)&l->get_data},
         {"sd_journal_set_data_threshold", (void **)&l->set_data_threshold},
     };
-    l->handle = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
+    l->handle = sek_library_open(LIBRARY, "libsystemd0", fault);
     for (size_t i = 0; l->handle && i < sizeof calls / sizeof calls[0]; i++) {
         *calls[i].place = dlsym(l->handle, calls[i].name);
         if (!*calls[i].place)
-            return false;
+            return sek_fail(fault, SEK_EUNSUPPORTED, LIBRARY " has no %s", calls[i].name);
     }
-    return l->handle != NULL;
+    return l->handle ? SEK_OK : SEK_EUNSUPPORTED;
 }
 
 /* After the entry that was taken last; without one, after all that is there. */
@@ -100,9 +102,10 @@ enum sek_error sek_journal_open(const char *folder, const char *cursor,
     j->on_line = on_line;
     j->arg = arg;
     j->cursor_path = cursor ? strdup(cursor) : NULL;
-    if (!load(&j->lib)) {
+    enum sek_error failed = load(&j->lib, fault);
+    if (failed) {
         sek_journal_close(j);
-        return sek_fail(fault, SEK_EUNSUPPORTED, "journal: libsystemd0 is not installed");
+        return sek_fail_context(fault, failed, "journal");
     }
     int rc = folder ? j->lib.open_directory(&j->journal, folder, 0)
                     : j->lib.open(&j->journal, LOCAL_ONLY);

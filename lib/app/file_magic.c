@@ -1,6 +1,7 @@
 /* libmagic allocates and takes its time, so descriptions are kept: a small table by hash of the content's
  * beginning, which is all that is shown to libmagic. */
 #include "lib/app/file_magic.h"
+#include "lib/base/library.h"
 
 #include <dlfcn.h>
 #include <magic.h>
@@ -33,7 +34,8 @@ static struct {
 
 static void open_once(void)
 {
-    void *so = dlopen("libmagic.so.1", RTLD_NOW | RTLD_LOCAL);
+    struct sek_fault fault;
+    void *so = sek_library_open("libmagic.so.1", "libmagic1", &fault);
     magic_t (*make)(int flags) = so ? (magic_t(*)(int))dlsym(so, "magic_open") : NULL;
     int (*load)(magic_t cookie, const char *file) =
         so ? (int (*)(magic_t, const char *))dlsym(so, "magic_load") : NULL;
@@ -42,8 +44,8 @@ static void open_once(void)
     if (lib.cookie && !load(lib.cookie, NULL))
         return;
     lib.cookie = NULL;
-    snprintf(lib.why, sizeof lib.why, "%s", so ? "libmagic cannot load its database (libmagic-mgc)"
-                                               : "needs libmagic (package libmagic1)");
+    snprintf(lib.why, sizeof lib.why, "%.120s", so ? "libmagic cannot load its database (libmagic-mgc)"
+                                               : fault.message);
 }
 
 enum sek_error sek_file_magic_open(struct sek_fault *fault)

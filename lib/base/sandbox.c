@@ -95,8 +95,9 @@ enum sek_error sek_sandbox_files(const char *folder, const char *readable, bool 
     return SEK_OK;
 }
 
-/* Some names belong to one architecture only: what a call is named where numbers have 32 bits stands
- * beside it. socket is allowed by family, below. */
+/* Some names belong to one architecture or C library only: what a call is named where numbers have
+ * 32 bits stands beside it, and so does what musl calls (tkill, fork) where glibc calls another.
+ * socket is allowed by family, below. */
 static const char *const common[] = {
     "accept", "accept4", "access", "bind", "brk", "cacheflush", "chmod", "clock_getres",
     "clock_getres_time64", "clock_gettime", "clock_gettime64", "clock_nanosleep",
@@ -114,8 +115,8 @@ static const char *const common[] = {
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "send",
     "sendmsg", "sendto", "set_robust_list", "setsockopt", "shutdown", "sigaltstack", "sigreturn",
     "stat", "stat64", "statx", "sysinfo", "tgkill", "time", "timerfd_create", "timerfd_settime",
-    "timerfd_settime64", "umask", "uname", "unlink", "unlinkat", "utimensat", "utimensat_time64",
-    "write", "writev", NULL,
+    "timerfd_settime64", "tkill", "umask", "uname", "unlink", "unlinkat", "utimensat",
+    "utimensat_time64", "write", "writev", NULL,
 };
 static const char *const server[] = {"listen", "sendfile", "sendfile64", NULL};
 static const char *const device[] = {
@@ -131,11 +132,11 @@ static const char *const watcher[] = {
     "statfs", "statfs64", NULL,
 };
 static const char *const keeper[] = {
-    "clone", "clone3", "close_range", "fchownat", "fsetxattr", "getrlimit", "ugetrlimit", "kill",
-    "linkat", "openat2", "prctl", "rmdir", "setgroups", "setgroups32", "setpriority", "setresgid",
-    "setresgid32", "setresuid", "setresuid32", "setrlimit", "seccomp", "landlock_create_ruleset",
-    "landlock_add_rule", "landlock_restrict_self", "capget", "capset", "connect", "socketpair",
-    "wait4", "vfork", "memfd_create", NULL,
+    "clone", "clone3", "close_range", "fchownat", "fork", "fsetxattr", "getrlimit", "ugetrlimit",
+    "kill", "linkat", "openat2", "prctl", "rmdir", "setgroups", "setgroups32", "setpriority",
+    "setresgid", "setresgid32", "setresuid", "setresuid32", "setrlimit", "seccomp",
+    "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "capget", "capset",
+    "connect", "socketpair", "wait4", "vfork", "memfd_create", NULL,
 };
 static const char *const reader[] = {"fadvise64", "arm_fadvise64_64", NULL};
 

@@ -26,7 +26,8 @@ finish() {
     sleep 0.1
     [ -d "$CG" ] && rmdir "$CG"
     [ $status -ne 0 ] && [ -f "$T/agent.log" ] && tail -n 20 "$T/agent.log"
-    rm -rf "$T"
+    # (What a test left mounted there, the kernel's /sys perhaps, is not emptied.)
+    rm -rf --one-file-system "$T"
     exit $status
 }
 trap finish EXIT

@@ -14,7 +14,8 @@ finish() {
     if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
         tail -n 20 "$work"/*.log 2>/dev/null >&2 || true
     fi
-    rm -rf "$work"
+    # (What a test left mounted there, the kernel's /sys perhaps, is not emptied.)
+    rm -rf --one-file-system "$work"
     exit "$status"
 }
 trap finish EXIT
