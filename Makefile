@@ -90,6 +90,9 @@ LIBRARIES_OF := $(if $(ARCH),$(ARCH),$(shell dpkg --print-architecture))
 $(LIBRARIES)/.complete: scripts/musl-libraries scripts/debian-sources scripts/packages/musl.txt
 	@scripts/musl-libraries $(LIBRARIES_OF) $(LIBRARIES) build/musl/sources
 $(call obj,$(LIB_SRC) $(AGENT_SRC)): | $(LIBRARIES)/.complete
+.PHONY: tarball
+tarball: agent ## the static agent, for devices without packages (with LIBC=musl)
+	@packaging/tarball $(BUILD) $(VERSION) $(LIBRARIES_OF) build/musl/sources
 endif
 all: programs $(if $(wildcard console/package.json),console) ## build the programs and the console
 

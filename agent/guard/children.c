@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -259,7 +260,8 @@ static void send_early(void *arg, const struct sek_collection *c)
 {
     const struct sched_param none = {0};
     send_collection(arg, c, NULL);
-    if (sched_setscheduler(0, SCHED_IDLE, &none))
+    /* (musl's function of this name does nothing.) */
+    if (syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &none))
         sek_warning("inventory: %s", strerror(errno));
 }
 
