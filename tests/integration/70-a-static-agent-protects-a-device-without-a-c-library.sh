@@ -31,9 +31,9 @@ tar -C "$B" -xJf "$tar"
 cp "$T/busybox/bin/busybox" "$B/bin/busybox"
 for name in sh ls echo sleep; do ln -s busybox "$B/bin/$name"; done
 printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >"$B/etc/passwd"
+trap 'status=$?; [ -n "${AGENT_PID:-}" ] && kill $AGENT_PID && wait $AGENT_PID; AGENT_PID=; umount -l "$B/m" "$B/dev" "$B/sys" "$B/proc" 2>/dev/null; (exit $status); finish' EXIT
 mount -t proc proc "$B/proc" && mount --rbind /sys "$B/sys" && mount --make-rslave "$B/sys" && mount -t tmpfs tmpfs "$B/m" || exit 77
 mount -t devtmpfs dev "$B/dev"
-trap 'status=$?; [ -n "${AGENT_PID:-}" ] && kill $AGENT_PID && wait $AGENT_PID; AGENT_PID=; umount -l "$B/m" "$B/dev" "$B/sys" "$B/proc"; (exit $status); finish' EXIT
 cp "$B/bin/busybox" "$B/m/busybox"
 
 export SEKISHO_CONFIG=$T/cli.json
