@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define READY_US 10000000u /* a device is not kept from starting for longer */
+#define READY_US 30000000u /* a device is not kept from starting for longer */
 
 static void say(const char *text)
 {

@@ -13,7 +13,7 @@ K=${BUILD:?}/guest/amd64-bullseye
 T=$(mktemp -d /tmp/sekisho-guest.XXXXXX)
 trap 'rm -rf "$T"' EXIT
 GUEST_KERNEL=$K "$here"/integration/38-*.sh >"$T/bypass" 2>&1 & P=$!
-GUEST_SECONDS=200 "$here/guest/here" "$K" "
+GUEST_SECONDS=500 "$here/guest/here" "$K" "
 # The kernel and stat(2) number files of the overlay over 9p differently, and programs are known by number.
 python=\$(readlink -f /usr/bin/python3) && cp \$python /tmp/python && mount --bind /tmp/python \$python
 mkdir /tree && cp -r '$here' '$here/../content' /tree/ && cd /tree && uname -r
