@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static int say_nothing(enum libbpf_print_level level, const char *format, va_list args)
@@ -62,6 +63,11 @@ bool sek_ebpf_runs_lsm(void)
     bool runs = at && (at == text || at[-1] == ',') && (at[3] == ',' || at[3] <= '\n');
     free(text);
     return runs;
+}
+
+uint32_t sek_ebpf_device(dev_t device)
+{
+    return major(device) << 20 | minor(device);
 }
 
 const char *sek_ebpf_why(int error)

@@ -6,6 +6,8 @@
 #include "lib/base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 struct bpf_object;
 
@@ -16,6 +18,9 @@ int sek_ebpf_keep(int fd);
  * room for MAX, and *COUNT says how many there are, also after an error. The caller closes them. */
 enum sek_error sek_ebpf_attach(struct bpf_object *object, int *links, unsigned max, unsigned *count,
                                struct sek_fault *fault);
+
+/* A device as the kernel's own structures number it (s_dev), of its number from stat(2). */
+uint32_t sek_ebpf_device(dev_t device);
 
 /* Do BPF LSM programs take effect? A kernel that has BPF LSM attaches them also when `bpf` is not among
  * the security modules that run, and then never calls them. */

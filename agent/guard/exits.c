@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -355,7 +354,7 @@ struct sek_exit_file sek_exits_file(const struct stat *st)
     return (struct sek_exit_file){
         .inode = st->st_ino,
         .changed_ns = (uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec,
-        .device = major(st->st_dev) << 20 | minor(st->st_dev),
+        .device = sek_ebpf_device(st->st_dev),
     };
 }
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct sek_programs {
@@ -62,7 +61,7 @@ unsigned sek_programs_set(struct sek_programs *p, const struct sek_confirm_statu
         uint32_t mark = (i + 1) << SEK_PROGRAM_SHIFT;
         if (i < rules->program_count && !stat(rules->programs[i], &st)) {
             key.inode = st.st_ino;
-            key.device = major(st.st_dev) << 20 | minor(st.st_dev);
+            key.device = sek_ebpf_device(st.st_dev);
         } else if (i < rules->program_count) {
             missing++;
         }

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -44,7 +43,7 @@ static int take_event(void *arg, void *data, size_t size)
 static struct sek_shield_file key_of(const struct stat *st)
 {
     return (struct sek_shield_file){.inode = st->st_ino,
-                                    .device = major(st->st_dev) << 20 | minor(st->st_dev)};
+                                    .device = sek_ebpf_device(st->st_dev)};
 }
 
 static void find_setters(struct sek_shield *s)

@@ -1,5 +1,6 @@
 /* Group, marks, responder, watchdog. */
 #include "agent/lockdown/keeper.h"
+#include "agent/ebpf.h"
 #include "agent/settle.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -191,7 +192,7 @@ static void set_kernel(struct keeper *k)
             s.everyone = 1;
         else if (!stat(k->scopes[i].path, &st))
             s.roots[s.scopes++] = (struct sek_guard_file){
-                .inode = st.st_ino, .device = sek_kernel_guard_device_number(st.st_dev)};
+                .inode = st.st_ino, .device = sek_ebpf_device(st.st_dev)};
     }
     sek_kernel_guard_set(k->kernel, &s);
 }

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define LINKS 16
@@ -141,14 +140,9 @@ void sek_kernel_guard_set(struct sek_kernel_guard *g, const struct sek_guard_set
         bpf_map_update_elem(g->settings, &zero, settings, BPF_ANY);
 }
 
-uint32_t sek_kernel_guard_device_number(dev_t device)
-{
-    return major(device) << 20 | minor(device);
-}
-
 void sek_kernel_guard_device(struct sek_kernel_guard *g, dev_t device)
 {
-    uint32_t key = sek_kernel_guard_device_number(device);
+    uint32_t key = sek_ebpf_device(device);
     uint8_t one = 1;
     if (g)
         bpf_map_update_elem(g->devices, &key, &one, BPF_ANY);
@@ -156,7 +150,7 @@ void sek_kernel_guard_device(struct sek_kernel_guard *g, dev_t device)
 
 void sek_kernel_guard_numbers(struct sek_kernel_guard *g, dev_t device)
 {
-    uint32_t key = sek_kernel_guard_device_number(device);
+    uint32_t key = sek_ebpf_device(device);
     uint8_t one = 1;
     if (g)
         bpf_map_update_elem(g->numbers, &key, &one, BPF_ANY);
@@ -174,7 +168,7 @@ void sek_kernel_guard_mount(struct sek_kernel_guard *g, uint32_t id, bool marked
 static struct sek_guard_file key_of(const struct stat *st)
 {
     return (struct sek_guard_file){.inode = st->st_ino,
-                                   .device = sek_kernel_guard_device_number(st->st_dev)};
+                                   .device = sek_ebpf_device(st->st_dev)};
 }
 
 void sek_kernel_guard_program(struct sek_kernel_guard *g, const struct stat *st,
@@ -187,7 +181,7 @@ void sek_kernel_guard_program(struct sek_kernel_guard *g, const struct stat *st,
 
 bool sek_kernel_guard_covers(const struct sek_kernel_guard *g, const struct stat *st)
 {
-    uint32_t device = sek_kernel_guard_device_number(st->st_dev);
+    uint32_t device = sek_ebpf_device(st->st_dev);
     uint8_t value;
     return g && !bpf_map_lookup_elem(g->devices, &device, &value) &&
            !bpf_map_lookup_elem(g->numbers, &device, &value);

@@ -45,9 +45,6 @@ void sek_kernel_guard_task(struct sek_kernel_guard *guard, pid_t pid, uint32_t f
 /* Find the processes that run already and belong inside. */
 void sek_kernel_guard_seed(struct sek_kernel_guard *guard);
 
-/* The kernel's form of a device number. */
-uint32_t sek_kernel_guard_device_number(dev_t device);
-
 /* Readable when something was refused; serve it. */
 int sek_kernel_guard_fd(const struct sek_kernel_guard *guard);
 void sek_kernel_guard_serve(struct sek_kernel_guard *guard,
