@@ -7,18 +7,11 @@
 command -v jq > /dev/null && command -v python3 > /dev/null || exit 77
 here=$(dirname "$0") root=$(cd "$(dirname "$0")/../.." && pwd)
 topology
-export SEKISHO_CONFIG=$T/cli.json
-cloud() { nsenter --net=/run/netns/$I "$@"; }
-ctl() { cloud "$BUILD/cli/sekishoctl" "$@"; }
 wait_for() { n=$(($1 * 10)); shift; while ! "$@" >/dev/null 2>&1; do n=$((n - 1)); [ $n -gt 0 ] || return 1; sleep 0.1; done; }
 python3 "$here/fake_root.py" "$T/root" --big || fail "no root"
 printf 'root:x:0:0::/root:/bin/sh\n' > "$T/root/etc/passwd"
 printf 'root:%s:1::::::\n' "$(openssl passwd -6 xc3511)" > "$T/root/etc/shadow"
-cloud "$BUILD/manager/sekisho-manager" --state "$T/manager" --listen 10.99.0.2:8443 \
-    --device-listen 10.99.0.2:8444 --name 10.99.0.2 --content "$root/content" > "$T/manager.out" 2> "$T/manager.log" &
-PIDS="$PIDS $!"
-wait_for 20 cloud curl -s --cacert "$T/manager/ca.pem" https://10.99.0.2:8443/api/v1/session || fail "no manager"
-ctl login --url https://10.99.0.2:8443 --ca "$T/manager/ca.pem" --one-time "$(sed -n 's/^one-time login: //p' "$T/manager.out")" > /dev/null || fail login
+start_manager
 cat > "$T/osv.json" <<'END'
 [{"id":"T-1","affected":[{"package":{"ecosystem":"npm","name":"left-pad"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.2.0"}]}]}]},
  {"id":"T-2","affected":[{"package":{"ecosystem":"PyPI","name":"Foo_Bar"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"2.0.post1"}]}]}]},

@@ -7,14 +7,7 @@
 command -v nc > /dev/null || { echo "no nc"; exit 77; }
 root=$(cd "$(dirname "$0")/../.." && pwd)
 topology
-export SEKISHO_CONFIG=$T/cli.json
-cloud() { nsenter --net=/run/netns/$I "$@"; }
-ctl() { cloud "$BUILD/cli/sekishoctl" "$@"; }
-cloud "$BUILD/manager/sekisho-manager" --state "$T/manager" --listen 10.99.0.2:8443 \
-    --device-listen 10.99.0.2:8444 --name 10.99.0.2 --content "$root/content" > "$T/manager.out" 2> "$T/manager.log" &
-PIDS="$PIDS $!"
-ready cloud curl -s --cacert "$T/manager/ca.pem" https://10.99.0.2:8443/api/v1/session || fail "no manager"
-ctl login --url https://10.99.0.2:8443 --ca "$T/manager/ca.pem" --one-time "$(sed -n 's/^one-time login: //p' "$T/manager.out")" > /dev/null || fail login
+start_manager
 mkdir -p "$T/state"
 cat > "$T/agent.yaml" <<EOF
 state: $T/state

@@ -36,14 +36,7 @@ mount -t proc proc "$B/proc" && mount --rbind /sys "$B/sys" && mount --make-rsla
 mount -t devtmpfs dev "$B/dev"
 cp "$B/bin/busybox" "$B/m/busybox"
 
-export SEKISHO_CONFIG=$T/cli.json
-cloud() { nsenter --net=/run/netns/$I "$@"; }
-ctl() { cloud "$BUILD/cli/sekishoctl" "$@"; }
-cloud "$BUILD/manager/sekisho-manager" --state "$T/manager" --listen 10.99.0.2:8443 \
-    --device-listen 10.99.0.2:8444 --name 10.99.0.2 --content "$here/content" >"$T/manager.out" 2>"$T/manager.log" &
-PIDS="$PIDS $!"
-ready cloud curl -s --cacert "$T/manager/ca.pem" https://10.99.0.2:8443/api/v1/session || fail "no manager"
-ctl login --url https://10.99.0.2:8443 --ca "$T/manager/ca.pem" --one-time "$(sed -n 's/^one-time login: //p' "$T/manager.out")" >/dev/null || fail login
+start_manager
 echo '{"inside":{"mode":"enforce","scopes":["/m"]}}' >"$T/policy.json"
 ctl policy put "$T/policy.json" >/dev/null || fail policy
 box() { nsenter --net=/run/netns/$D chroot "$B" "$@"; }

@@ -72,6 +72,18 @@ EOF
     done
     fail "the agent did not start"
 }
+# A manager in the internet, and its administrator: `cloud` runs a command there, `ctl` is sekishoctl.
+cloud() { nsenter --net=/run/netns/$I "$@"; }
+ctl() { cloud "$BUILD/cli/sekishoctl" "$@"; }
+start_manager() {
+    export SEKISHO_CONFIG=$T/cli.json
+    cloud "$BUILD/manager/sekisho-manager" --state "$T/manager" --listen 10.99.0.2:8443 \
+        --device-listen 10.99.0.2:8444 --name 10.99.0.2 --content "$(dirname "$0")/../../content" \
+        > "$T/manager.out" 2> "$T/manager.log" &
+    PIDS="$PIDS $!"
+    ready cloud curl -s --cacert "$T/manager/ca.pem" https://10.99.0.2:8443/api/v1/session || fail "no manager"
+    ctl login --url https://10.99.0.2:8443 --ca "$T/manager/ca.pem" --one-time "$(sed -n 's/^one-time login: //p' "$T/manager.out")" > /dev/null || fail login
+}
 agent() { "$AGENT" --config "$T/agent.yaml" "$@"; }
 # Wait until `doctor` says TEXT: the kernel's part comes into force a moment after the policy.
 says() { ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q '$1'" || fail "doctor does not say: $1"; }
