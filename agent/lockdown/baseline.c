@@ -57,16 +57,18 @@ static enum sek_error remember(const struct sek_baseline *b, const char *text, c
     return written ? SEK_OK : sek_fail(fault, SEK_EIO, "%s: %s", path, strerror(why));
 }
 
-bool sek_baseline_complete(const struct sek_baseline *b)
+bool sek_baseline_remembered(const struct sek_baseline *b, bool *folders, bool *packages)
 {
-    if (b->forget)
-        return !b->folders && !b->packages;
-    char *text = remembered(b);
-    bool all = text && (!b->packages || has_line(text, packages_line));
-    for (unsigned i = 0; i < b->scope_count && all && b->folders; i++)
-        all = has_line(text, b->scopes[i].path);
+    char *text = b->forget ? NULL : remembered(b);
+    bool some = *packages = text && has_line(text, packages_line);
+    *folders = text != NULL;
+    for (unsigned i = 0; i < b->scope_count && text; i++) {
+        bool registered = has_line(text, b->scopes[i].path);
+        *folders = *folders && registered;
+        some = some || registered;
+    }
     free(text);
-    return all;
+    return some;
 }
 
 static void warn_altered(void *arg, const char *path, const char *package)

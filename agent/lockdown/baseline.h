@@ -20,8 +20,9 @@ struct sek_baseline {
     bool forget;          /* what was hashed is not remembered beside the allowlist */
 };
 
-/* Was all of it registered before? */
-bool sek_baseline_complete(const struct sek_baseline *b);
+/* What was registered as a whole before: all the scopes, what the package database vouches for. True:
+ * the latter, or at least one of the scopes. */
+bool sek_baseline_remembered(const struct sek_baseline *b, bool *folders, bool *packages);
 /* Register it. With AGAIN also the scopes that were registered before; packages always, for they
  * change. Takes as long as reading every program does. */
 enum sek_error sek_baseline_register(const struct sek_baseline *b, bool again,

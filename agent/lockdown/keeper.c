@@ -8,6 +8,7 @@
 #include "agent/lockdown/baseline.h"
 #include "agent/lockdown/interpreters.h"
 #include "agent/lockdown/kernel.h"
+#include "agent/lockdown/lane.h"
 #include "agent/lockdown/marks.h"
 
 #include <errno.h>
@@ -38,128 +39,69 @@ struct keeper {
     struct sek_kernel_guard *kernel; /* NULL: this kernel has none */
     struct sek_fault kernel_fault;
     struct sek_allowlist_out list; /* the allowlist's file */
-    int fan_fd, signal_fd;
-    int record_fd[2]; /* ours, the responder's */
+    struct sek_lane_options lane_options;
+    struct sek_lane lanes[SEK_LANES];
+    int signal_fd;
+    int record_fd[2]; /* ours, the responders' */
     int learn_fd[2];  /* starts the learner */
-    int control_fd;   /* ours */
-    pid_t responder, learner;
-    int wanted;         /* enum sek_lockdown_mode that was asked for */
-    bool registered;    /* the baseline is complete */
-    int handing;        /* lists that the responder was given and has not taken yet */
-    uint64_t again_at;  /* us: registering failed and is tried again; 0: it did not */
-    uint64_t seen_progress, waiting_since; /* us; 0: nothing waits */
+    pid_t learner, carrier; /* the latter opens the list for the responders */
+    bool carry_again;       /* once more, when it has done so */
+    int wanted; /* enum sek_lockdown_mode that was asked for */
+    bool waits; /* for what is there to be registered */
+    /* Registered as a whole: what all scopes hold, what packages installed; at the start, any of it. */
+    bool has_folders, has_packages, has_some;
+    struct sek_baseline learning;   /* what the learner registers */
+    uint64_t again_at; /* us: registering failed and is tried again; 0: it did not */
 };
 
-static void child_main(struct keeper *k, int control)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_NAME, "sekisho-lockdwn");
-    struct sek_responder_options o = {
-        .fan_fd = k->fan_fd,
-        .record_fd = k->record_fd[1],
-        .control_fd = control,
-        .shared = k->shared,
-        .updaters = k->options->updaters,
-        .allowlist = k->options->allowlist,
-        .kernel = k->kernel,
-    };
-    setpriority(PRIO_PROCESS, 0, -10);
-    signal(SIGINT, SIG_IGN); /* Ctrl-C ends the keeper, which ends us */
-    _exit(sek_responder_run(&o));
-}
+/* --- lanes ---------------------------------------------------------------------------------------- */
 
-static enum sek_error start_responder(struct keeper *k, struct sek_fault *fault)
+/* Lanes of one kind of server: those of other machines come before those of programs, so that neither
+ * can take the other's. */
+static const unsigned lane_first[] = {0, 1, 1 + (SEK_LANES - 1) / 2, SEK_LANES};
+
+/* The group for a file system: of its own lane, or when none is left of the last one of its kind. */
+static int group_of(void *arg, const char *type, const char *device)
 {
-    int pair[2];
-    char byte;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        return sek_fail(fault, SEK_EIO, "lockdown: socketpair: %s", strerror(errno));
-    k->responder = fork();
-    if (k->responder == 0) {
-        close(pair[0]);
-        child_main(k, pair[1]);
+    struct keeper *k = arg;
+    struct sek_fault fault;
+    enum sek_server server = sek_server_of(type);
+    struct sek_lane *lane = NULL;
+    for (unsigned i = lane_first[server]; i < lane_first[server + 1] && !lane; i++) {
+        bool unused = k->lanes[i].fan_fd < 0;
+        if (unused || server == SEK_SERVER_NONE || !strcmp(k->lanes[i].device, device))
+            lane = &k->lanes[i];
+        if (unused && sek_lane_open(lane, i, device, server, &k->lane_options, &fault)) {
+            sek_warning("%s", fault.message);
+            return -1;
+        }
     }
-    close(pair[1]);
-    k->control_fd = pair[0];
-    k->seen_progress = k->shared->progress;
-    k->waiting_since = 0;
-    struct pollfd ready = {.fd = pair[0], .events = POLLIN};
-    if (k->responder < 0 || poll(&ready, 1, 10000) != 1 || read(pair[0], &byte, 1) != 1)
-        return sek_fail(fault, SEK_ESTATE, "lockdown: the responder did not start (is %s sound?)",
-                        k->options->allowlist ? k->options->allowlist : "the machine");
-    k->shared->own[1] = k->responder;
-    k->handing = 0; /* it has read the whole file */
-    sek_kernel_guard_task(k->kernel, k->responder, SEK_GUARD_OWN);
-    return SEK_OK;
+    return lane ? lane->fan_fd : k->lanes[lane_first[server + 1] - 1].fan_fd;
 }
 
-static enum sek_error open_group(struct keeper *k, struct sek_fault *fault)
+static void leave_lanes(void *arg, int group)
 {
-    k->fan_fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE |
-                                  FAN_UNLIMITED_MARKS,
-                              O_RDONLY | O_LARGEFILE | O_CLOEXEC);
-    if (k->fan_fd < 0)
-        return sek_fail(fault, errno == ENOSYS ? SEK_EUNSUPPORTED : SEK_EIO,
-                        "fanotify permission events: %s", strerror(errno));
-    return SEK_OK;
+    const struct keeper *k = arg;
+    sek_lanes_leave(k->lanes, group);
 }
 
-static void stop_responder(struct keeper *k)
+static enum sek_error replace(struct keeper *k, struct sek_lane *lane, bool ended,
+                              struct sek_fault *fault)
 {
-    close(k->control_fd);
-    kill(k->responder, SIGKILL);
-    while (waitpid(k->responder, NULL, 0) < 0 && errno == EINTR)
-        ;
+    bool empty;
+    enum sek_error rc = sek_lane_replace(lane, &k->lane_options, ended, &empty, fault);
+    return rc || !empty ? rc : sek_marks_put(&k->marks, false, fault);
 }
 
-/* Policy `closed`: everything that waits is refused, first what the responder had taken. */
-static void refuse_pending(struct keeper *k)
+static void close_lanes(struct keeper *k)
 {
-    struct fanotify_event_metadata event;
-    struct fanotify_response answer = {k->shared->pending_fd, FAN_DENY};
-    if (answer.fd >= 0 && write(k->fan_fd, &answer, sizeof answer) < 0)
-        sek_warning("lockdown: pending event: %s", strerror(errno));
-    while (read(k->fan_fd, &event, sizeof event) > 0) {
-        if (event.fd < 0)
-            continue;
-        answer.fd = event.fd;
-        bool own = event.pid == getpid();
-        answer.response = own ? FAN_ALLOW : FAN_DENY;
-        if (write(k->fan_fd, &answer, sizeof answer) < 0)
-            sek_warning("lockdown: waiting event: %s", strerror(errno));
-        close(event.fd);
+    for (unsigned i = 0; i < SEK_LANES; i++) {
+        if (k->lanes[i].fan_fd >= 0)
+            sek_lane_close(&k->lanes[i], &k->lane_options);
     }
 }
 
-static bool keep_none(const void *arg, uint64_t content)
-{
-    (void)arg;
-    (void)content;
-    return false;
-}
-
-/* The responder stalled or died: release the tasks that wait, and begin anew. */
-static enum sek_error replace_responder(struct keeper *k, const char *why, struct sek_fault *fault)
-{
-    enum sek_error rc;
-    stop_responder(k);
-    sek_kernel_guard_prune(k->kernel, keep_none, NULL); /* its leases ended with it */
-    if (k->options->stall_closed) {
-        fanotify_mark(k->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD,
-                      NULL); /* ignore marks: no lease is left */
-        refuse_pending(k);
-        sek_warning("lockdown: the responder %s; waiting programs were refused", why);
-        return start_responder(k, fault);
-    }
-    close(k->fan_fd);
-    sek_warning("lockdown: the responder %s; waiting programs were released", why);
-    if ((rc = open_group(k, fault)) || (rc = start_responder(k, fault)))
-        return rc;
-    return sek_marks_put(&k->marks, k->fan_fd, fault);
-}
+/* --- records, settings ------------------------------------------------------------------------------ */
 
 /* What the kernel's programs refused, as a record like the responder's. */
 static void take_kernel_event(void *arg, const struct sek_guard_event *e)
@@ -211,25 +153,50 @@ static void take_records(struct keeper *k)
     }
 }
 
-static void send_allowlist(struct keeper *k)
+static bool carry(int fd, int control_fd)
 {
     char space[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec part = {"a", 1};
     struct msghdr m = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
-    int fd = open(k->options->allowlist, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(sizeof fd);
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
-    if (sendmsg(k->control_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        sek_warning("lockdown: allowlist not handed over: %s", strerror(errno));
-    else
-        k->handing++;
-    close(fd);
+    return sendmsg(control_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) > 0 || errno == EPIPE ||
+           errno == ECONNRESET; /* that responder is gone; the next one reads the list itself */
+}
+
+/* The list goes to the responders. It is opened by a child: its opening waits for a responder, and when
+ * that one stalls the keeper must not. */
+static void send_allowlist(struct keeper *k)
+{
+    k->carry_again = k->carrier > 0;
+    if (k->carry_again)
+        return;
+    take_records(k); /* what was learned goes into the file first */
+    k->carrier = fork();
+    if (k->carrier == 0) {
+        sek_lanes_leave(k->lanes, -1);
+        int fd = open(k->options->allowlist, O_RDONLY | O_CLOEXEC);
+        for (unsigned i = 0; i < SEK_LANES && fd >= 0; i++) {
+            if (k->lanes[i].control_fd >= 0 && !carry(fd, k->lanes[i].control_fd))
+                _exit(1);
+        }
+        _exit(fd < 0);
+    }
+    for (unsigned i = 0; i < SEK_LANES && k->carrier > 0; i++)
+        k->lanes[i].handing += k->lanes[i].fan_fd >= 0;
+}
+
+static bool is_handing(const struct keeper *k)
+{
+    for (unsigned i = 0; i < SEK_LANES; i++) {
+        if (k->lanes[i].fan_fd >= 0 && k->lanes[i].handing && !k->lanes[i].stuck)
+            return true;
+    }
+    return false;
 }
 
 /* --- registering what is there --------------------------------------------------------------------- */
@@ -250,7 +217,6 @@ static struct sek_baseline baseline(const struct keeper *k)
 
 static void learner_main(struct keeper *k)
 {
-    const struct sek_baseline b = baseline(k);
     struct sek_fault fault;
     char go;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -258,46 +224,52 @@ static void learner_main(struct keeper *k)
     setpriority(PRIO_PROCESS, 0, 19);
     if (read(k->learn_fd[0], &go, 1) != 1)
         _exit(1);
-    enum sek_error rc = sek_baseline_register(&b, k->wanted == SEK_LOCKDOWN_LEARN, &fault);
+    enum sek_error rc =
+        sek_baseline_register(&k->learning, k->wanted == SEK_LOCKDOWN_LEARN, &fault);
     if (rc)
         sek_warning("lockdown: registering what is there: %s", fault.message);
     _exit(rc != SEK_OK);
 }
 
-/* In a process of its own, besides what runs meanwhile. */
-static void start_learner(struct keeper *k)
+/* In a process of its own, besides what runs meanwhile. False: there is nothing to be done, or it is
+ * being done. */
+static bool start_learner(struct keeper *k)
 {
     const struct sek_baseline b = baseline(k);
-    if ((!b.folders && !b.packages) || (k->registered && !b.packages && k->wanted != SEK_LOCKDOWN_LEARN) ||
-        k->learner > 0 || !b.allowlist || k->wanted == SEK_LOCKDOWN_OFF ||
-        pipe2(k->learn_fd, O_CLOEXEC))
-        return;
+    bool folders = b.folders && (!k->has_folders || k->wanted == SEK_LOCKDOWN_LEARN);
+    if ((!folders && !b.packages) || k->learner > 0 || !b.allowlist ||
+        k->wanted == SEK_LOCKDOWN_OFF || pipe2(k->learn_fd, O_CLOEXEC))
+        return false;
+    k->learning = b;
     k->learner = fork();
-    if (k->learner == 0)
+    if (k->learner == 0) {
+        sek_lanes_leave(k->lanes, -1);
         learner_main(k);
+    }
     /* It begins when the responder knows it as one of ours. */
-    k->shared->own[SEK_LOCKDOWN_PIDS - 1] = k->learner;
+    k->shared->own[SEK_OWN_LEARNER] = k->learner;
     if (write(k->learn_fd[1], "g", 1) != 1)
         sek_warning("lockdown: learning does not begin: %s", strerror(errno));
     close(k->learn_fd[0]);
     close(k->learn_fd[1]);
+    return true;
 }
 
 /* The mode that is asked for; but what refuses begins when all that is there is registered and the
- * responder knows it. Until then it is learn mode. True when the mode changed. */
+ * responders know it. Until then it is learn mode, or detect when a part was registered before: what
+ * runs there then may be what came since. True when the mode changed. */
 static bool settle_mode(struct keeper *k)
 {
     const struct sek_baseline b = baseline(k);
-    int mode = k->wanted;
-    bool refuses = k->wanted > SEK_LOCKDOWN_LEARN;
-    if (refuses && b.allowlist && !k->registered)
-        k->registered = sek_baseline_complete(&b);
-    if (refuses && ((b.allowlist && !k->registered) ||
-                    (k->shared->mode == SEK_LOCKDOWN_LEARN && (k->learner > 0 || k->handing))))
-        mode = SEK_LOCKDOWN_LEARN;
-    bool changed = k->shared->mode != mode;
+    bool missing = b.allowlist && ((b.folders && !k->has_folders) || (b.packages && !k->has_packages));
+    int before = k->shared->mode, mode = k->wanted;
+    k->waits = k->wanted > SEK_LOCKDOWN_LEARN &&
+               (missing || ((k->waits || before == SEK_LOCKDOWN_LEARN) &&
+                            (k->learner > 0 || k->carrier > 0 || is_handing(k))));
+    if (k->waits)
+        mode = before == SEK_LOCKDOWN_LEARN || !k->has_some ? SEK_LOCKDOWN_LEARN : SEK_LOCKDOWN_DETECT;
     k->shared->mode = mode;
-    return changed;
+    return before != mode;
 }
 
 static void say_ready(struct keeper *k)
@@ -316,37 +288,55 @@ static void say_ready(struct keeper *k)
 
 static void change_mode(struct keeper *k, int wanted)
 {
+    bool learned = k->shared->mode == SEK_LOCKDOWN_LEARN && wanted > SEK_LOCKDOWN_LEARN;
     k->wanted = wanted;
+    if (learned && k->options->allowlist)
+        send_allowlist(k); /* what one responder learned the others are to know */
     settle_mode(k);
     set_kernel(k);
     start_learner(k);
     say_ready(k);
 }
 
-static void learner_ended(struct keeper *k, bool well)
+static void settle_again(struct keeper *k)
 {
-    k->learner = 0;
-    k->shared->own[SEK_LOCKDOWN_PIDS - 1] = 0;
-    take_records(k); /* what the responder learned goes into the file first */
-    send_allowlist(k);
-    well = well && k->handing;
-    k->registered |= well && k->wanted > SEK_LOCKDOWN_LEARN && k->options->temporary_list;
-    k->again_at = well ? 0 : sek_clock_mono_us() + AGAIN_US;
-    if (!well)
-        say_ready(k);
-}
-
-/* The responder has the list that it was given. */
-static void list_taken(struct keeper *k)
-{
-    char byte;
-    if (recv(k->control_fd, &byte, 1, MSG_DONTWAIT) != 1)
-        return;
-    k->handing--;
     if (settle_mode(k)) {
         set_kernel(k);
         say_ready(k);
     }
+}
+
+static void try_again(struct keeper *k, bool failed)
+{
+    k->again_at = failed ? sek_clock_mono_us() + AGAIN_US : 0;
+    if (failed)
+        say_ready(k);
+}
+
+static void learner_ended(struct keeper *k, bool well)
+{
+    k->learner = 0;
+    k->shared->own[SEK_OWN_LEARNER] = 0;
+    k->has_folders |= well && k->learning.folders;
+    k->has_packages |= well && k->learning.packages;
+    send_allowlist(k);
+    try_again(k, !well);
+}
+
+/* The list was handed to the responders, or it could not be opened. */
+static void carrier_ended(struct keeper *k, bool well)
+{
+    k->carrier = 0;
+    for (unsigned i = 0; i < SEK_LANES && !well; i++)
+        k->lanes[i].handing = 0;
+    if (!well)
+        sek_warning("lockdown: the allowlist was not handed over");
+    if (k->carry_again)
+        send_allowlist(k);
+    else
+        settle_again(k);
+    if (!well)
+        try_again(k, true);
 }
 
 static void open_window(struct keeper *k, const struct sek_keeper_command *c)
@@ -373,12 +363,11 @@ static bool take_command(struct keeper *k)
         c.value <= SEK_LOCKDOWN_ENFORCE) {
         change_mode(k, c.value);
     } else if (c.command == SEK_KEEPER_ALLOWLIST) {
-        take_records(k); /* what the responder learned until now goes into the file first */
         send_allowlist(k);
     } else if (c.command == SEK_KEEPER_WINDOW) {
         open_window(k, &c);
     }
-    for (int i = 2; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS - 1; i++) {
+    for (int i = SEK_OWN_OTHERS; c.command == SEK_KEEPER_OWN && i < SEK_LOCKDOWN_PIDS; i++) {
         if (!k->shared->own[i] || kill(k->shared->own[i], 0)) {
             k->shared->own[i] = c.value;
             sek_kernel_guard_task(k->kernel, c.value, SEK_GUARD_OWN);
@@ -388,70 +377,100 @@ static bool take_command(struct keeper *k)
     return true;
 }
 
-/* True: events wait in the group, and nothing has moved for the stall time. */
-static bool stalled(struct keeper *k, bool waiting)
+static struct sek_lane *lane_of(struct keeper *k, pid_t responder)
 {
-    uint64_t now = sek_clock_mono_us(), progress = k->shared->progress;
-    if (!waiting || progress != k->seen_progress) {
-        k->seen_progress = progress;
-        k->waiting_since = waiting ? now : 0;
-        return false;
+    for (unsigned i = 0; i < SEK_LANES; i++) {
+        if (k->lanes[i].fan_fd >= 0 && k->lanes[i].responder == responder)
+            return &k->lanes[i];
     }
-    if (!k->waiting_since)
-        k->waiting_since = now;
-    return now - k->waiting_since >= SEK_KEEPER_STALL_MS * 1000u;
+    return NULL;
 }
 
-/* Events or a taken event that is not answered. */
-static bool work_waits(const struct keeper *k)
+static enum sek_error serve_children(struct keeper *k, struct sek_fault *fault)
 {
-    struct pollfd p = {.fd = k->fan_fd, .events = POLLIN};
-    return poll(&p, 1, 0) == 1 || k->shared->pending_fd >= 0;
+    enum sek_error rc = SEK_OK;
+    int status;
+    for (pid_t pid; !rc && (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        bool well = WIFEXITED(status) && !WEXITSTATUS(status);
+        struct sek_lane *lane = lane_of(k, pid);
+        if (lane)
+            rc = replace(k, lane, true, fault);
+        else if (pid == k->learner)
+            learner_ended(k, well);
+        else if (pid == k->carrier)
+            carrier_ended(k, well);
+    }
+    return rc;
 }
+
+/* The watchdog: see lane.h. *BUSY: somebody has work. */
+static enum sek_error watch_lanes(struct keeper *k, bool *busy, struct sek_fault *fault)
+{
+    enum sek_error rc = SEK_OK;
+    for (unsigned i = 0; i < SEK_LANES && !rc; i++) {
+        struct sek_lane *lane = &k->lanes[i];
+        if (sek_lane_stalled(lane, &k->lane_options))
+            rc = replace(k, lane, false, fault);
+        *busy = *busy || (!lane->stuck && sek_lane_has_work(lane, &k->lane_options));
+    }
+    return rc;
+}
+
+enum { WAIT_SIGNAL, WAIT_RECORDS, WAIT_COMMAND, WAIT_MOUNTS, WAIT_KERNEL, WAIT_LANES };
 
 static enum sek_error watch(struct keeper *k, struct sek_fault *fault)
 {
     enum sek_error rc = SEK_OK;
     bool busy = false;
     uint64_t told = 0;
-    int status;
     for (;;) {
-        /* While the responder works, look twice within the stall time instead of at every event. */
-        struct pollfd wait[] = {
-            {.fd = k->signal_fd, .events = POLLIN},
-            {.fd = k->record_fd[0], .events = POLLIN},
-            {.fd = k->options->command_fd, .events = POLLIN},
-            {.fd = busy ? -1 : k->fan_fd, .events = POLLIN},
-            {.fd = k->marks.mounts_fd, .events = POLLPRI},
-            {.fd = sek_kernel_guard_fd(k->kernel), .events = POLLIN},
-            {.fd = k->handing ? k->control_fd : -1, .events = POLLIN},
+        struct pollfd wait[WAIT_LANES + 2 * SEK_LANES] = {
+            [WAIT_SIGNAL] = {.fd = k->signal_fd, .events = POLLIN},
+            [WAIT_RECORDS] = {.fd = k->record_fd[0], .events = POLLIN},
+            [WAIT_COMMAND] = {.fd = k->options->command_fd, .events = POLLIN},
+            [WAIT_MOUNTS] = {.fd = k->marks.mounts_fd, .events = POLLPRI},
+            [WAIT_KERNEL] = {.fd = sek_kernel_guard_fd(k->kernel), .events = POLLIN},
         };
-        poll(wait, 7, busy ? SEK_KEEPER_STALL_MS / 2 : k->again_at ? (int)(AGAIN_US / 1000) : -1);
-        if (wait[4].revents)
-            sek_marks_follow(&k->marks, k->fan_fd);
-        if (wait[5].revents)
+        /* While a responder works, look twice within the stall time instead of at every event. */
+        for (unsigned i = 0; i < SEK_LANES; i++) {
+            const struct sek_lane *lane = &k->lanes[i];
+            bool known = busy || lane->stuck;
+            wait[WAIT_LANES + i] =
+                (struct pollfd){.fd = known ? -1 : lane->fan_fd, .events = POLLIN};
+            wait[WAIT_LANES + SEK_LANES + i] =
+                (struct pollfd){.fd = lane->handing ? lane->control_fd : -1, .events = POLLIN};
+        }
+        poll(wait, sizeof wait / sizeof wait[0],
+             busy ? SEK_LANE_STALL_MS / 2 : k->again_at ? (int)(AGAIN_US / 1000) : -1);
+        if (wait[WAIT_MOUNTS].revents)
+            sek_marks_follow(&k->marks);
+        if (wait[WAIT_KERNEL].revents)
             sek_kernel_guard_serve(k->kernel, take_kernel_event, k);
-        if (wait[0].revents) {
+        if (wait[WAIT_SIGNAL].revents) {
             struct signalfd_siginfo info;
             if (read(k->signal_fd, &info, sizeof info) == sizeof info && info.ssi_signo != SIGCHLD)
                 return SEK_OK;
-            if (waitpid(k->responder, NULL, WNOHANG) == k->responder &&
-                (rc = replace_responder(k, "died", fault)))
+            if ((rc = serve_children(k, fault)))
                 return rc;
-            if (k->learner > 0 && waitpid(k->learner, &status, WNOHANG) == k->learner)
-                learner_ended(k, WIFEXITED(status) && !WEXITSTATUS(status));
         }
-        if (wait[1].revents)
+        if (wait[WAIT_RECORDS].revents)
             take_records(k);
-        if (wait[6].revents & POLLIN)
-            list_taken(k);
-        if (k->again_at && sek_clock_mono_us() >= k->again_at)
-            start_learner(k);
-        if (wait[2].revents && !take_command(k))
+        for (unsigned i = 0; i < SEK_LANES; i++) {
+            if (!(wait[WAIT_LANES + SEK_LANES + i].revents & POLLIN))
+                continue;
+            sek_lane_heard(&k->lanes[i]);
+            settle_again(k);
+        }
+        if (k->again_at && sek_clock_mono_us() >= k->again_at) {
+            k->again_at = 0;
+            if (!start_learner(k))
+                send_allowlist(k);
+        }
+        if (wait[WAIT_COMMAND].revents && !take_command(k))
             return SEK_OK;
         uint64_t asked = k->shared->asked;
-        busy = work_waits(k) || asked != told;
-        if (stalled(k, work_waits(k)) && (rc = replace_responder(k, "stalled", fault)))
+        busy = asked != told;
+        if ((rc = watch_lanes(k, &busy, fault)))
             return rc;
         if (asked != told && k->options->on_counters)
             k->options->on_counters(k->options->arg, k->shared);
@@ -466,7 +485,14 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     for (; k->scope_count < SEK_KEEPER_SCOPES && k->options->scopes[k->scope_count] && !rc;
          k->scope_count++)
         rc = sek_scope_open(k->options->scopes[k->scope_count], &k->scopes[k->scope_count], fault);
-    if (rc || (rc = sek_marks_open(&k->marks, k->scopes, k->scope_count, NULL, fault)))
+    k->marks = (struct sek_marks){
+        .scopes = k->scopes,
+        .scope_count = k->scope_count,
+        .group_of = group_of,
+        .on_child = leave_lanes,
+        .arg = k,
+    };
+    if (rc || (rc = sek_marks_open(&k->marks, fault)))
         return rc;
     k->shared =
         mmap(NULL, sizeof *k->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -474,14 +500,26 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, k->record_fd))
         return sek_fail(fault, SEK_EIO, "lockdown: %s", strerror(errno));
     k->wanted = (int)k->options->mode;
-    settle_mode(k);
     k->shared->strict_scripts = k->options->strict_scripts;
     k->shared->window_only = k->options->window_only;
-    k->shared->own[0] = getpid();
-    for (int i = 2; i < SEK_LOCKDOWN_PIDS - 1 && k->options->own[i - 2]; i++)
-        k->shared->own[i] = k->options->own[i - 2];
+    k->shared->own[SEK_OWN_KEEPER] = getpid();
+    for (int i = 0; i < 4 && k->options->own[i]; i++)
+        k->shared->own[SEK_OWN_OTHERS + i] = k->options->own[i];
     if (k->options->allowlist && (rc = sek_allowlist_open(&k->list, k->options->allowlist, fault)))
         return rc;
+    if (k->options->allowlist) {
+        const struct sek_baseline b = baseline(k);
+        k->has_some = sek_baseline_remembered(&b, &k->has_folders, &k->has_packages);
+    }
+    settle_mode(k);
+    k->lane_options = (struct sek_lane_options){
+        .shared = k->shared,
+        .updaters = k->options->updaters,
+        .allowlist = k->options->allowlist,
+        .record_fd = k->record_fd[1],
+        .stall_closed = k->options->stall_closed,
+        .lanes = k->lanes,
+    };
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -500,7 +538,7 @@ static void start_kernel(struct keeper *k)
         k->kernel_fault.message[0] = '\0';
     if (!k->kernel)
         return;
-    k->marks.kernel = k->kernel;
+    k->marks.kernel = k->lane_options.kernel = k->kernel;
     for (int i = 0; i < SEK_LOCKDOWN_PIDS; i++) {
         if (k->shared->own[i])
             sek_kernel_guard_task(k->kernel, k->shared->own[i], SEK_GUARD_OWN);
@@ -517,7 +555,7 @@ static void start_kernel(struct keeper *k)
 
 static enum sek_error put_in_force(struct keeper *k, struct sek_fault *fault)
 {
-    enum sek_error rc = sek_marks_put(&k->marks, k->fan_fd, fault);
+    enum sek_error rc = sek_marks_put(&k->marks, true, fault);
     if (rc)
         return rc;
     sek_kernel_guard_seed(k->kernel);
@@ -529,21 +567,21 @@ static enum sek_error put_in_force(struct keeper *k, struct sek_fault *fault)
 
 enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct sek_fault *fault)
 {
-    struct keeper k = {.options = options, .list = {NULL, -1}, .fan_fd = -1, .signal_fd = -1};
+    struct keeper k = {.options = options, .list = {NULL, -1}, .signal_fd = -1};
     struct rlimit files = {4096, 4096};
     enum sek_error rc;
     setrlimit(RLIMIT_NOFILE, &files);
-    if ((rc = prepare(&k, fault)) || (rc = open_group(&k, fault)))
+    for (unsigned i = 0; i < SEK_LANES; i++)
+        k.lanes[i] = (struct sek_lane){.fan_fd = -1, .control_fd = -1};
+    if ((rc = prepare(&k, fault)))
         return rc;
     start_kernel(&k);
-    if (!(rc = start_responder(&k, fault)) && !(rc = put_in_force(&k, fault)))
+    if (!(rc = sek_lane_open(&k.lanes[0], 0, "", SEK_SERVER_NONE, &k.lane_options, fault)) &&
+        !(rc = put_in_force(&k, fault)))
         rc = watch(&k, fault);
-    /* Closing the group removes every mark and allows what waits. */
     if (k.learner > 0)
         kill(k.learner, SIGKILL);
-    if (k.responder > 0)
-        stop_responder(&k);
-    close(k.fan_fd);
+    close_lanes(&k);
     if (k.kernel)
         sek_kernel_guard_serve(k.kernel, take_kernel_event, &k);
     sek_kernel_guard_close(k.kernel);

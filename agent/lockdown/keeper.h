@@ -1,22 +1,20 @@
-/* The keeper of the lockdown responder: it makes the fanotify group and its marks, starts the
- * responder, and watches it. When events wait and the responder has not moved for 500 ms, or has
- * died, the keeper releases the waiting tasks: with policy `open` the group is closed, which allows
- * them, and a new group and responder begin; with policy `closed` the keeper denies what is pending
- * and the new responder goes on with the same group. */
+/* The keeper of lockdown: it opens the lanes (lane.h), marks the scopes, watches the responders, takes
+ * commands, and has what is there registered. It opens no file once the marks are in place, for it
+ * would have to wait for a responder that it is to watch. */
 #ifndef SEK_AGENT_KEEPER_H
 #define SEK_AGENT_KEEPER_H
 
 #include "agent/lockdown/responder.h"
 #include "agent/lockdown/scope.h"
 
-#define SEK_KEEPER_SCOPES   8
-#define SEK_KEEPER_STALL_MS 500
+#define SEK_KEEPER_SCOPES 8
 
 /* What is in force. */
 struct sek_keeper_cover {
     bool programs, lsm; /* the kernel's programs; with BPF LSM */
     const char *why;    /* not more of them; "" when there is nothing to say */
-    /* MODE is learn as long as what is there is registered before the WANTED one begins. */
+    /* As long as what is there is registered before the WANTED one begins, MODE is learn, or detect when
+     * a part was registered before. */
     enum sek_lockdown_mode mode, wanted;
     bool failed; /* registering failed and is tried again */
 };
@@ -41,7 +39,7 @@ struct sek_keeper_options {
     unsigned inline_policy;      /* SEK_INLINE_...: code on the command line or standard input */
     bool without_kernel;         /* fanotify only, as on kernels without the programs */
     int command_fd;              /* see below; -1: signals only */
-    int own[SEK_LOCKDOWN_PIDS];  /* more processes to answer at once; 0 after the last */
+    int own[4];                  /* more processes to answer at once; 0 after the last */
     void (*on_record)(void *arg, const struct sek_lockdown_record *record);
     /* Called about once a second while something changes, and at the end. May be NULL. */
     void (*on_counters)(void *arg, const struct sek_lockdown_shared *shared);

@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -38,12 +40,11 @@ uint64_t sek_marks_events(void)
 }
 
 /* Marks of file systems came with Linux 4.20. */
-static bool mark(int fan_fd, bool whole, const char *path)
+static bool mark(int group, bool whole, const char *path)
 {
-    return (whole && !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, sek_marks_events(),
+    return (whole && !fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, sek_marks_events(),
                                     AT_FDCWD, path)) ||
-           !fanotify_mark(fan_fd, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD,
-                          path);
+           !fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, sek_marks_events(), AT_FDCWD, path);
 }
 
 /* Does this mount show a part of SCOPE, or lie below it? */
@@ -75,11 +76,56 @@ static bool is_marked(void *arg, dev_t device)
     return false;
 }
 
-static void note_device(struct sek_marks *marks, dev_t device)
+/* One mark that is wanted. */
+struct wanted {
+    const char *point, *type, *device;
+    unsigned id; /* of the mount */
+    bool whole;  /* the file system rather than the mount */
+};
+
+/* Has the file system the device number that its files show? Not so btrfs; of an overlay's files
+ * some show that of their layer. */
+static void note_numbers(struct sek_kernel_guard *kernel, const struct wanted *w)
 {
-    if (!is_marked(marks, device) && marks->device_count < SEK_MARKS)
+    struct statx st;
+    dev_t device = device_of(w->device);
+    if (strcmp(w->type, "overlay") != 0 &&
+        !statx(AT_FDCWD, w->point, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) &&
+        makedev(st.stx_dev_major, st.stx_dev_minor) == device)
+        sek_kernel_guard_numbers(kernel, device);
+}
+
+static bool mark_now(const struct sek_marks *marks, int group, const struct wanted *w)
+{
+    if (!mark(group, w->whole, w->point))
+        return false;
+    if (w->whole)
+        sek_kernel_guard_device(marks->kernel, device_of(w->device));
+    else
+        sek_kernel_guard_mount(marks->kernel, w->id, true);
+    note_numbers(marks->kernel, w);
+    return true;
+}
+
+/* WAITS: it may wait for a server, and so is not done here. */
+static bool put(struct sek_marks *marks, const struct wanted *w, bool waits)
+{
+    dev_t device = device_of(w->device);
+    int group = marks->group_of(marks->arg, w->type, w->device);
+    pid_t pid = group >= 0 && waits ? fork() : -1;
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "sekisho-mark");
+        marks->on_child(marks->arg, group);
+        if (!mark_now(marks, group, w))
+            sek_warning("lockdown: %s: cannot mark the mount: %s", w->point, strerror(errno));
+        _exit(0);
+    }
+    if (group < 0 || (pid < 0 && !mark_now(marks, group, w)))
+        return false;
+    if (w->whole && !is_marked(marks, device) && marks->device_count < SEK_MARKS)
         marks->devices[marks->device_count++] = device;
-    sek_kernel_guard_device(marks->kernel, device);
+    return true;
 }
 
 enum cover { COVER_MARK, COVER_LAYERS, COVER_NONE };
@@ -101,7 +147,7 @@ static enum cover cover_of(struct sek_marks *marks, const struct sek_mount_line 
 }
 
 /* A mount that none of the scopes names itself. */
-static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_mount_line *m)
+static void mark_line(struct sek_marks *marks, const struct sek_mount_line *m)
 {
     bool all = false, wanted = false;
     for (unsigned i = 0; i < marks->scope_count; i++) {
@@ -114,38 +160,19 @@ static void mark_line(struct sek_marks *marks, int fan_fd, const struct sek_moun
                         sek_overlay_marked_layers(m->options, is_marked, marks, &layers) > 0);
     if (sek_mount_is_pseudo(m) || (!all && !wanted) || marks->count == SEK_MARKS)
         return;
+    const struct wanted w = {m->point, m->type, m->device, m->id, all};
     enum cover cover = cover_of(marks, m);
+    marks->ids[marks->count++] = m->id;
     if (cover == COVER_NONE) {
         sek_warning("lockdown: %s: an overlay with layers outside the scope: programs on it are "
                     "refused",
                     m->point);
-        marks->ids[marks->count++] = m->id;
-        return;
-    }
-    if (cover == COVER_MARK && !mark(fan_fd, all, m->point)) {
-        sek_warning("lockdown: %s: cannot mark the mount: %s", m->point, strerror(errno));
-        return;
-    }
-    marks->ids[marks->count++] = m->id;
-    if (all && cover == COVER_MARK)
-        note_device(marks, device_of(m->device));
-    else
+    } else if (cover == COVER_LAYERS) {
         sek_kernel_guard_mount(marks->kernel, m->id, true);
-}
-
-/* Has the file system the device number that its files show? Not so btrfs; of an overlay's files
- * some show that of their layer. The server of a network or FUSE file system is not asked. */
-static void note_numbers(struct sek_marks *marks, const struct sek_mount_line *m)
-{
-    struct statx st;
-    dev_t device = device_of(m->device);
-    bool ours = is_marked(marks, device) || is_known(marks, m->id);
-    for (unsigned i = 0; i < marks->scope_count; i++)
-        ours = ours || marks->scopes[i].id == m->id;
-    if (ours && strcmp(m->type, "overlay") != 0 &&
-        !statx(AT_FDCWD, m->point, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) &&
-        makedev(st.stx_dev_major, st.stx_dev_minor) == device)
-        sek_kernel_guard_numbers(marks->kernel, device);
+    } else if (!put(marks, &w, sek_server_of(m->type) != SEK_SERVER_NONE)) {
+        sek_warning("lockdown: %s: cannot mark the mount: %s", m->point, strerror(errno));
+        marks->count--; /* it is tried again when mounts change */
+    }
 }
 
 static void forget_gone(struct sek_marks *marks, const char *text)
@@ -162,7 +189,7 @@ static void forget_gone(struct sek_marks *marks, const char *text)
     }
 }
 
-void sek_marks_follow(struct sek_marks *marks, int fan_fd)
+void sek_marks_follow(struct sek_marks *marks)
 {
     static struct sek_mount_line m;
     struct sek_fault fault;
@@ -176,40 +203,32 @@ void sek_marks_follow(struct sek_marks *marks, int fan_fd)
     for (int overlays = 0; overlays < 2; overlays++) {
         for (const char *p = text; sek_mount_next(&p, &m);) {
             if (!is_known(marks, m.id) && overlays == !strcmp(m.type, "overlay"))
-                mark_line(marks, fan_fd, &m);
-            note_numbers(marks, &m);
+                mark_line(marks, &m);
         }
     }
     free(text);
 }
 
-enum sek_error sek_marks_open(struct sek_marks *marks, const struct sek_scope *scopes,
-                              unsigned scope_count, struct sek_kernel_guard *kernel,
-                              struct sek_fault *fault)
+enum sek_error sek_marks_open(struct sek_marks *marks, struct sek_fault *fault)
 {
-    *marks = (struct sek_marks){.scopes = scopes, .scope_count = scope_count, .kernel = kernel};
     marks->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
     return marks->mounts_fd >= 0
                ? SEK_OK
                : sek_fail(fault, SEK_EIO, "/proc/self/mountinfo: %s", strerror(errno));
 }
 
-enum sek_error sek_marks_put(struct sek_marks *marks, int fan_fd, struct sek_fault *fault)
+enum sek_error sek_marks_put(struct sek_marks *marks, bool first, struct sek_fault *fault)
 {
     marks->count = marks->device_count = 0;
     for (unsigned i = 0; i < marks->scope_count; i++) {
         const struct sek_scope *scope = &marks->scopes[i];
-        if (sek_scope_is_all(scope))
-            continue;
-        if (!mark(fan_fd, scope->whole, scope->path))
+        const struct wanted w = {scope->path, scope->type, scope->device, scope->id, scope->whole};
+        if (!sek_scope_is_all(scope) &&
+            !put(marks, &w, !first && sek_server_of(scope->type) != SEK_SERVER_NONE))
             return sek_fail(fault, SEK_EIO, "%s: cannot mark %s: %s", scope->path,
                             scope->whole ? "the file system" : "the mount", strerror(errno));
-        if (scope->whole)
-            note_device(marks, device_of(scope->device));
-        else
-            sek_kernel_guard_mount(marks->kernel, scope->id, true);
     }
-    sek_marks_follow(marks, fan_fd);
+    sek_marks_follow(marks);
     return SEK_OK;
 }
 

@@ -17,6 +17,10 @@ struct sek_marks {
     const struct sek_scope *scopes;
     unsigned scope_count;
     struct sek_kernel_guard *kernel; /* may be NULL */
+    /* The group for marks on a file system of this type and device; -1: there is none. */
+    int (*group_of)(void *arg, const char *type, const char *device);
+    void (*on_child)(void *arg, int group); /* in a process that marks, and needs this group only */
+    void *arg;
     int mounts_fd;                   /* /proc/self/mountinfo: urgent data when mounts changed */
     unsigned ids[SEK_MARKS];         /* dealt with */
     unsigned count;
@@ -28,13 +32,14 @@ struct sek_marks {
 /* The permission events that this kernel has: opens, and from Linux 5.0 opens for execution.
  * Without the latter a script is judged when its interpreter opens it. */
 uint64_t sek_marks_events(void);
-enum sek_error sek_marks_open(struct sek_marks *marks, const struct sek_scope *scopes,
-                              unsigned scope_count, struct sek_kernel_guard *kernel,
-                              struct sek_fault *fault);
-/* Put every mark into group FAN_FD, a new one. An error when a scope itself cannot be marked. */
-enum sek_error sek_marks_put(struct sek_marks *marks, int fan_fd, struct sek_fault *fault);
+/* scopes, scope_count, kernel, the calls and arg are set by the caller. */
+enum sek_error sek_marks_open(struct sek_marks *marks, struct sek_fault *fault);
+/* Put every mark into its group; those that are there stay. An error when a scope itself cannot be
+ * marked. Whoever marks a served file system may have to wait for its server: but for a scope's own
+ * mark, the FIRST time, that is done in a process of its own, which the caller reaps. */
+enum sek_error sek_marks_put(struct sek_marks *marks, bool first, struct sek_fault *fault);
 /* Mounts changed: mark what is new, forget what has gone. */
-void sek_marks_follow(struct sek_marks *marks, int fan_fd);
+void sek_marks_follow(struct sek_marks *marks);
 void sek_marks_close(struct sek_marks *marks);
 
 #endif

@@ -7,9 +7,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define PROC_PATH     48
+#define KERNEL_THREAD 0x00200000ul /* PF_KTHREAD of linux/sched.h */
+
+static bool read_proc(pid_t pid, const char *name, char *line, size_t size)
+{
+    char path[PROC_PATH];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, line, size - 1);
+    if (fd >= 0)
+        close(fd);
+    line[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
 
 bool sek_opener_call_only_writes(const char *line)
 {
@@ -46,18 +62,25 @@ bool sek_opener_call_only_writes(const char *line)
 
 bool sek_opener_only_writes(pid_t pid)
 {
-    char path[48], line[256];
+    char path[PROC_PATH], line[256];
     struct stat tasks;
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
     if (stat(path, &tasks) || tasks.st_nlink != 3) /* ".", "..", and each thread */
         return false;
-    snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof line - 1);
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
+    return read_proc(pid, "syscall", line, sizeof line) && sek_opener_call_only_writes(line);
+}
+
+bool sek_opener_stat_is_kernel(const char *line)
+{
+    unsigned long flags;
+    const char *name = strchr(line, '('), *after = strrchr(line, ')'); /* a name may hold both */
+    if (!name || !after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %lu", &flags) != 1)
         return false;
-    line[n] = '\0';
-    return sek_opener_call_only_writes(line);
+    return flags & KERNEL_THREAD && strncmp(name + 1, "io_", 3) != 0;
+}
+
+bool sek_opener_is_kernel(pid_t pid)
+{
+    char line[256];
+    return read_proc(pid, "stat", line, sizeof line) && sek_opener_stat_is_kernel(line);
 }

@@ -5,6 +5,7 @@
 #include "agent/lockdown/judge.h"
 #include "agent/lockdown/kernel.h"
 #include "agent/lockdown/lease.h"
+#include "agent/lockdown/marks.h"
 #include "agent/lockdown/opener.h"
 #include "agent/lockdown/script.h"
 #include "agent/lockdown/updater.h"
@@ -152,8 +153,10 @@ static bool is_registered(struct responder *r, struct question *q)
 {
     int64_t now = (int64_t)(sek_clock_wall_us() * 1000u);
     if (!q->hashed) {
-        if (sek_judge_digest(&r->judge, q->fd, &q->st, q->lease != SEK_LEASE_TAKEN, now,
-                             &r->shared->progress, q->digest))
+        bool may_change =
+            q->lease != SEK_LEASE_TAKEN || r->options->server == SEK_SERVER_PROGRAM;
+        if (sek_judge_digest(&r->judge, q->fd, &q->st, may_change, now,
+                             &r->options->pulse->progress, q->digest))
             return false;
         q->hashed = true;
         r->shared->hashed = r->judge.hashed;
@@ -207,11 +210,18 @@ static bool may_be_read(const struct responder *r, const struct question *q)
            sek_kernel_guard_covers(r->options->kernel, &q->st);
 }
 
+/* Does the kernel read the file for others, as its NFS server does? It starts and loads none so; a
+ * helper that it starts is an execution, where the kernel tells one from an open. */
+static bool is_handed_on(const struct question *q)
+{
+    return !q->exec && sek_marks_events() & FAN_OPEN_EXEC_PERM && sek_opener_is_kernel(q->pid);
+}
+
 /* A program that is not registered, in the present mode. */
 static bool allow_unknown(struct responder *r, struct question *q, bool updater)
 {
     bool was_updated = sek_updaters_has(&r->updaters, q->st.st_dev, q->st.st_ino);
-    if (updater)
+    if (updater || is_handed_on(q))
         return true;
     if (was_updated && q->lease != SEK_LEASE_WRITER) {
         sek_updaters_forget(&r->updaters, q->st.st_dev, q->st.st_ino);
@@ -334,10 +344,10 @@ static bool judge_open(struct responder *r, struct question *q, bool *keep)
     return !runs || allow_unknown(r, q, updater);
 }
 
-static bool is_own(const struct responder *r, pid_t pid)
+bool sek_lockdown_is_own(const struct sek_lockdown_shared *shared, pid_t pid)
 {
     for (int i = 0; i < SEK_LOCKDOWN_PIDS; i++) {
-        if (r->shared->own[i] == pid)
+        if (pid > 0 && shared->own[i] == pid)
             return true;
     }
     return pid == getpid();
@@ -353,17 +363,17 @@ static void answer(struct responder *r, const struct fanotify_event_metadata *ev
     };
     bool keep = false, allow;
     r->shared->asked++;
-    r->shared->progress++;
-    r->shared->pending_fd = event->fd;
-    allow = is_own(r, event->pid) || judge_open(r, &q, &keep);
-    if (keep && sek_lease_keep(r->options->fan_fd, q.fd))
+    r->options->pulse->progress++;
+    r->options->pulse->pending_fd = event->fd;
+    allow = sek_lockdown_is_own(r->shared, event->pid) || judge_open(r, &q, &keep);
+    if (keep && r->options->server == SEK_SERVER_NONE && sek_lease_keep(r->options->fan_fd, q.fd))
         r->shared->ignored++;
     else
         keep = false;
     struct fanotify_response response = {event->fd, allow ? FAN_ALLOW : FAN_DENY};
     if (write(r->options->fan_fd, &response, sizeof response) < 0 && errno != ENOENT)
         r->shared->lost++;
-    r->shared->pending_fd = -1;
+    r->options->pulse->pending_fd = -1;
     if (allow)
         r->shared->allowed++;
     else
@@ -378,11 +388,13 @@ static void serve_events(struct responder *r)
 {
     struct fanotify_event_metadata event;
     ssize_t n;
+    r->options->pulse->serving = true;
     while ((n = read(r->options->fan_fd, &event, sizeof event)) > 0) {
         if (event.vers == FANOTIFY_METADATA_VERSION && event.fd >= 0)
             answer(r, &event);
         sek_leases_serve(r->options->fan_fd, r->signal_fd);
     }
+    r->options->pulse->serving = false;
 }
 
 static void note_label(void *arg, const uint8_t digest[32], const char *label, size_t len)
@@ -466,7 +478,8 @@ int sek_responder_run(const struct sek_responder_options *options)
         return 1;
     r->options = options;
     r->shared = options->shared;
-    r->shared->pending_fd = -1;
+    r->options->pulse->pending_fd = -1;
+    r->options->pulse->serving = false;
     if (!start(r) || write(options->control_fd, "r", 1) != 1)
         return 1;
     struct pollfd wait[] = {

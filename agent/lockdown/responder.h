@@ -1,6 +1,7 @@
 /* The lockdown responder: a process that answers fanotify permission events and does nothing else.
- * It never opens a file on a protected mount, never logs and never waits for another process; what
- * it has to tell goes into a socket that drops when full.
+ * It never opens a file on a protected mount, never logs and never waits for another process but the
+ * server of the files that it is asked about (lane.h); what it has to tell goes into a socket that
+ * drops when full.
  *
  * Trusted files cost nothing after their first use: the kernel gets an ignore mark. The mark is
  * sound because the responder first takes a read lease on the file, which the kernel grants only
@@ -8,6 +9,8 @@
  * until the responder has removed the mark. */
 #ifndef SEK_AGENT_RESPONDER_H
 #define SEK_AGENT_RESPONDER_H
+
+#include "agent/lockdown/scope.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,19 +28,34 @@ const char *sek_lockdown_mode_name(enum sek_lockdown_mode mode);
 /* False: NAME is none of off, learn, detect, enforce. */
 bool sek_lockdown_mode_parse(const char *name, enum sek_lockdown_mode *mode);
 
-#define SEK_LOCKDOWN_PIDS 8
+#define SEK_LANES 8 /* lane.h; each has a responder */
 
-/* Memory that the responder shares with its keeper. */
+/* The agent's processes, whose opens are answered at once. */
+enum {
+    SEK_OWN_KEEPER,
+    SEK_OWN_LEARNER,
+    SEK_OWN_RESPONDERS,
+    SEK_OWN_OTHERS = SEK_OWN_RESPONDERS + SEK_LANES,
+    SEK_LOCKDOWN_PIDS = SEK_OWN_OTHERS + 6
+};
+
+/* What a watchdog sees of a responder. */
+struct sek_pulse {
+    _Atomic uint64_t progress; /* raised with every step */
+    _Atomic int pending_fd;    /* the event that is being judged, or -1 */
+    _Atomic bool serving;      /* events are read or judged; else it waits for them */
+};
+
+/* Memory that the responders share with their keeper. */
 struct sek_lockdown_shared {
-    _Atomic uint64_t progress;     /* raised with every step: a watchdog sees life */
-    _Atomic int pending_fd;        /* the event that is being judged, or -1 */
+    struct sek_pulse pulse[SEK_LANES];
     _Atomic int mode;              /* enum sek_lockdown_mode */
     bool strict_scripts;           /* every text that an interpreter opens is a script */
     bool window_only;              /* updaters are trusted within a maintenance window only */
     _Atomic uint64_t window_until; /* us, monotonic: the end of the window; 0: none */
     char window_updater[256];      /* one more updater while it lasts; "" none */
     _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
-    _Atomic int own[SEK_LOCKDOWN_PIDS]; /* the agent's processes: answered at once */
+    _Atomic int own[SEK_LOCKDOWN_PIDS]; /* process ids; 0: none */
 };
 
 enum sek_lockdown_what {
@@ -46,6 +64,9 @@ enum sek_lockdown_what {
     SEK_LOCKDOWN_LEARNED,
     SEK_LOCKDOWN_UPDATED /* registered because an updater wrote it */
 };
+
+/* Is PID one of the agent's processes? */
+bool sek_lockdown_is_own(const struct sek_lockdown_shared *shared, pid_t pid);
 
 struct sek_kernel_guard;
 
@@ -69,6 +90,8 @@ struct sek_responder_options {
      * of file: stop. */
     int control_fd;
     struct sek_lockdown_shared *shared;
+    struct sek_pulse *pulse;         /* this responder's */
+    enum sek_server server;          /* of the files that it is asked about */
     const char *const *updaters;     /* NULL-terminated paths */
     const char *allowlist;           /* loaded before the first event; may be NULL */
     struct sek_kernel_guard *kernel; /* told what was registered; may be NULL */

@@ -71,6 +71,20 @@ bool sek_mount_is_pseudo(const struct sek_mount_line *line)
     return false;
 }
 
+enum sek_server sek_server_of(const char *type)
+{
+    static const char *const networks[] = {"nfs",  "nfs4", "cifs", "smb3", "smbfs",    "9p",  "virtiofs",
+                                           "ceph", "afs",  "coda", "ncpfs", "orangefs", "gfs2", "ocfs2",
+                                           "lustre"};
+    if (!strncmp(type, "fuse", 4)) /* fuseblk and fuse.NAME as well */
+        return SEK_SERVER_PROGRAM;
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        if (!strcmp(type, networks[i]))
+            return SEK_SERVER_NETWORK;
+    }
+    return SEK_SERVER_NONE;
+}
+
 enum sek_error sek_mounts_read(char **text, struct sek_fault *fault)
 {
     size_t len;
@@ -111,7 +125,7 @@ enum sek_error sek_scope_find(const char *path, const char *text, struct sek_sco
         same += !strcmp(m.device, found.device);
     *scope = (struct sek_scope){.whole = same == 1 && !strcmp(found.root, "/"), .id = found.id};
     snprintf(scope->path, sizeof scope->path, "%s", path);
-    snprintf(scope->source, sizeof scope->source, "%s", found.type);
+    snprintf(scope->type, sizeof scope->type, "%s", found.type);
     snprintf(scope->device, sizeof scope->device, "%s", found.device);
     memcpy(scope->root, found.root, strlen(found.root) + 1);
     return SEK_OK;

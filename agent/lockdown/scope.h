@@ -19,6 +19,12 @@ struct sek_mount_line {
 bool sek_mount_next(const char **text, struct sek_mount_line *line);
 /* A file system of the kernel's own, which holds no programs (proc, cgroup, ...). */
 bool sek_mount_is_pseudo(const struct sek_mount_line *line);
+/* Who hands out the files of a file system: nobody but this kernel, another machine (of a share that
+ * somebody with privilege mounted), or a program here (FUSE), which may give other content at each
+ * reading. */
+enum sek_server { SEK_SERVER_NONE, SEK_SERVER_NETWORK, SEK_SERVER_PROGRAM };
+enum sek_server sek_server_of(const char *type);
+
 /* /proc/self/mountinfo whole; the caller frees it. */
 enum sek_error sek_mounts_read(char **text, struct sek_fault *fault);
 /* Is PATH the folder FOLDER, or below it? */
@@ -27,7 +33,7 @@ bool sek_path_below(const char *path, const char *folder);
 struct sek_scope {
     char path[512];   /* resolved; "all": every file system that can hold programs */
     bool whole;       /* the file system is mounted here only */
-    char source[128]; /* file system type, for messages */
+    char type[64];    /* of the file system */
     unsigned id;      /* of the mount */
     char device[32];  /* "8:1" */
     char root[512];   /* folder of the file system that is mounted */

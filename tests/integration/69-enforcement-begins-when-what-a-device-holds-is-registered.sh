@@ -51,10 +51,13 @@ ready sh -c "! '$M/evil2' /dev/null" || fail "changing the mode registers"
 # Another scope: registered once too, and the first one is not registered again.
 cp /bin/echo "$N/tool"
 policy 2 enforce "\"$M\",\"$N\""
+(for i in $(seq 300); do "$M/evil2" /dev/null 2>/dev/null; done) &
 reload
+ready grep -qx "$N" "$T/state/lockdown/allowlist.baseline" || fail "the new scope is not registered"
 says "lockdown *full"
+wait $!
 [ "$("$N/tool" yes)" = yes ] || fail "a program of the new scope is refused"
-"$M/evil2" /dev/null 2>/dev/null && fail "a new scope registers the old one again"
+"$M/evil2" /dev/null 2>/dev/null && fail "a new scope registers the old one again, or what ran there meanwhile"
 
 # A list with a damaged line refuses nothing and replaces nothing.
 stop

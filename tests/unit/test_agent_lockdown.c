@@ -80,6 +80,44 @@ static void only_an_open_for_writing_alone_counts_as_one(void **state)
     assert_false(sek_opener_only_writes(0));
 }
 
+static bool all_folders(const struct sek_baseline *b)
+{
+    bool folders, packages;
+    sek_baseline_remembered(b, &folders, &packages);
+    assert_false(packages); /* none were asked for */
+    return folders;
+}
+
+static void threads_of_the_kernel_are_told_from_processes(void **state)
+{
+    (void)state;
+    /* nfsd and a kworker; a process whose name looks like one; io_uring's workers, old and new. */
+    assert_true(sek_opener_stat_is_kernel("391 (nfsd) I 2 0 0 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0\n"));
+    assert_true(sek_opener_stat_is_kernel("7 (kworker/u4:0-ev) I 2 0 0 0 -1 69238880 0 0\n"));
+    assert_false(sek_opener_stat_is_kernel("391 (nfsd) S 1 391 391 0 -1 4194304 100 0\n"));
+    assert_false(sek_opener_stat_is_kernel("9 (x) I 2 0 0 0 -1 2097216) S 1 9 9 0 -1 4194304 1 0\n"));
+    assert_false(sek_opener_stat_is_kernel("412 (io_wqe_worker-0) S 2 0 0 0 -1 2097216 0 0\n"));
+    assert_false(sek_opener_stat_is_kernel("412 (iou-wrk-411) S 1 411 411 0 -1 4194320 0 0\n"));
+    const char *const others[] = {"", "1", "1 (", "1 )(", "1 (nfsd)", "1 (nfsd) I 2 0 0 0 -1"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(sek_opener_stat_is_kernel(others[i]));
+    assert_true(sek_opener_is_kernel(2)); /* kthreadd */
+    assert_false(sek_opener_is_kernel(getpid()));
+    assert_false(sek_opener_is_kernel(0));
+}
+
+static void served_file_systems_are_told_by_their_type(void **state)
+{
+    (void)state;
+    assert_int_equal(sek_server_of("ext4"), SEK_SERVER_NONE);
+    assert_int_equal(sek_server_of("overlay"), SEK_SERVER_NONE);
+    assert_int_equal(sek_server_of("nfs4"), SEK_SERVER_NETWORK);
+    assert_int_equal(sek_server_of("cifs"), SEK_SERVER_NETWORK);
+    assert_int_equal(sek_server_of("fuse"), SEK_SERVER_PROGRAM);
+    assert_int_equal(sek_server_of("fuse.sshfs"), SEK_SERVER_PROGRAM);
+    assert_int_equal(sek_server_of("fuseblk"), SEK_SERVER_PROGRAM);
+}
+
 static void a_scope_is_registered_once_and_whole(void **state)
 {
     (void)state;
@@ -94,9 +132,9 @@ static void a_scope_is_registered_once_and_whole(void **state)
     assert_int_equal(sek_file_replace(path, "#!/bin/sh\n", 10, 0755, &fault), SEK_OK);
     assert_int_equal(sek_file_replace(list, "", 0, 0600, &fault), SEK_OK);
     struct sek_baseline b = {.scopes = scopes, .scope_count = 1, .folders = true, .allowlist = list, .root = ""};
-    assert_false(sek_baseline_complete(&b));
+    assert_false(all_folders(&b));
     assert_int_equal(sek_baseline_register(&b, false, &fault), SEK_OK);
-    assert_true(sek_baseline_complete(&b));
+    assert_true(all_folders(&b));
     struct sek_allowlist known = {0};
     assert_int_equal(sek_allowlist_load(&known, list, &fault), SEK_OK);
     assert_int_equal(known.count, 1);
@@ -114,14 +152,12 @@ static void a_scope_is_registered_once_and_whole(void **state)
     /* One that cannot be read is not complete, and neither is what begins alike. */
     b.scope_count = 2;
     assert_int_equal(sek_baseline_register(&b, false, &fault), SEK_ENOTFOUND);
-    assert_false(sek_baseline_complete(&b));
+    assert_false(all_folders(&b));
     b.scope_count = 1;
     scopes[0].path[strlen(scopes[0].path) - 1] = '\0';
-    assert_false(sek_baseline_complete(&b));
+    assert_false(all_folders(&b));
     b.forget = true;
-    assert_false(sek_baseline_complete(&b));
-    b.folders = false;
-    assert_true(sek_baseline_complete(&b));
+    assert_false(all_folders(&b));
     snprintf(path, sizeof path, "rm -r %s", folder);
     assert_int_equal(system(path), 0);
 }
@@ -607,6 +643,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_registered_digest_is_found_and_no_other),
         cmocka_unit_test(only_an_open_for_writing_alone_counts_as_one),
+        cmocka_unit_test(threads_of_the_kernel_are_told_from_processes),
+        cmocka_unit_test(served_file_systems_are_told_by_their_type),
         cmocka_unit_test(a_scope_is_registered_once_and_whole),
         cmocka_unit_test(a_bad_allowlist_line_is_named),
         cmocka_unit_test(what_left_the_bundle_leaves_the_list_and_nothing_else_does),
