@@ -170,6 +170,7 @@ static void keeper_main(struct sek_guard *g, int command, int record)
 void sek_guard_start_keeper(struct sek_guard *g)
 {
     int command[2], record[2];
+    g->keeper_at = 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, command))
         return;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, record)) {
@@ -189,6 +190,7 @@ void sek_guard_start_keeper(struct sek_guard *g)
 
 void sek_guard_stop_keeper(struct sek_guard *g)
 {
+    g->keeper_at = 0;
     if (g->keeper <= 0)
         return;
     close(g->keeper_fd); /* end of file: it removes its marks and ends */

@@ -37,6 +37,7 @@
 #define SETTLE_US       1000000u /* after the package database changed */
 #define RESTART_MAX_US  10000000u
 #define SETTLE_AGAIN_US 30000000u
+#define KEEPER_AGAIN_US 30000000u /* after lockdown failed: a scope may be mounted later */
 #define HELD_MS         100 /* while a duty holds something back, or is to be started again */
 #define SEK_GUARD_FDS   8 /* that the loop waits for, before the duties' */
 
@@ -232,7 +233,9 @@ static void serve_children(struct sek_guard *g)
             close(g->record_fd);
             g->keeper_fd = g->record_fd = -1;
             g->keeper = 0;
-            if (WIFSIGNALED(status))
+            if (WIFEXITED(status) && WEXITSTATUS(status)) /* it said why */
+                g->keeper_at = sek_clock_mono_us() + KEEPER_AGAIN_US;
+            else
                 sek_guard_start_keeper(g);
             sek_guard_send_state(g);
         }
@@ -347,6 +350,8 @@ static void serve_time(struct sek_guard *g)
         sek_guard_send_state(g);
     if (g->restart_at && now >= g->restart_at && sek_guard_start_worker(g, &fault))
         sek_error_log("%s", fault.message);
+    if (g->keeper_at && now >= g->keeper_at)
+        sek_guard_start_keeper(g);
     if (now >= g->inventory_at)
         sek_guard_collect_inventory(g);
     sek_guard_service_look(g, beat);
@@ -361,6 +366,7 @@ static int wait_time(const struct sek_guard *g)
         g->executed_at,
         g->state_at ? g->state_at : UINT64_MAX,
         g->restart_at ? g->restart_at : UINT64_MAX,
+        g->keeper_at ? g->keeper_at : UINT64_MAX,
         g->inventory_at,
         sek_unlearned_due(g),
         sek_guard_rules_due(g),

@@ -29,6 +29,7 @@ struct sek_guard {
     uint64_t ping_sent, worker_seen, worker_started, restart_at; /* us, monotonic */
     uint64_t beat_at, executed_at, inventory_at, settle_at; /* when it is time, the same clock */
     uint64_t state_at;                                      /* 0: nothing waits to be told */
+    uint64_t keeper_at;                                     /* 0: it runs, or is not wanted */
     struct {
         uint8_t target[16]; /* of the raw packet that was told last */
         uint64_t told_us;
