@@ -85,6 +85,16 @@ static void leave_lanes(void *arg, int group)
     sek_lanes_leave(k->lanes, group);
 }
 
+static void note_guest(void *arg, dev_t device)
+{
+    struct sek_lockdown_shared *shared = ((struct keeper *)arg)->shared;
+    for (unsigned i = 0; i < SEK_GUESTS; i++) {
+        if (shared->guests[i] == device)
+            return;
+    }
+    shared->guests[shared->next_guest++ % SEK_GUESTS] = device;
+}
+
 static enum sek_error replace(struct keeper *k, struct sek_lane *lane, bool ended,
                               struct sek_fault *fault)
 {
@@ -490,6 +500,7 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
         .scope_count = k->scope_count,
         .group_of = group_of,
         .on_child = leave_lanes,
+        .on_guest = note_guest,
         .arg = k,
     };
     if (rc || (rc = sek_marks_open(&k->marks, fault)))

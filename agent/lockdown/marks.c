@@ -146,8 +146,21 @@ static enum cover cover_of(struct sek_marks *marks, const struct sek_mount_line 
     return marked == layers ? COVER_LAYERS : COVER_NONE;
 }
 
+static bool is_guest(const struct sek_marks *marks, const struct sek_mount_line *m, const char *text)
+{
+    static const char *const places[] = {"/media", "/run/media", "/mnt"};
+    static struct sek_mount_line other;
+    bool guest = marks->following;
+    unsigned same = 0;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        guest = guest || sek_path_below(m->point, places[i]);
+    for (const char *p = text; guest && sek_mount_next(&p, &other);)
+        same += !strcmp(other.device, m->device);
+    return same == 1;
+}
+
 /* A mount that none of the scopes names itself. */
-static void mark_line(struct sek_marks *marks, const struct sek_mount_line *m)
+static void mark_line(struct sek_marks *marks, const struct sek_mount_line *m, const char *text)
 {
     bool all = false, wanted = false;
     for (unsigned i = 0; i < marks->scope_count; i++) {
@@ -163,6 +176,8 @@ static void mark_line(struct sek_marks *marks, const struct sek_mount_line *m)
     const struct wanted w = {m->point, m->type, m->device, m->id, all};
     enum cover cover = cover_of(marks, m);
     marks->ids[marks->count++] = m->id;
+    if (is_guest(marks, m, text))
+        marks->on_guest(marks->arg, device_of(m->device));
     if (cover == COVER_NONE) {
         sek_warning("lockdown: %s: an overlay with layers outside the scope: programs on it are "
                     "refused",
@@ -203,7 +218,7 @@ void sek_marks_follow(struct sek_marks *marks)
     for (int overlays = 0; overlays < 2; overlays++) {
         for (const char *p = text; sek_mount_next(&p, &m);) {
             if (!is_known(marks, m.id) && overlays == !strcmp(m.type, "overlay"))
-                mark_line(marks, &m);
+                mark_line(marks, &m, text);
         }
     }
     free(text);
@@ -220,6 +235,7 @@ enum sek_error sek_marks_open(struct sek_marks *marks, struct sek_fault *fault)
 enum sek_error sek_marks_put(struct sek_marks *marks, bool first, struct sek_fault *fault)
 {
     marks->count = marks->device_count = 0;
+    marks->following = false;
     for (unsigned i = 0; i < marks->scope_count; i++) {
         const struct sek_scope *scope = &marks->scopes[i];
         const struct wanted w = {scope->path, scope->type, scope->device, scope->id, scope->whole};
@@ -229,6 +245,7 @@ enum sek_error sek_marks_put(struct sek_marks *marks, bool first, struct sek_fau
                             scope->whole ? "the file system" : "the mount", strerror(errno));
     }
     sek_marks_follow(marks);
+    marks->following = true;
     return SEK_OK;
 }
 

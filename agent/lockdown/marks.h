@@ -20,8 +20,13 @@ struct sek_marks {
     /* The group for marks on a file system of this type and device; -1: there is none. */
     int (*group_of)(void *arg, const char *type, const char *device);
     void (*on_child)(void *arg, int group); /* in a process that marks, and needs this group only */
+    /* A file system that somebody may want to unmount: it came after the first marks, or lies where
+     * what comes and goes is mounted (/media, /run/media, /mnt). Not told for one that is also mounted
+     * elsewhere. */
+    void (*on_guest)(void *arg, dev_t device);
     void *arg;
     int mounts_fd;                   /* /proc/self/mountinfo: urgent data when mounts changed */
+    bool following;                  /* the first marks are in place */
     unsigned ids[SEK_MARKS];         /* dealt with */
     unsigned count;
     dev_t devices[SEK_MARKS]; /* file systems that are marked as a whole */

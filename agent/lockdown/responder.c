@@ -353,6 +353,16 @@ bool sek_lockdown_is_own(const struct sek_lockdown_shared *shared, pid_t pid)
     return pid == getpid();
 }
 
+/* Files whose verdict never lies in the kernel: on file systems that are served, or may be unmounted. */
+static bool is_passing(const struct responder *r, const struct question *q)
+{
+    for (int i = 0; i < SEK_GUESTS; i++) {
+        if (r->shared->guests[i] == q->st.st_dev && q->st.st_dev)
+            return true;
+    }
+    return r->options->server != SEK_SERVER_NONE;
+}
+
 static void answer(struct responder *r, const struct fanotify_event_metadata *event)
 {
     struct question q = {
@@ -366,7 +376,7 @@ static void answer(struct responder *r, const struct fanotify_event_metadata *ev
     r->options->pulse->progress++;
     r->options->pulse->pending_fd = event->fd;
     allow = sek_lockdown_is_own(r->shared, event->pid) || judge_open(r, &q, &keep);
-    if (keep && r->options->server == SEK_SERVER_NONE && sek_lease_keep(r->options->fan_fd, q.fd))
+    if (keep && !is_passing(r, &q) && sek_lease_keep(r->options->fan_fd, q.fd))
         r->shared->ignored++;
     else
         keep = false;

@@ -6,7 +6,8 @@
  * Trusted files cost nothing after their first use: the kernel gets an ignore mark. The mark is
  * sound because the responder first takes a read lease on the file, which the kernel grants only
  * while nobody has it open for writing (mappings count), and which makes any later writer wait
- * until the responder has removed the mark. */
+ * until the responder has removed the mark. A lease keeps its file system from being unmounted, so
+ * files on one that somebody may want to unmount have none: each open of them is asked about. */
 #ifndef SEK_AGENT_RESPONDER_H
 #define SEK_AGENT_RESPONDER_H
 
@@ -28,7 +29,8 @@ const char *sek_lockdown_mode_name(enum sek_lockdown_mode mode);
 /* False: NAME is none of off, learn, detect, enforce. */
 bool sek_lockdown_mode_parse(const char *name, enum sek_lockdown_mode *mode);
 
-#define SEK_LANES 8 /* lane.h; each has a responder */
+#define SEK_LANES  8  /* lane.h; each has a responder */
+#define SEK_GUESTS 64 /* file systems */
 
 /* The agent's processes, whose opens are answered at once. */
 enum {
@@ -56,6 +58,9 @@ struct sek_lockdown_shared {
     char window_updater[256];      /* one more updater while it lasts; "" none */
     _Atomic uint64_t asked, allowed, denied, learned, hashed, ignored, lost;
     _Atomic int own[SEK_LOCKDOWN_PIDS]; /* process ids; 0: none */
+    /* File systems that are not to be kept from being unmounted; 0: none. */
+    _Atomic uint64_t guests[SEK_GUESTS];
+    unsigned next_guest; /* the keeper's */
 };
 
 enum sek_lockdown_what {

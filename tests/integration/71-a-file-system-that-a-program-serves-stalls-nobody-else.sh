@@ -73,6 +73,12 @@ for i in $(seq 100); do [ -s "$T/rc.evil" ] && [ -s "$T/rc.known" ] && break; sl
 ready runs "$M/view/known" || fail "a registered program does not run after the daemon answers again"
 refused "$M/view/evil" || fail "an unregistered program runs after the daemon answers again"
 
+# A stick that is plugged in: its programs run, and it can be taken out again.
+mkdir "$M/stick" && mount -t tmpfs tmpfs "$M/stick"
+cp "$M/local" "$M/stick/tool" && cp /bin/ls "$M/stick/evil"
+for i in 1 2 3 4 5; do ready runs "$M/stick/tool" && refused "$M/stick/evil" || fail "a program on a stick"; done
+ready umount "$M/stick" || fail "a stick is busy: $(fuser -vm "$M/stick" 2>&1)"
+
 # The keeper ends, in whatever way: another one begins.
 for signal in TERM KILL; do
     pkill -$signal -P "$(cat "$T/guard.pid" 2>/dev/null || echo $AGENT_PID)" -x sekisho-keeper
