@@ -18,6 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MODE_TRIES   10
+#define MODE_WAIT_US 100000
+
 static const char usage[] =
     "usage: sekisho-agent lockdown learn|detect|enforce|off\n"
     "       sekisho-agent lockdown maintenance [--minutes N] [--updater PROGRAM] | --end\n"
@@ -294,9 +297,33 @@ static int pass_on(const struct sek_command_context *context, json_t *request)
     return status ? 1 : 0;
 }
 
+/* The mode that is in force now. False when the agent does not say. */
+static bool mode_in_force(const struct sek_settings *settings, char mode[16])
+{
+    int status;
+    json_t *answer =
+        sek_command_ask(settings, json_pack("{s:s}", "command", "status"), true, &status);
+    const char *now = json_string_value(json_object_get(answer, "lockdown"));
+    snprintf(mode, 16, "%s", now ? now : "");
+    json_decref(answer);
+    return mode[0] != '\0';
+}
+
 static int change_mode(const struct sek_command_context *context, const char *mode)
 {
-    return pass_on(context, json_pack("{s:s, s:s}", "command", "lockdown", "mode", mode));
+    char now[16] = "";
+    int status = pass_on(context, json_pack("{s:s, s:s}", "command", "lockdown", "mode", mode));
+    for (int i = 0; !status && i < MODE_TRIES && mode_in_force(context->settings, now); i++) {
+        if (!strcmp(now, mode))
+            return 0;
+        usleep(MODE_WAIT_US);
+    }
+    if (!status && now[0])
+        fprintf(stderr,
+                "sekisho-agent: \"%s\" is in force for now; `sekisho-agent doctor` says what \"%s\" "
+                "waits for\n",
+                now, mode);
+    return status;
 }
 
 /* What package managers, or one named program, install meanwhile becomes registered. */

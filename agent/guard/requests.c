@@ -79,9 +79,10 @@ static void apply_inside(struct sek_guard *g, const struct sek_filter *old)
 {
     bool wanted = g->filter.inside_mode != SEK_LOCKDOWN_OFF &&
                   (g->filter.scopes[0][0] || g->settings->scopes[0]);
-    g->state.inside_mode = g->filter.inside_mode;
     if (!wanted || !same_keeper(old, &g->filter))
         sek_guard_stop_keeper(g);
+    if (g->keeper <= 0)
+        g->state.inside_mode = SEK_LOCKDOWN_OFF; /* until it says what is in force */
     if (!wanted) {
         sek_guard_part(g, SEK_STATE_LOCKDOWN, SEK_PROTECTION_ABSENT, "%s",
                        g->filter.inside_mode == SEK_LOCKDOWN_OFF ? "off by policy"

@@ -67,6 +67,8 @@ echo "no digest" >"$T/state/lockdown/allowlist"
 start_agent
 "$M/p0001" || fail "a damaged list refuses all"
 agent doctor | grep "lockdown " | grep -q full && fail "doctor calls a damaged list full protection"
+agent lockdown detect >/dev/null 2>"$T/said" || fail "detect with a damaged list"
+grep -q "off.* is in force for now" "$T/said" || fail "it is not told that detect does not begin: $(cat "$T/said")"
 [ "$(cat "$T/state/lockdown/allowlist")" = "no digest" ] || fail "the damaged list was written over"
 stop
 
