@@ -33,6 +33,11 @@ export function h<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A table that may be wider than a phone: it scrolls by itself, with the keyboard too. */
+export function wide(label: string, table: HTMLElement): HTMLElement {
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, table);
+}
+
 export function svg(name: string, attributes: Attributes = {}, ...children: Child[]): SVGElement {
   const element = document.createElementNS(svgSpace, name);
   apply(element, attributes, children);

@@ -1,5 +1,5 @@
 // Cards of the device page: vulnerabilities with their cover, virtual patches, posture, components.
-import { h, type Child } from "../dom";
+import { h, wide, type Child } from "../dom";
 import { ago, count, t, word, type Key } from "../i18n";
 import { weaknessText } from "../i18n/weakness";
 import type { Component, DeviceDetail, Finding, Patch, Weakness } from "../types";
@@ -15,9 +15,8 @@ export interface PatchActions {
 }
 
 function table(caption: string, heads: Key[], rows: HTMLElement[], kind = ""): HTMLElement {
-  return h(
-    "div",
-    { class: "scroll" },
+  return wide(
+    caption,
     h(
       "table",
       { class: kind },

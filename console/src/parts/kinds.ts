@@ -1,6 +1,6 @@
 // What each kind of event says: in a line, and in the sections of its details. A kind that is not in
 // a table is shown by what all events have.
-import { h } from "../dom";
+import { h, wide } from "../dom";
 import { dateTime, duration, secondsOf, t, word } from "../i18n";
 import { said } from "../i18n/said";
 import type { EventRecord, FileFacts } from "../types";
@@ -82,9 +82,8 @@ function comparison(before: FileFacts | undefined, after: FileFacts | undefined)
   ];
   const used = rows.filter(([, a, b]) => (a ?? "") !== "" || (b ?? "") !== "");
   if (!used.length) return null;
-  return h(
-    "div",
-    { class: "scroll" },
+  return wide(
+    t("event.changed"),
     h(
       "table",
       { class: "comparison" },

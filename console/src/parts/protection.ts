@@ -1,7 +1,7 @@
 // Cards of the device page: which protection is full, partial or absent and why, and the
 // maintenance window.
 import { api } from "../api";
-import { h } from "../dom";
+import { h, wide } from "../dom";
 import { clock, count, day, duration, t, word } from "../i18n";
 import { said } from "../i18n/said";
 import type { DeviceDetail, EventRecord } from "../types";
@@ -48,9 +48,8 @@ function partRow({ name, level, why, pending }: Part): HTMLElement {
 
 function partTable(parts: Part[]): HTMLElement {
   const heads = ["protection.part", "protection.level", "protection.why"] as const;
-  return h(
-    "div",
-    { class: "scroll" },
+  return wide(
+    t("protection.title"),
     h(
       "table",
       { class: "protection" },
