@@ -22,11 +22,6 @@ echo '[{"type":"domain","value":"evil.example","source":"test","reason":"C&C dom
 echo '{"exit":{"quic":"detect"}}' > "$T/bundle/policy.json"
 start_agent
 says 'QUIC names'
-reload() {
-    python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.sendall(b'{\"command\":\"reload\"}\n'); s.recv(4096)"
-}
 dev "$BUILD/tests/quic" 10.99.0.2 443 good.example >/dev/null || fail "an ordinary name"
 : > "$T/seen"
 dev "$BUILD/tests/quic" 10.99.0.2 443 www.evil.example >/dev/null && fail "a listed name is answered"

@@ -43,9 +43,7 @@ expect_event '.action=="detected" and .tls.sni=="dns.google" and (.reason|contai
 expect_event '.action=="detected" and .reason=="DNS over TLS" and .dest_port==853'
 
 echo '{"exit":{"encrypted_dns":"deny"}}' > "$T/bundle/policy.json"
-python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.sendall(b'{\"command\":\"reload\"}\n'); s.recv(4096)"
+reload
 dev curl -sk -m 2 $r -o /dev/null https://dns.google/dns-query && fail "DNS over HTTPS by name"
 dev curl -sk -m 2 -o /dev/null https://8.8.8.8/dns-query && fail "DNS over HTTPS by address"
 dev curl -sk -m 2 -o /dev/null https://10.99.0.2:853/ && fail "DNS over TLS"

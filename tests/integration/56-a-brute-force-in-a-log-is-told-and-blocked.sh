@@ -9,9 +9,6 @@ RULES=$(dirname "$0")/../../content/logs
 mkdir -p "$T/bundle/logs" "$T/logs" && chmod 755 "$T/logs" && cp "$RULES"/*.yaml "$T/bundle/logs/"
 policy() { echo "{\"version\":$1,\"logs\":{\"mode\":\"$2\",\"level\":${3:-3},\"journal\":false,\"files\":[\"$T/logs/auth.log\"]}}" > "$T/bundle/policy.json"; }
 failed() { echo "Jan  2 03:04:05 host sshd[77]: Failed password for $1 from $2 port 4711 ssh2" >> "${3:-$T/logs/auth.log}"; }
-reload() { python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.send(b'{\"command\":\"reload\"}\n'); print(s.recv(999).decode())" | grep -q "$1" || fail "reload"; }
 blocked() { dev nft list table inet sekisho 2>/dev/null | grep -q "$1"; }
 failed old 192.0.2.1
 policy 1 detect
@@ -22,7 +19,7 @@ expect_event '.event_type=="log" and .log.rule==100010 and .src_ip=="10.99.0.66"
 grep -q '192.0.2.1' "$EVENTS" && fail "lines from before the start are told"
 [ "$(jq -c 'select(.event_type=="attacker")' "$EVENTS" | wc -l)" = 0 ] || fail "detect mode blocks"
 policy 2 prevent
-reload done
+reload
 ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q 'logs *full'" || fail "doctor"
 # Text of the client that looks like a line of sshd must not block whom it names.
 for i in $(seq 8); do failed "x from 10.99.0.2 port 1 ssh2" 127.0.0.1; failed "invalid user y" not-an-address; done
@@ -58,10 +55,10 @@ kill $W; wait $W
 [ "$(grep -c '"rule":100001' "$T/own")" = 2 ] || fail "what was written in between: $(cat "$T/own")"
 # A wrong rule file is named, and the rules that are installed or none hold; the agent goes on.
 sed -i 's/\^Failed (/^Failed ((/' "$T/bundle/logs/sshd.yaml"
-reload done
+reload
 ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q 'logs.*sshd.yaml:[0-9]*: decoders.0.pattern'" || fail "a wrong rule is not named: $(agent doctor | grep logs)"
 policy 3 off
-reload done
+reload
 ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q 'logs *absent *off by policy'" || fail "off"
 pgrep -P "$(pgrep -P $AGENT_PID | head -1)" -x sekisho-logs && fail "an unused duty runs"
 echo '{"version":4,"logs":{"mode":"loud"}}' > "$T/bundle/policy.json"

@@ -8,9 +8,6 @@ M=$T/mount N=$T/second
 mkdir -p "$M" "$N" "$T/bundle" && mount -t tmpfs tmpfs "$M" && mount -t tmpfs tmpfs "$N" || exit 77
 trap 'status=$?; [ -n "${AGENT_PID:-}" ] && kill $AGENT_PID && wait $AGENT_PID; AGENT_PID=; umount "$M" "$N"; (exit $status); finish' EXIT
 policy() { echo "{\"version\":$1,\"inside\":{\"mode\":\"$2\",\"scopes\":[$3],\"baseline\":\"${4:-device}\"}}" >"$T/bundle/policy.json"; }
-reload() { python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.send(b'{\"command\":\"reload\"}\n'); print(s.recv(999))" | grep -q done || fail reload; }
 stop() { kill $AGENT_PID; wait $AGENT_PID; AGENT_PID=; }
 # 2,000 programs of 60 kB, each another one.
 python3 - "$M" <<'E2'

@@ -16,9 +16,6 @@ end() {
 }
 trap 'status=$?; end; (exit $status); finish' EXIT
 policy() { echo "{\"version\":$1,\"inside\":{\"mode\":\"enforce\",\"scopes\":[$2]}}" >"$T/bundle/policy.json"; }
-reload() { python3 -c "
-import socket
-s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.send(b'{\"command\":\"reload\"}\n'); print(s.recv(999))" | grep -q done || fail reload; }
 runs() { timeout 5 "$1" 2>/dev/null; }
 refused() { # FILE: and soon
     timeout 5 "$1" / >/dev/null 2>&1

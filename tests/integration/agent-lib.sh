@@ -87,6 +87,13 @@ start_manager() {
 agent() { "$AGENT" --config "$T/agent.yaml" "$@"; }
 # Wait until `doctor` says TEXT: the kernel's part comes into force a moment after the policy.
 says() { ready sh -c "'$AGENT' --config '$T/agent.yaml' doctor | grep -q '$1'" || fail "doctor does not say: $1"; }
+# Have the agent read its bundle again; the answer holds TEXT, else `done`.
+reload() {
+    python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX); s.connect('$T/run/control.sock'); s.send(b'{\"command\":\"reload\"}\n'); print(s.recv(4096).decode())" |
+        grep -q -e "${1:-done}" || fail "reload does not answer: ${1:-done}"
+}
 EVENTS=$T/state/link/events.ndjson
 # Wait up to 10 s until COMMAND succeeds: services of a test begin in their own time.
 ready() { for i in $(seq 100); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; return 1; }
