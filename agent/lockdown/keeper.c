@@ -163,7 +163,8 @@ static void take_records(struct keeper *k)
     }
 }
 
-static bool carry(int fd, int control_fd)
+/* A responder that has gone meanwhile needs none: the next one reads the list itself. */
+static void carry(int fd, int control_fd)
 {
     char space[CMSG_SPACE(sizeof(int))] = {0};
     struct iovec part = {"a", 1};
@@ -174,8 +175,7 @@ static bool carry(int fd, int control_fd)
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(sizeof fd);
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
-    return sendmsg(control_fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) > 0 || errno == EPIPE ||
-           errno == ECONNRESET; /* that responder is gone; the next one reads the list itself */
+    sendmsg(control_fd, &m, MSG_NOSIGNAL);
 }
 
 /* The list goes to the responders. It is opened by a child: its opening waits for a responder, and when
@@ -191,8 +191,8 @@ static void send_allowlist(struct keeper *k)
         sek_lanes_leave(k->lanes, -1);
         int fd = open(k->options->allowlist, O_RDONLY | O_CLOEXEC);
         for (unsigned i = 0; i < SEK_LANES && fd >= 0; i++) {
-            if (k->lanes[i].control_fd >= 0 && !carry(fd, k->lanes[i].control_fd))
-                _exit(1);
+            if (k->lanes[i].control_fd >= 0)
+                carry(fd, k->lanes[i].control_fd);
         }
         _exit(fd < 0);
     }
@@ -338,7 +338,7 @@ static void carrier_ended(struct keeper *k, bool well)
 {
     k->carrier = 0;
     for (unsigned i = 0; i < SEK_LANES && !well; i++)
-        k->lanes[i].handing = 0;
+        sek_lane_unhanded(&k->lanes[i]);
     if (!well)
         sek_warning("lockdown: the allowlist was not handed over");
     if (k->carry_again)
@@ -514,7 +514,7 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     k->shared->strict_scripts = k->options->strict_scripts;
     k->shared->window_only = k->options->window_only;
     k->shared->own[SEK_OWN_KEEPER] = getpid();
-    for (int i = 0; i < 4 && k->options->own[i]; i++)
+    for (size_t i = 0; i < sizeof k->options->own / sizeof k->options->own[0] && k->options->own[i]; i++)
         k->shared->own[SEK_OWN_OTHERS + i] = k->options->own[i];
     if (k->options->allowlist && (rc = sek_allowlist_open(&k->list, k->options->allowlist, fault)))
         return rc;
@@ -583,7 +583,7 @@ enum sek_error sek_keeper_run(const struct sek_keeper_options *options, struct s
     enum sek_error rc;
     setrlimit(RLIMIT_NOFILE, &files);
     for (unsigned i = 0; i < SEK_LANES; i++)
-        k.lanes[i] = (struct sek_lane){.fan_fd = -1, .control_fd = -1};
+        k.lanes[i] = SEK_LANE_CLOSED;
     if ((rc = prepare(&k, fault)))
         return rc;
     start_kernel(&k);

@@ -98,6 +98,8 @@ static enum sek_error start_responder(struct sek_lane *lane, const struct sek_la
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return sek_fail(fault, SEK_EIO, "lockdown: socketpair: %s", strerror(errno));
+    pulse_of(lane, o)->pending_fd = -1;
+    pulse_of(lane, o)->serving = false;
     lane->responder = fork();
     if (lane->responder == 0) {
         close(pair[0]);
@@ -123,6 +125,11 @@ void sek_lane_heard(struct sek_lane *lane)
         return;
     lane->starting = false;
     lane->handing--;
+}
+
+void sek_lane_unhanded(struct sek_lane *lane)
+{
+    lane->handing -= lane->handing > lane->starting; /* its readiness is still to be heard */
 }
 
 void sek_lanes_leave(const struct sek_lane *lanes, int kept)
@@ -178,7 +185,7 @@ void sek_lane_close(struct sek_lane *lane, const struct sek_lane_options *option
         close(lane->control_fd);
     if (lane->fan_fd >= 0)
         close(lane->fan_fd);
-    *lane = (struct sek_lane){.fan_fd = -1, .control_fd = -1};
+    *lane = SEK_LANE_CLOSED;
 }
 
 bool sek_lane_has_work(const struct sek_lane *lane, const struct sek_lane_options *options)
@@ -228,9 +235,8 @@ enum sek_error sek_lane_replace(struct sek_lane *lane, const struct sek_lane_opt
     if (ended && lane->starting)
         return not_started(options, fault);
     bool gone = ended || end_responder(lane);
-    if (late && pulse_of(lane, options)->pending_fd >= 0)
-        answer_waiting(lane, options, false);
     if (!gone && lane->server != SEK_SERVER_NONE) {
+        answer_waiting(lane, options, false);
         sek_warning("lockdown: the responder of %s got no answer and cannot be ended: who opens files "
                     "there waits for its server",
                     lane->device);

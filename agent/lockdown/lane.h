@@ -44,6 +44,8 @@ struct sek_lane {
     uint64_t seen_progress, waiting_since; /* us; 0: nothing waits */
 };
 
+#define SEK_LANE_CLOSED (struct sek_lane){.fan_fd = -1, .control_fd = -1}
+
 /* A group without marks, and its responder. That of the first lane is waited for: it has read the
  * allowlist. On failure the lane is closed. */
 enum sek_error sek_lane_open(struct sek_lane *lane, unsigned index, const char *device,
@@ -56,6 +58,8 @@ void sek_lane_close(struct sek_lane *lane, const struct sek_lane_options *option
 void sek_lanes_leave(const struct sek_lane *lanes, int kept);
 /* Something can be read from the responder: it is ready, or has a list that it was given. */
 void sek_lane_heard(struct sek_lane *lane);
+/* A list that was counted as handed was not. */
+void sek_lane_unhanded(struct sek_lane *lane);
 
 /* Events, or one that was taken and is not answered. */
 bool sek_lane_has_work(const struct sek_lane *lane, const struct sek_lane_options *options);

@@ -488,8 +488,6 @@ int sek_responder_run(const struct sek_responder_options *options)
         return 1;
     r->options = options;
     r->shared = options->shared;
-    r->options->pulse->pending_fd = -1;
-    r->options->pulse->serving = false;
     if (!start(r) || write(options->control_fd, "r", 1) != 1)
         return 1;
     struct pollfd wait[] = {
