@@ -37,6 +37,7 @@ struct keeper {
     unsigned scope_count;
     struct sek_marks marks;
     struct sek_kernel_guard *kernel; /* NULL: this kernel has none */
+    struct sek_guard_settings kernel_settings;
     struct sek_fault kernel_fault;
     struct sek_allowlist_out list; /* the allowlist's file */
     struct sek_lane_options lane_options;
@@ -134,19 +135,8 @@ static void take_kernel_event(void *arg, const struct sek_guard_event *e)
 
 static void set_kernel(struct keeper *k)
 {
-    struct sek_guard_settings s = {
-        .mode = (uint32_t)k->shared->mode,
-        .inline_policy = k->options->inline_policy,
-    };
-    for (unsigned i = 0; i < k->scope_count; i++) {
-        struct stat st;
-        if (sek_scope_is_all(&k->scopes[i]))
-            s.everyone = 1;
-        else if (!stat(k->scopes[i].path, &st))
-            s.roots[s.scopes++] = (struct sek_guard_file){
-                .inode = st.st_ino, .device = sek_ebpf_device(st.st_dev)};
-    }
-    sek_kernel_guard_set(k->kernel, &s);
+    k->kernel_settings.mode = (uint32_t)k->shared->mode;
+    sek_kernel_guard_set(k->kernel, &k->kernel_settings);
 }
 
 static void take_records(struct keeper *k)
@@ -540,6 +530,21 @@ static enum sek_error prepare(struct keeper *k, struct sek_fault *fault)
     return k->signal_fd < 0 ? sek_fail(fault, SEK_EIO, "signalfd: %s", strerror(errno)) : SEK_OK;
 }
 
+/* Looked up while nothing is marked: later the server of a share may be asked for by who waits for us. */
+static void find_roots(struct keeper *k)
+{
+    struct sek_guard_settings *s = &k->kernel_settings;
+    s->inline_policy = k->options->inline_policy;
+    for (unsigned i = 0; i < k->scope_count; i++) {
+        struct stat st;
+        if (sek_scope_is_all(&k->scopes[i]))
+            s->everyone = 1;
+        else if (!stat(k->scopes[i].path, &st))
+            s->roots[s->scopes++] = (struct sek_guard_file){
+                .inode = st.st_ino, .device = sek_ebpf_device(st.st_dev)};
+    }
+}
+
 /* The kernel's programs, before anything is marked; without them lockdown goes on. */
 static void start_kernel(struct keeper *k)
 {
@@ -549,6 +554,7 @@ static void start_kernel(struct keeper *k)
         k->kernel_fault.message[0] = '\0';
     if (!k->kernel)
         return;
+    find_roots(k);
     k->marks.kernel = k->lane_options.kernel = k->kernel;
     for (int i = 0; i < SEK_LOCKDOWN_PIDS; i++) {
         if (k->shared->own[i])

@@ -9,3 +9,5 @@ enforce_all() {
     echo 'standalone: /etc/sekisho/standalone' >>/etc/sekisho/agent.yaml
     echo '{"inside":{"mode":"enforce","scopes":["all"]}}' >/etc/sekisho/standalone/policy.json
 }
+echo 4 >/proc/sys/kernel/printk # until here the console shows how it boots; from here on what is checked
+echo "GUEST: begin"
