@@ -245,6 +245,14 @@ async function japanese(page) {
   await rows(page, "このプログラムが学習していない通信先です").waitFor();
   await rows(page, "1つのアドレスから、SSHログインの失敗が多数").waitFor();
   await picture(page, "device-ja");
+  await section(page, "exit"); // what the manager refuses, in words too
+  const permissions = field(page, "すべてのデバイスへの許可");
+  const before = await permissions.inputValue();
+  await permissions.fill(`${before}\n* 99999/tcp updates.example /usr/bin/updater`);
+  await page.getByRole("button", { name: "保存" }).click();
+  await page.getByText("2行目：2番目に、ポートかany、続けてtcp、udp、raw、anyのいずれかが必要です").waitFor();
+  await permissions.fill(before);
+  await page.getByRole("button", { name: "保存", disabled: true }).waitFor();
 }
 
 /** Every page of the policy fits a phone, in both languages. */

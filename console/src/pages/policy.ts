@@ -2,6 +2,7 @@
 import { api, Problem } from "../api";
 import { fill, h } from "../dom";
 import { t, word } from "../i18n";
+import { refusedThere } from "../i18n/said";
 import { attempt, explain, field, notice } from "../parts/dialog";
 import { icon } from "../parts/icons";
 import { firewallForm } from "../policy/firewall";
@@ -108,10 +109,10 @@ export const policyPage: Open = ({ session, argument: name }) => {
     tell();
     expert.update();
   };
-  const refused = (fault: unknown): void => {
-    const [wrong] = fault instanceof Problem ? fault.errors : [];
+  const tellRefusal = (fault: unknown): void => {
+    const { message = "", errors: [wrong] = [] } = fault instanceof Problem ? fault : {};
     const [section, ...rest] = (wrong?.pointer ?? "").slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-    const at = wrong && section === name ? form?.place(rest, wrong.detail) : undefined;
+    const at = wrong && section === name ? form?.place(rest, refusedThere(message, wrong.detail)) : undefined;
     if (at) at.focus();
     else general.textContent = explain(fault);
     notice(at ? t("policy.wrong.one") : explain(fault), "bad");
@@ -135,7 +136,7 @@ export const policyPage: Open = ({ session, argument: name }) => {
       },
       (fault: unknown) => {
         tell();
-        if (!(fault instanceof Problem && fault.status === 401)) refused(fault);
+        if (!(fault instanceof Problem && fault.status === 401)) tellRefusal(fault);
       },
     );
   };

@@ -2,6 +2,7 @@
 import { api, Problem } from "../api";
 import { h, type Child } from "../dom";
 import { t } from "../i18n";
+import { refused } from "../i18n/said";
 import { icon } from "./icons";
 
 export interface Opened {
@@ -49,7 +50,7 @@ export function ask(title: string, text: string, yes: string, no: string, procee
 }
 
 export function explain(fault: unknown): string {
-  if (fault instanceof Problem) return fault.status === 0 ? t("common.offline") : fault.message;
+  if (fault instanceof Problem) return fault.status === 0 ? t("common.offline") : refused(fault.message);
   return t("common.error");
 }
 
