@@ -22,7 +22,8 @@ static const char usage[] =
     "       sekisho-agent logs watch [--rules FILE|DIR] [--file PATTERN]... [--journal]\n"
     "           [--journal-dir DIR] [--events FILE] [--positions FILE] [--from-start]\n"
     "`test` says for each line which decoder, fields and rules match; its lines count as of one\n"
-    "moment. --as: decode as if the lines came from this file.\n"
+    "moment. --as: decode as if the lines came from this file; without it, a file whose name no\n"
+    "decoder looks for may be any log.\n"
     "Exit status: 0 done; 1 failed, or a rule failed its self-test; 2 wrong usage; 3 test: a rule\n"
     "matched.\n";
 
@@ -131,18 +132,18 @@ static int test_file(struct arguments *a, const char *path)
         return sek_command_failed(&fault);
     }
     a->events_fd = a->json ? STDOUT_FILENO : -1;
+    const char *source = a->as ? a->as : sek_log_engine_reads(a->engine, path) ? path : "-";
     while ((n = getline(&line, &room, in)) > 0) {
         if (line[n - 1] == '\n')
             n--;
-        take_file_line(a, a->as ? a->as : path, line, (size_t)n);
+        take_file_line(a, source, line, (size_t)n);
     }
     free(line);
     if (in != stdin)
         fclose(in);
-    if (!a->json && !a->decoded && !a->as)
-        fprintf(stderr,
-                "note: no decoder fits; those of web servers, audit, PostgreSQL and the like "
-                "look at the file's name: give the log's own path with --as\n");
+    if (!a->json && !a->decoded && source == path)
+        fprintf(stderr, "note: no decoder of files that are called so fits: give the log's own "
+                        "path with --as\n");
     return a->matched ? 3 : 0;
 }
 

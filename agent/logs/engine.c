@@ -110,6 +110,16 @@ static bool source_fits(const struct sek_log_engine *e, const struct sek_log_dec
     return program || file || (!d->program && !d->file);
 }
 
+bool sek_log_engine_reads(const struct sek_log_engine *e, const char *path)
+{
+    for (uint32_t i = 0; i < e->rules->decoder_count; i++) {
+        const char *file = e->rules->decoders[i].file;
+        if (file && !fnmatch(file, path, 0))
+            return true;
+    }
+    return false;
+}
+
 static bool decode(const struct sek_log_engine *e, const struct sek_log_decoder *d,
                    struct sek_log_finding *f)
 {

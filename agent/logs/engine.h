@@ -27,6 +27,8 @@ void sek_log_engine_free(struct sek_log_engine *e);
 /* NOW_S: seconds on any clock that does not go back. */
 void sek_log_engine_line(struct sek_log_engine *e, const struct sek_log_line *line, uint64_t now_s,
                          struct sek_log_finding *out);
+/* Does a decoder look for a file that is called PATH? */
+bool sek_log_engine_reads(const struct sek_log_engine *e, const char *path);
 /* The field NAME; len 0: it is not there. */
 struct sek_log_text sek_log_field(const struct sek_log_finding *f, const char *name);
 /* The event of a finding whose `worst` is set. RESPOND: with the wish to block. */

