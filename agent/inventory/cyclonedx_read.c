@@ -174,8 +174,9 @@ enum sek_error sek_cyclonedx_read(const char *name, const char *text, size_t len
     }
     json_t *doc = json_loadb(text, len, 0, &error);
     if (!doc)
-        return sek_fail(fault, SEK_EINVAL, "%s: line %d, column %d: %s", name, error.line,
-                        error.column, error.text);
+        return sek_fail(fault, SEK_EINVAL, "%s: line %d, column %d: %s%s", name, error.line,
+                        error.column, error.text,
+                        len && *text == '<' ? "; CycloneDX is read as JSON, not as XML" : "");
     enum sek_error rc = check_head(&b, doc);
     const json_t *device = json_object_get(json_object_get(doc, "metadata"), "component");
     if (!rc && device && !property(device, "from") && json_object_get(device, "version") &&

@@ -131,6 +131,7 @@ static void a_bad_bill_is_refused_with_its_place(void **state)
 #define HEAD "{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.5\",\"components\":"
     static const char *const rows[][2] = {
         {"{", "bill: line 1"},
+        {"<?xml version=\"1.0\"?><bom/>", "read as JSON, not as XML"},
         {"[]", "bomFormat: found 'nothing'"},
         {"{\"bomFormat\":\"SPDX\"}", "bomFormat: found 'SPDX'"},
         {"{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"2.0\"}", "specVersion: found '2.0'"},
