@@ -102,7 +102,8 @@ struct sek_log_text sek_log_field(const struct sek_log_finding *f, const char *n
 static bool source_fits(const struct sek_log_engine *e, const struct sek_log_decoder *d,
                         const struct sek_log_line *line)
 {
-    if (d->uid >= 0 && line->uid >= 0 && d->uid != line->uid)
+    if (line->uid >= 0 && ((d->uid >= 0 && d->uid != line->uid) ||
+                           (d->unit && !sek_log_match(e->rules, d->unit, line->unit))))
         return false;
     bool program =
         d->program && line->program.len && sek_log_match(e->rules, d->program, line->program);

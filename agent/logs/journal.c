@@ -15,6 +15,7 @@
 #define TURN         2000 /* entries before the others have their turn */
 #define CURSOR_LIMIT 4096
 #define TAG          48
+#define UNIT         128
 
 typedef struct sd_journal sd_journal;
 
@@ -139,7 +140,7 @@ static struct sek_log_text field(struct sek_journal *j, const char *name)
 
 static void take_entry(struct sek_journal *j)
 {
-    char program[TAG], number[24] = "", message[SEK_LOG_LINE];
+    char program[TAG], unit[UNIT], number[24] = "", message[SEK_LOG_LINE];
     struct sek_log_text tag = field(j, "SYSLOG_IDENTIFIER");
     if (!tag.len)
         tag = field(j, "_COMM");
@@ -150,6 +151,10 @@ static void take_entry(struct sek_journal *j)
     struct sek_log_text uid = field(j, "_UID");
     if (uid.len && uid.len < sizeof number)
         memcpy(number, uid.data, uid.len);
+    struct sek_log_text of = field(j, "_SYSTEMD_UNIT");
+    uint32_t unit_len = of.len < UNIT ? of.len : UNIT;
+    if (unit_len)
+        memcpy(unit, of.data, unit_len);
     struct sek_log_text text = field(j, "MESSAGE");
     if (!text.len)
         return;
@@ -161,6 +166,7 @@ static void take_entry(struct sek_journal *j)
         .program = {program, tag_len},
         .source = "journal",
         .uid = number[0] ? atoll(number) : -1,
+        .unit = {unit, unit_len},
     };
     j->on_line(j->arg, &line);
 }

@@ -19,6 +19,7 @@ struct sek_log_line {
     struct sek_log_text program; /* len 0: not known */
     const char *source;          /* path, "journal", or "-" for standard input */
     int64_t uid;                 /* of the writer, as the journal vouches for it; -1: not known */
+    struct sek_log_text unit;    /* of systemd that the writer belongs to; as vouched for as the uid */
 };
 
 /* Take LINE (without its newline) from a file apart. */

@@ -94,7 +94,8 @@ static enum sek_error take_fields(struct loader *l, struct sek_log_decoder *d)
 
 static enum sek_error take_decoder(struct loader *l, struct sek_log_decoder *d)
 {
-    const char *name = get(l, "name"), *pattern = get(l, "pattern"), *program = get(l, "program");
+    const char *name = get(l, "name"), *pattern = get(l, "pattern"), *program = get(l, "program"),
+               *unit = get(l, "unit");
     enum sek_error rc;
     uint32_t uid = UINT32_MAX;
     if (!name || !pattern)
@@ -112,6 +113,8 @@ static enum sek_error take_decoder(struct loader *l, struct sek_log_decoder *d)
     d->uid = uid == UINT32_MAX ? -1 : (int64_t)uid;
     if (program &&
         (rc = compile(l, "program", program, PCRE2_ANCHORED | PCRE2_ENDANCHORED, &d->program)))
+        return rc;
+    if (unit && (rc = compile(l, "unit", unit, PCRE2_ANCHORED | PCRE2_ENDANCHORED, &d->unit)))
         return rc;
     return take_fields(l, d);
 }
@@ -241,6 +244,7 @@ static void free_decoder(struct sek_log_decoder *d)
     free(d->name);
     free(d->file);
     pcre2_code_free(d->program);
+    pcre2_code_free(d->unit);
     pcre2_code_free(d->pattern);
     for (uint32_t i = 0; i < d->field_count; i++)
         free(d->fields[i].name);

@@ -19,6 +19,7 @@ struct sek_log_decoder {
     pcre2_code *program; /* the whole program name; NULL: any */
     char *file;          /* pattern of fnmatch(3) for the source; NULL: any */
     int64_t uid;         /* the writer must be this user, where that is known; -1: any */
+    pcre2_code *unit;    /* the same of its whole systemd unit; NULL: any */
     pcre2_code *pattern;
     uint32_t field_count;
     struct {

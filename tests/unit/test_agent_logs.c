@@ -69,8 +69,8 @@ static void every_shipped_rule_passes_its_own_lines(void **state)
 }
 
 /* The address that TEXT would get blocked after COUNT times; "": none. */
-static const char *blocked(struct sek_log_engine *e, const char *text, int count, uint64_t now,
-                           int64_t uid)
+static const char *blocked_of(struct sek_log_engine *e, const char *text, int count, uint64_t now,
+                              int64_t uid, const char *unit)
 {
     static char address[46];
     struct sek_log_finding f;
@@ -79,11 +79,18 @@ static const char *blocked(struct sek_log_engine *e, const char *text, int count
     for (int i = 0; i < count; i++) {
         sek_log_line_parse(&line, "-", text, strlen(text));
         line.uid = uid;
+        line.unit = (struct sek_log_text){unit, (uint32_t)strlen(unit)};
         sek_log_engine_line(e, &line, now, &f);
         if (f.response)
             snprintf(address, sizeof address, "%s", f.address);
     }
     return address;
+}
+
+static const char *blocked(struct sek_log_engine *e, const char *text, int count, uint64_t now,
+                           int64_t uid)
+{
+    return blocked_of(e, text, count, now, uid, "");
 }
 
 #define SYSLOG "Jan  2 03:04:05 host sshd[77]: "
@@ -123,6 +130,13 @@ static void text_of_a_client_never_gets_another_address_blocked(void **state)
     assert_string_equal(
         blocked(e, SYSLOG "Failed password for root from 198.51.100.9 port 2 ssh2", 12, 300000, 0),
         "198.51.100.9");
+    /* A broker has a user of its own: what counts is its unit. */
+    const char *broker = "Jan  2 03:04:05 host mosquitto[77]: Client x [198.51.100.7:4] disconnected: not "
+                         "authorised.";
+    assert_string_equal(blocked_of(e, broker, 12, 400000, 1000, ""), "");
+    assert_string_equal(blocked_of(e, broker, 12, 400000, 1000, "user@1000.service"), "");
+    assert_string_equal(blocked_of(e, broker, 12, 500000, 107, "mosquitto.service"), "198.51.100.7");
+    assert_string_equal(blocked_of(e, broker, 12, 600000, -1, ""), "198.51.100.7"); /* a file */
     sek_log_engine_free(e);
 }
 
