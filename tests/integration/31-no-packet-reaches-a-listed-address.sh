@@ -5,7 +5,7 @@
 topology
 count_packets_to 10.99.0.66
 inet python3 -m http.server -d "$T" 80 >/dev/null 2>&1 & PIDS="$PIDS $!"
-ready dev curl -s -m 3 -o /dev/null http://10.99.0.66/ || fail "unprotected: the C&C address is reachable"
+ready dev curl -s -m 20 -o /dev/null http://10.99.0.66/ || fail "unprotected: the C&C address is reachable"
 before=$(arrived 10.99.0.66)
 [ "$before" -gt 0 ] || fail "the counter does not count"
 
@@ -17,7 +17,7 @@ EOF
 start_agent
 before=$(arrived 10.99.0.66)
 dev curl -s -m 3 -o /dev/null http://10.99.0.66/ && fail "curl reached the C&C address"
-dev sh -c 'echo x | timeout 2 python3 -c "
+dev sh -c 'echo x | timeout 20 python3 -c "
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 try:
@@ -34,7 +34,7 @@ except PermissionError:
     pass" || fail "raw socket"
 dev curl -s -m 3 -g -o /dev/null 'http://[fd99::66]/' && fail "IPv6 is open"
 [ "$(arrived 10.99.0.66)" = "$before" ] || fail "packets arrived"
-dev curl -s -m 3 -o /dev/null http://10.99.0.2/ || fail "an ordinary address is blocked"
+dev curl -s -m 20 -o /dev/null http://10.99.0.2/ || fail "an ordinary address is blocked"
 
 # A connection that is older than the listing of its address is ended when the list comes, and told.
 ip -n $I addr add 10.99.0.67/24 dev ve$$

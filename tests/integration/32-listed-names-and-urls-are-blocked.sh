@@ -28,8 +28,8 @@ inet python3 -m http.server -d "$T/www" 80 > "$T/http.log" 2>&1 & PIDS="$PIDS $!
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/k.pem" -out "$T/c.pem" -subj /CN=test -days 2 2>/dev/null
 inet openssl s_server -accept 443 -key "$T/k.pem" -cert "$T/c.pem" -www >/dev/null 2>&1 & PIDS="$PIDS $!"
 ready dev python3 "$T/ask.py" first.example || fail "no DNS server"
-ready dev curl -s -m 2 -o /dev/null http://10.99.0.2/ || fail "no HTTP server"
-ready dev curl -sk -m 2 -o /dev/null https://10.99.0.2/ || fail "no TLS server"
+ready dev curl -s -m 20 -o /dev/null http://10.99.0.2/ || fail "no HTTP server"
+ready dev curl -sk -m 20 -o /dev/null https://10.99.0.2/ || fail "no TLS server"
 mkdir -p "$T/bundle"
 cat > "$T/bundle/indicators.json" <<EOF
 [{"type":"domain","value":"evil.example","source":"test","reason":"C&C domain"},
@@ -42,12 +42,12 @@ grep -aq evil "$T/queries" && fail "the listed query left the device"
 expect_event '.event_type=="exit" and .dns.rrname=="cc.evil.example" and .action=="blocked" and (.process.path|length)>0 and (.process.sha256|length)==64'
 
 r="--resolve good.example:443:10.99.0.2 --resolve www.evil.example:443:10.99.0.2"
-dev curl -sk -m 3 $r -o /dev/null https://good.example/ || fail "ordinary TLS fails"
+dev curl -sk -m 20 $r -o /dev/null https://good.example/ || fail "ordinary TLS fails"
 dev curl -sk -m 3 $r -o /dev/null https://www.evil.example/ && fail "TLS to a listed name works"
 expect_event '.tls.sni=="www.evil.example" and .process.name=="curl" and (.process.sha256|length)==64'
 
 r="--resolve shared.example:80:10.99.0.2"
-[ "$(dev curl -s -m 3 $r http://shared.example/ok/page)" = fine ] || fail "another URL of the host"
+[ "$(dev curl -s -m 20 $r http://shared.example/ok/page)" = fine ] || fail "another URL of the host"
 dev curl -s -m 3 $r -o /dev/null http://shared.example/bad/payload && fail "the listed URL is reachable"
 dev curl -s -m 3 $r -o /dev/null http://shared.example/ok/page http://shared.example/ok/../bad/%70ayload && fail "the listed URL is reachable by another spelling, as a second request"
 grep -q payload "$T/http.log" && fail "the server saw the request"

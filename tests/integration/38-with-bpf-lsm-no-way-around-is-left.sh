@@ -1,7 +1,6 @@
 #!/bin/sh
 # The cases of tests/bypass in a guest whose kernel runs BPF LSM: also libraries and code mapped from
 # memory, tracing, kernel modules and BPF programs are refused.
-# Runs beside other tests.
 set -u
 [ "$(id -u)" = 0 ] || exit 77
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -2,7 +2,6 @@
 # In a guest whose kernel runs BPF LSM root itself can neither kill, stop nor trace the agent, nor
 # remove or write its state, nor set the clock; what keeps the time may, and a large step is reported;
 # process 1 can stop it.
-# Runs beside other tests.
 set -u
 [ "$(id -u)" = 0 ] || exit 77
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Debian 11's kernel (Linux 5.10) passes the bypass suite with BPF LSM, and, booted over this machine's
 # files, the tests that are named below: exit by address, name and program, acts against the agent.
-# Runs beside other tests.
 set -u
 [ "$(id -u)" = 0 ] || exit 77
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -2,7 +2,6 @@
 # The agent as one static program with musl: its unit tests pass, and unpacked beside a static busybox,
 # with nothing else there, it enrols, reports what there is, is confined as elsewhere, tells what it
 # cannot do there, and refuses an unregistered program.
-# Runs beside other tests.
 . "$(dirname "$0")/agent-lib.sh"
 here=$(cd "$(dirname "$0")/../.." && pwd)
 [ "$(uname -m)" = x86_64 ] && command -v cmake >/dev/null || { echo "needs an x86-64 machine and cmake"; exit 77; }
