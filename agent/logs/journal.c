@@ -126,44 +126,34 @@ int sek_journal_fd(const struct sek_journal *j)
     return j->lib.get_fd(j->journal);
 }
 
-/* The value of FIELD without "FIELD=". */
-static struct sek_log_text field(struct sek_journal *j, const char *name)
+/* A copy of what stands behind "NAME=", cut at SIZE; its length, 0: there is none. */
+static uint32_t copy_field(struct sek_journal *j, const char *name, char *out, uint32_t size)
 {
     const void *data;
     size_t len, skip = strlen(name) + 1;
     if (j->lib.get_data(j->journal, name, &data, &len) < 0 || len < skip)
-        return (struct sek_log_text){0};
-    len -= skip;
-    return (struct sek_log_text){(const char *)data + skip,
-                                 (uint32_t)(len < SEK_LOG_LINE ? len : SEK_LOG_LINE)};
+        return 0;
+    len = len - skip < size ? len - skip : size;
+    memcpy(out, (const char *)data + skip, len);
+    return (uint32_t)len;
 }
 
 static void take_entry(struct sek_journal *j)
 {
     char program[TAG], unit[UNIT], number[24] = "", message[SEK_LOG_LINE];
-    struct sek_log_text tag = field(j, "SYSLOG_IDENTIFIER");
-    if (!tag.len)
-        tag = field(j, "_COMM");
-    /* Each call of get_data may take the place of the one before: copies are kept. */
-    uint32_t tag_len = tag.len < TAG ? tag.len : TAG;
-    if (tag_len)
-        memcpy(program, tag.data, tag_len);
-    struct sek_log_text uid = field(j, "_UID");
-    if (uid.len && uid.len < sizeof number)
-        memcpy(number, uid.data, uid.len);
-    struct sek_log_text of = field(j, "_SYSTEMD_UNIT");
-    uint32_t unit_len = of.len < UNIT ? of.len : UNIT;
-    if (unit_len)
-        memcpy(unit, of.data, unit_len);
-    struct sek_log_text text = field(j, "MESSAGE");
-    if (!text.len)
+    uint32_t program_len = copy_field(j, "SYSLOG_IDENTIFIER", program, TAG);
+    if (!program_len)
+        program_len = copy_field(j, "_COMM", program, TAG);
+    copy_field(j, "_UID", number, sizeof number - 1);
+    uint32_t unit_len = copy_field(j, "_SYSTEMD_UNIT", unit, UNIT);
+    uint32_t message_len = copy_field(j, "MESSAGE", message, sizeof message);
+    if (!message_len)
         return;
-    memcpy(message, text.data, text.len);
-    const struct sek_log_text copy = {message, text.len};
+    const struct sek_log_text copy = {message, message_len};
     const struct sek_log_line line = {
         .whole = copy,
         .message = copy,
-        .program = {program, tag_len},
+        .program = {program, program_len},
         .source = "journal",
         .uid = number[0] ? atoll(number) : -1,
         .unit = {unit, unit_len},

@@ -3,7 +3,6 @@
 # own), and every unit test passes there, run by qemu-user. On a tmpfs, because the emulator gives
 # 32-bit programs folder offsets of 64 bits elsewhere. Left out: what the emulator has not (openat2 and
 # seccomp of the malware scanner).
-# Runs beside other tests.
 set -u
 [ -n "${IN_NAMESPACE:-}" ] || exec env IN_NAMESPACE=1 unshare -m --propagation private "$0" "$@"
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -11,8 +10,8 @@ bad=0 done=
 check() { # ARCH TRIPLET QEMU
     command -v "$2-gcc" >/dev/null && command -v "$3" >/dev/null || return
     out=${BUILD:?}/$1
-    flock "$out.lock" make -s -C "$here" ARCH="$1" BUILD="$out" sysroot 2>/dev/null || { echo "no packages for $1 to be had"; return; }
-    flock "$out.lock" make -s -C "$here" -j"$(nproc)" ARCH="$1" BUILD="$out" agent unit >"$out/log" 2>&1 || { tail -5 "$out/log"; bad=1; return; }
+    make -s -C "$here" ARCH="$1" BUILD="$out" sysroot 2>/dev/null || { echo "no packages for $1 to be had"; return; }
+    make -s -C "$here" -j"$(nproc)" ARCH="$1" BUILD="$out" agent unit >"$out/log" 2>&1 || { tail -5 "$out/log"; bad=1; return; }
     # The build may itself lie below /tmp.
     mount --bind "$out" /mnt && mount -t tmpfs tmpfs /tmp
     for test in /mnt/tests/test_*; do

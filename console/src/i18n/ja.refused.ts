@@ -11,6 +11,8 @@ export const refusals: readonly (readonly [string, string])[] = [
   ["field \"password\": {} to {} bytes expected", "パスワードは{0}～{1}バイトにしてください"],
   ["field \"role\": admin, operator or viewer expected", "役割はadmin、operator、viewerのいずれかにしてください"],
   ["fields \"account\" and \"password\", or \"one_time\", expected", "アカウントとパスワード、またはワンタイムログインが必要です"],
+  ["cannot hash the password", "パスワードを処理できません"],
+  ["changes with a session cookie need the header X-Sekisho", "セッションCookieによる変更にはX-Sekishoヘッダーが必要です"],
   ["log in first: no valid session", "有効なセッションがありません。ログインしてください"],
   ["no such tenant", "そのテナントは存在しません"],
   ["tenant {} exists already", "テナント{0}は既に存在します"],
